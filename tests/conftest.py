@@ -1,0 +1,41 @@
+"""Every test starts from the same seed, printed when it fails, and may ask for the folders of numbers."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import unequal  # noqa: F401  (sets MXNet's threads and libraries before mxnet is imported)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def seed(request) -> int:
+    """Seed Python, NumPy and MXNet; the number is shown with a failing test's captured output."""
+    import mxnet
+
+    number = 20190616
+    random.seed(number)
+    np.random.seed(number)
+    mxnet.random.seed(number)
+    print(f"seed {number}")
+    return number
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of numbers that the 2019 code computed."""
+    return REPOSITORY / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real faces and large golden files beside the checkout; skips where it is absent."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "real").is_dir():
+        pytest.skip("../shared with real faces is not beside this checkout")
+    return folder
