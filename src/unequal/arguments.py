@@ -1,0 +1,159 @@
+"""The flags of the four scripts: the 2019 names, types and defaults, and what we added."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple, Sequence
+
+from unequal.errors import InputError
+
+SCRIPTS = ("softmax", "savemodel", "NR", "stage2")
+_ALL = SCRIPTS
+_PER_DEVICE = ("softmax", "savemodel", "NR")
+_NOISE_LIST = ("savemodel", "NR")
+_UNUSED = "accepted as in 2019, without effect"
+
+
+class Option(NamedTuple):
+    """One flag: its name, type, default, meaning, and the scripts that have it."""
+
+    flag: str
+    type: type
+    default: object
+    help: str
+    scripts: Sequence[str] = _ALL
+
+
+OPTIONS = (
+    # data and files
+    Option("--data-dir", str, "", "folder of the training set: train.rec, train.idx, property"),
+    Option("--data-dir-interclass", str, "", "folder of the tail set", ("stage2",)),
+    Option("--prefix", str, "../model/model", "path and start of the checkpoints' names"),
+    Option("--pretrained", str, "", "checkpoint to start from: prefix,epoch"),
+    Option("--bin-dir", str, "", "folder for the noise list (default: the prefix's folder)",
+           _NOISE_LIST),
+    Option("--target", str, "lfw,cfp_fp,agedb_30", "verification sets: NAME.bin in --data-dir"),
+    Option("--log-dir", str, "", _UNUSED),
+    Option("--log-file", str, "trainlog", _UNUSED),
+    # network
+    Option("--network", str, "r50", "r18 r34 r49 r50 r74 r90 r100 r101 r152 r200 r269 or y1"),
+    Option("--emb-size", int, 512, "length of the embedding"),
+    Option("--version-se", int, 0, "1: squeeze-and-excite in every unit"),
+    Option("--version-input", int, 1, "1: 3x3 first convolution; 0: 7x7 with stride and pooling"),
+    Option("--version-output", str, "E", "embedding head, A to J or Z"),
+    Option("--version-unit", int, 3, "residual unit, 1 to 3"),
+    Option("--version-act", str, "prelu", "prelu, relu, ..."),
+    Option("--bn-mom", float, 0.9, "momentum of the moving statistics"),
+    Option("--use-deformable", int, 0, _UNUSED),
+    Option("--bndrop", int, 0, _UNUSED, ("softmax",)),
+    # classifier and losses
+    Option("--loss-type", int, 4, "0 softmax, 2 CosFace, 4 ArcFace, 5 combined margin"),
+    Option("--margin-s", float, 64.0, "scale s of the logits"),
+    Option("--margin-m", float, 0.5, "margin m"),
+    Option("--margin-a", float, 1.0, "factor a of loss type 5"),
+    Option("--margin-b", float, 0.0, "margin b of loss type 5"),
+    Option("--easy-margin", int, 0, "1: ArcFace's margin only where cos > 0"),
+    Option("--noise-beta", float, 1, "share of the label in the noise-resistance loss",
+           _NOISE_LIST),
+    Option("--noise-beta", float, 0.9, "share of the label in the noise-resistance loss",
+           ("stage2",)),
+    Option("--noise", int, 1, "0: plain cross entropy on the head", ("stage2",)),
+    Option("--interweight", float, 0.01, "weight of the inter-class loss", ("stage2",)),
+    Option("--fc7-wd-mult", float, 1.0, "written into the symbol; without effect, as in 2019"),
+    Option("--margin-inter", float, 1.0, _UNUSED, ("stage2",)),
+    *(Option(flag, kind, default, _UNUSED) for flag, kind, default in (
+        ("--margin", int, 4), ("--beta", float, 1000.0), ("--beta-min", float, 5.0),
+        ("--gamma", float, 0.12), ("--power", float, 1.0), ("--scale", float, 0.9993))),
+    # batches
+    Option("--per-batch-size", int, 100, "images a step on each device (0: 128)", _PER_DEVICE),
+    Option("--batch_size_mining", int, 20, "images at once in the noise pass, all devices",
+           _NOISE_LIST),
+    Option("--batch-size1", int, 90, "head images a step, all devices together", ("stage2",)),
+    Option("--batchsize_id", int, 90, "tail images a step, all devices together", ("stage2",)),
+    Option("--batch-size2", int, 180, "images at once when a bag is embedded, all devices",
+           ("stage2",)),
+    Option("--bag-size", int, 3600, "tail images from which one batch is mined", ("stage2",)),
+    Option("--images-per-identity", int, 3, "tail images that make a centre", ("stage2",)),
+    Option("--rand-mirror", int, 1, "mirror every other image (stage three always does)"),
+    Option("--cutoff", int, 0, "side of a grey square put on each image (first two scripts)"),
+    # optimisation
+    Option("--lr", float, 0.1, "learning rate at the start", _PER_DEVICE),
+    Option("--lr", float, 0.001, "learning rate at the start", ("stage2",)),
+    Option("--lr-steps", str, "", "batches after which the rate drops tenfold, e.g. 100,200"),
+    Option("--mom", float, 0.9, "momentum"),
+    Option("--wd", float, 0.0005, "weight decay, on every parameter"),
+    Option("--beta-freeze", int, 0, "added to every step of --lr-steps"),
+    Option("--end-epoch", int, 100000, "epochs to train"),
+    Option("--max-steps", int, 0, "stop after this many batches and one more, as in 2019 (0: no)"),
+    Option("--verbose", int, 2000, "batches between verifications", _PER_DEVICE),
+    Option("--verbose", int, 50, "batches between verifications", ("stage2",)),
+    Option("--ckpt", int, 1, "numbered checkpoints: 0 none, 1 when better, 2 at every test"),
+)
+
+ADDED = (
+    Option("--noise-threshold", float, 0.0, "images whose largest probability is below this are "
+           "noise (2019: a number in the code, 0)", ("NR",)),
+    Option("--width", float, 1.0, "factor on all widths of a ResNet, for small experiments"),
+    Option("--seed", int, None, "repeat a run: seed of all random choices (default: none)"),
+    Option("--workers", int, None, "threads that decode images (default: one per core)"),
+    Option("--max-bad-images", int, 100, "unreadable images to skip before giving up"),
+)
+
+
+def make_parser(script: str) -> argparse.ArgumentParser:
+    """The parser of one of :data:`SCRIPTS`."""
+    parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    for group, options in (("flags of 2019", OPTIONS), ("added", ADDED)):
+        arguments = parser.add_argument_group(group)
+        for option in options:
+            if script in option.scripts:
+                arguments.add_argument(option.flag, type=option.type, default=option.default,
+                                       help=option.help)
+    return parser
+
+
+def parse(script: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse and check what can be checked without a look at the data.
+
+    Raises :class:`InputError` for values that no run can have.
+    """
+    args = make_parser(script).parse_args(argv)
+    at_least = {"emb_size": 1, "end_epoch": 0, "max_steps": 0, "verbose": 1, "per_batch_size": 0,
+                "batch_size_mining": 1, "batch_size1": 1, "batchsize_id": 1, "batch_size2": 1,
+                "bag_size": 1, "images_per_identity": 1, "max_bad_images": 0, "workers": 1}
+    for name, bound in at_least.items():
+        value = getattr(args, name, None)
+        if value is not None and value < bound:
+            raise InputError(f"{flag_of(name)} {value}: must be at least {bound}")
+    for name in ("data_dir", "data_dir_interclass"):
+        if getattr(args, name, None) == "":
+            raise InputError(f"{flag_of(name)}: name the folder of the training set")
+    if args.version_act not in ("prelu", "relu", "sigmoid", "tanh", "softrelu", "softsign"):
+        raise InputError(f"--version-act {args.version_act}: known are prelu, relu, sigmoid, "
+                         "tanh, softrelu and softsign")
+    if not 0 <= getattr(args, "noise_beta", 0) <= 1:
+        raise InputError(f"--noise-beta {args.noise_beta}: must be from 0 to 1")
+    return args
+
+
+def flag_of(name: str) -> str:
+    """``'batch_size1'`` -> ``'--batch-size1'``; two flags are spelled with underscores."""
+    return f"--{name}" if name in ("batch_size_mining", "batchsize_id") \
+        else "--" + name.replace("_", "-")
+
+
+def split_pretrained(text: str) -> tuple[str, int]:
+    """``'models/model,7'`` -> ``('models/model', 7)``. Raises :class:`InputError`."""
+    prefix, comma, epoch = text.rpartition(",")
+    if not comma or not epoch.strip().isdigit():
+        raise InputError(f"--pretrained {text}: write it as prefix,epoch, e.g. models/model,7")
+    return prefix, int(epoch)
+
+
+def split_steps(text: str) -> list[int]:
+    """``'100,200'`` -> ``[100, 200]``. Raises :class:`InputError`."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--lr-steps {text}: write whole numbers with commas, e.g. 100,200") \
+            from None

@@ -1,0 +1,18 @@
+"""Where the lines of the 2019 log go: stdout for what it printed, stderr for what it logged."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def say(*values: object) -> None:
+    """Print a line of the training log at once, also into a pipe."""
+    print(*values, flush=True)
+
+
+def show_log_lines() -> None:
+    """``INFO:root:...`` lines on stderr, as in 2019; a handler that is already there stays."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:%(name)s:%(message)s",
+                        stream=sys.stderr)
+    logging.getLogger().setLevel(logging.INFO)

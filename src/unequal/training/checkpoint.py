@@ -1,0 +1,129 @@
+"""Checkpoints of the lineage: ``PREFIX-symbol.json`` and ``PREFIX-0000.params``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Collection, Mapping
+
+import mxnet as mx
+from mxnet.gluon import HybridBlock
+
+from symbols.layers import lineage_symbol
+from unequal.errors import InputError
+
+
+def params_path(prefix: str, epoch: int) -> str:
+    """The parameter file of a checkpoint."""
+    return f"{prefix}-{epoch:04d}.params"
+
+
+def make_folder(prefix: str) -> None:
+    """Make the folder of ``prefix`` and see that files can be written there.
+
+    Raises :class:`InputError` otherwise.
+    """
+    folder = os.path.dirname(prefix) or "."
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"--prefix {prefix}: cannot write into {folder} "
+                         f"({error.strerror}); name another folder") from error
+
+
+def _replace(path: str, write) -> None:
+    """Write through ``write(temporary name)``; the file is the old one or the new one."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
+    """Write ``graph`` as a checkpoint that the 2019 code loads: its symbol, then its parameters.
+
+    Moving statistics are averaged over the devices, as ``Module.get_params`` does. Each file is
+    replaced as a whole.
+    """
+    mx.nd.waitall()  # else the statistics may be those of one step before
+    symbol = lineage_symbol(graph, "data", "softmax_label")
+    aux_names = set(symbol.list_auxiliary_states())
+    values = {}
+    for name, parameter in graph.collect_params().items():
+        kind = "aux" if name in aux_names else "arg"
+        values[f"{kind}:{name}"] = parameter._reduce().as_in_context(mx.cpu())
+    _replace(f"{prefix}-symbol.json", lambda name: Path(name).write_text(symbol.tojson()))
+    path = params_path(prefix, epoch)
+    _replace(path, lambda name: mx.nd.save(name, values))
+    logging.info('Saved checkpoint to "%s"', path)
+
+
+def load_parameters(prefix: str, epoch: int) -> dict[str, mx.nd.NDArray]:
+    """{parameter name: value} of a checkpoint.
+
+    Raises :class:`InputError` when a file is missing or is no parameter file.
+    """
+    path = params_path(prefix, epoch)
+    for needed in (f"{prefix}-symbol.json", path):
+        if not os.path.isfile(needed):
+            raise InputError(f"--pretrained {prefix},{epoch}: there is no file {needed}")
+    try:
+        values = mx.nd.load(path)
+    except mx.base.MXNetError as error:
+        raise InputError(f"{path}: not a parameter file, or cut short; copy it again") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: its parameters have no names; it is no checkpoint")
+    return {key.split(":", 1)[-1]: value for key, value in values.items()}
+
+
+def apply_parameters(graph: HybridBlock, values: Mapping[str, mx.nd.NDArray], source: str,
+                     made_anew: Collection[str] = ()) -> list[str]:
+    """Give ``graph`` (initialised, all shapes known) the parameters of a checkpoint.
+
+    Parameters
+    ----------
+    values : mapping
+        As :func:`load_parameters` gives them; unknown names are ignored, as in 2019.
+    source : str
+        What the checkpoint is called in messages.
+    made_anew : collection of str
+        Parameters that keep their initial values whatever the checkpoint says.
+
+    Returns
+    -------
+    list of str
+        The parameters of the classifier that the checkpoint lacks: they stay as initialised.
+
+    Raises
+    ------
+    InputError
+        Before anything is changed: a parameter of the network is missing, or has another shape.
+    """
+    parameters = {name: parameter for name, parameter in graph.collect_params().items()
+                  if name not in made_anew}
+    missing = [name for name in parameters if name not in values]
+    of_network = [name for name in missing if not name.startswith("fc7_")]
+    if of_network:
+        raise InputError(f"{source}: it is a checkpoint of another network; {of_network[0]} and "
+                         f"{len(of_network) - 1} more parameters are not in it (see --network)")
+    for name, parameter in parameters.items():
+        if name in missing or tuple(values[name].shape) == tuple(parameter.shape):
+            continue
+        if name.startswith("fc7_"):
+            raise InputError(f"{source}: it was trained on {values[name].shape[0]} classes and "
+                             f"embeddings of {values[name].shape[-1]}, the data's property says "
+                             f"{parameter.shape[0]} and --emb-size {parameter.shape[-1]}")
+        raise InputError(f"{source}: {name} has shape {tuple(values[name].shape)} there, the "
+                         f"network wants {tuple(parameter.shape)}; see --network, --emb-size and "
+                         "the image size in property")
+    for name, parameter in parameters.items():
+        if name not in missing:
+            parameter.set_data(values[name].astype("float32"))
+    return missing

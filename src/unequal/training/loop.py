@@ -1,0 +1,120 @@
+"""The training loop: batches through a graph on one or several devices. Knows nothing of faces.
+
+It drives hooks in the order in which ``Module.fit`` drove its callbacks: a batch is trained, the
+next one is fetched, the metric sees the outputs, then come the hooks.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Callable, Iterable, Sequence
+
+import mxnet as mx
+from mxnet.gluon import HybridBlock, Trainer
+
+
+class StopTraining(Exception):
+    """Raised by a hook, or while a batch is fetched: end the run after what is done."""
+
+
+@dataclass
+class Progress:
+    """What hooks may look at; ``step`` counts batches from 1 over all epochs."""
+
+    epoch: int = 0
+    nbatch: int = 0
+    step: int = 0
+    metric: mx.metric.EvalMetric = None
+    trainer: Trainer = None
+    locals: dict = field(default_factory=dict)
+
+    @property
+    def eval_metric(self) -> mx.metric.EvalMetric:
+        """The name under which ``mx.callback`` looks for the metric."""
+        return self.metric
+
+
+Hook = Callable[[Progress], None]
+
+
+def make_trainer(graph: HybridBlock, devices: Sequence[mx.Context], learning_rate: float,
+                 momentum: float, weight_decay: float) -> Trainer:
+    """SGD as in 2019: weight decay on every parameter, gradients summed over the devices and
+    divided by their number, the learning rate inside the momentum buffer.
+
+    Moving statistics stay out of it: a Trainer would copy the first device's to all others.
+    """
+    options = dict(learning_rate=learning_rate, momentum=momentum, wd=weight_decay,
+                   rescale_grad=1.0 / len(devices))
+    trained = [parameter for _, parameter in sorted(graph.collect_params().items())
+               if parameter.grad_req != "null"]
+    return Trainer(trained, "sgd", options,
+                   kvstore="device" if len(devices) > 1 else None, update_on_kvstore=False)
+
+
+def split(array: mx.nd.NDArray, devices: Sequence[mx.Context]) -> list[mx.nd.NDArray]:
+    """Equal shares of the rows in order, as float32 on each device.
+
+    Raises ``ValueError`` when the rows do not divide.
+    """
+    share, rest = divmod(len(array), len(devices))
+    if rest:
+        raise ValueError(f"{len(array)} rows do not divide by {len(devices)} devices")
+    return [array[i * share:(i + 1) * share].as_in_context(device).astype("float32")
+            for i, device in enumerate(devices)]
+
+
+def train_step(graph: HybridBlock, trainer: Trainer, images: Sequence[mx.nd.NDArray],
+               labels: Sequence[mx.nd.NDArray]) -> list[tuple]:
+    """One update from one share per device; returns each device's outputs."""
+    with mx.autograd.record():
+        outputs = [graph(x, y) for x, y in zip(images, labels)]
+    mx.autograd.backward([head for heads in outputs for head in heads])
+    trainer.step(1)
+    return outputs
+
+
+def _epoch(graph, batches: Iterable, progress: Progress, devices, hooks: Sequence[Hook],
+           output_names: Sequence[str]) -> list:
+    """Train on the batches until they end; returns the metric's last values."""
+    iterator = iter(batches)
+    upcoming = next(iterator)
+    while upcoming is not None:
+        images = split(upcoming.data[0], devices)
+        labels = split(upcoming.label[0], devices)
+        outputs = train_step(graph, progress.trainer, images, labels)
+        named = [dict(zip(output_names, heads)) for heads in outputs]
+        upcoming = next(iterator, None)
+        progress.metric.update(labels, named)
+        progress.step += 1
+        values = progress.metric.get_name_value() if upcoming is None else []
+        for hook in hooks:
+            hook(progress)
+        progress.nbatch += 1
+    return values
+
+
+def fit(graph: HybridBlock, batches, metric: mx.metric.EvalMetric, trainer: Trainer,
+        devices: Sequence[mx.Context], hooks: Sequence[Hook], epochs: int,
+        output_names: Sequence[str]) -> Progress:
+    """Train for ``epochs`` epochs of ``batches`` (a DataIter) or until a hook stops the run.
+
+    ``output_names`` names the graph's outputs for the metric. An epoch ends with the log lines
+    of ``Module.fit``; the batches are reset between epochs and not after the last one.
+    """
+    progress = Progress(metric=metric, trainer=trainer)
+    try:
+        for epoch in range(epochs):
+            start = time.time()
+            progress.epoch, progress.nbatch = epoch, 0
+            metric.reset()
+            if epoch:
+                batches.reset()
+            for name, value in _epoch(graph, batches, progress, devices, hooks, output_names):
+                logging.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+            logging.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - start)
+    except StopTraining:
+        pass
+    return progress

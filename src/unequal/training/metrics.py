@@ -1,0 +1,83 @@
+"""The metrics of the log lines. Sums stay on the devices until a line is printed.
+
+``update`` takes what the training loop has: the outputs of each device by name, and its labels.
+With several devices every metric covers all of them (in 2019 the losses were the first device's).
+"""
+
+from __future__ import annotations
+
+import mxnet as mx
+
+
+class DeviceMetric(mx.metric.EvalMetric):
+    """Base: subclasses give (sum, count) of one device's outputs, the sum as an NDArray."""
+
+    def __init__(self, name: str):
+        self._parts: list = []
+        super().__init__(name)
+
+    def reset(self) -> None:
+        self._parts = []
+        self.num_inst, self.sum_metric = 0, 0.0
+
+    def measure(self, outputs: dict, label: mx.nd.NDArray) -> tuple[mx.nd.NDArray, int]:
+        raise NotImplementedError
+
+    def update(self, labels, preds) -> None:
+        """``preds``: one {output name: NDArray} per device; ``labels``: one NDArray each."""
+        for outputs, label in zip(preds, labels):
+            self._parts.append(self.measure(outputs, label))
+
+    def get(self):
+        for value, count in self._parts:
+            self.sum_metric += float(value.asscalar())
+            self.num_inst += count
+        self._parts = []
+        value = self.sum_metric / self.num_inst if self.num_inst else float("nan")
+        return self.name, value
+
+
+class Accuracy(DeviceMetric):
+    """Share of rows whose largest score, margin included, is the label's."""
+
+    def __init__(self, scores: str, label: str | None = None):
+        self._scores, self._label = scores, label
+        super().__init__("acc")
+
+    def measure(self, outputs, label):
+        scores = outputs[self._scores]
+        label = label if self._label is None else outputs[self._label]
+        return (scores.argmax(axis=1) == label).sum(), len(scores)
+
+
+class CrossEntropy(DeviceMetric):
+    """Mean -log P of the label, margin included."""
+
+    def __init__(self, name: str, probability: str | None = None,
+                 log_probability: str | None = None, label: str | None = None):
+        self._probability, self._log, self._label = probability, log_probability, label
+        super().__init__(name)
+
+    def measure(self, outputs, label):
+        label = label if self._label is None else outputs[self._label]
+        if self._log is not None:
+            picked = outputs[self._log].pick(label, axis=1)
+        else:
+            picked = (outputs[self._probability].pick(label, axis=1) + 1e-12).log()
+        return -picked.sum(), len(picked)
+
+
+class Output(DeviceMetric):
+    """The mean over batches and devices of an output of one element."""
+
+    def __init__(self, name: str, output: str):
+        self._output = output
+        super().__init__(name)
+
+    def measure(self, outputs, label):
+        return outputs[self._output].reshape((1,)), 1
+
+
+def composite(*metrics: DeviceMetric) -> mx.metric.CompositeEvalMetric:
+    """Several metrics as one; they print in this order."""
+    return mx.metric.CompositeEvalMetric(list(metrics))
