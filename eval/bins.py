@@ -1,0 +1,159 @@
+"""A verification set (`lfw.bin` and its like): pairs of faces and whether each is one person."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from eval.unpickle import read_plain_pickle
+from unequal.errors import InputError
+
+_MOST_THREADS = 8
+_CHECKED_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class VerificationSet:
+    """Image pairs, kept as the encoded bytes of the file and decoded when they are asked for.
+
+    `encoded` holds images 0..2P-1; pair p is images 2p and 2p+1, `issame[p]` (bool) tells whether
+    they show one person. `image_size` is (height, width) of every image; `name` is the file's
+    name without `.bin`. Iterating is done by `batches`; `len` is the number of images.
+    """
+
+    name: str
+    path: Path
+    encoded: tuple[bytes, ...]
+    issame: np.ndarray
+    image_size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of all images decoded: (images, 3, height, width)."""
+        return (len(self.encoded), 3) + self.image_size
+
+    def images(self, indices: Sequence[int]) -> np.ndarray:
+        """The images at `indices`, decoded: uint8 (n, 3, height, width), RGB."""
+        with ThreadPoolExecutor(_threads()) as pool:
+            return self._stack(self._submit(pool, indices))
+
+    def batches(self, batch_size: int) -> Iterator[np.ndarray]:
+        """All images in order, `batch_size` at a time, each decoded once: uint8 NCHW, RGB.
+
+        The last batch is what remains. The next batch is decoded while one is being used.
+        """
+        waiting: deque[list[Future]] = deque()
+        with ThreadPoolExecutor(_threads()) as pool:
+            for start in range(0, len(self), batch_size):
+                indices = range(start, min(start + batch_size, len(self)))
+                waiting.append(self._submit(pool, indices))
+                if len(waiting) > 1:
+                    yield self._stack(waiting.popleft())
+            while waiting:
+                yield self._stack(waiting.popleft())
+
+    def _submit(self, pool: ThreadPoolExecutor, indices: Sequence[int]) -> list[Future]:
+        return [pool.submit(self._decode, index) for index in indices]
+
+    def _stack(self, decoded: list[Future]) -> np.ndarray:
+        batch = np.empty((len(decoded), 3) + self.image_size, np.uint8)
+        for row, image in zip(batch, decoded):
+            row[:] = image.result().transpose(2, 0, 1)
+        return batch
+
+    def _decode(self, index: int) -> np.ndarray:
+        image = _decode_rgb(self.encoded[index])
+        if image is None:
+            raise InputError(f"{self.path}: image {index} cannot be decoded: make the file again")
+        if image.shape[:2] != self.image_size:
+            raise InputError(
+                f"{self.path}: image {index} is {_size_text(image.shape)} pixels (height x width), "
+                f"but {_size_text(self.image_size)} are needed: align the faces of this set to "
+                "that size"
+            )
+        return image
+
+
+def load_bin(path: str | Path, image_size: Sequence[int] | None = None) -> VerificationSet:
+    """Load a verification set of the InsightFace layout: a pickled (images, issame).
+
+    Reads files written by Python 2 and 3, with images as encoded bytes or as uint8 arrays (n,) or
+    (n, 1) of them. `image_size` is (height, width), by default that of the first image. Every
+    image is decoded once to see that it has that size (as in the 2019 code nothing is resized);
+    the encoded bytes are kept.
+
+    Raises InputError, naming the file, when it is missing, no such pickle or truncated, asks for
+    anything but plain values (see `read_plain_pickle`), or holds images that cannot be decoded,
+    are of another size, are not two to a pair, or are fewer than two pairs.
+    """
+    path = Path(path)
+    content = read_plain_pickle(path)
+    if not isinstance(content, list) or len(content) != 2:
+        raise InputError(f"{path}: not a verification set: it must be a pickled (images, issame)")
+    encoded = _encoded_images(path, content[0])
+    issame = _booleans(path, content[1])
+    if len(encoded) != 2 * len(issame):
+        raise InputError(
+            f"{path}: {len(encoded)} images for {len(issame)} pairs, where each pair needs two: "
+            "make the file again"
+        )
+    if len(issame) < 2:
+        raise InputError(f"{path}: {len(issame)} pairs, but cross-validation needs 2 or more")
+    if image_size is None:
+        first = _decode_rgb(encoded[0])
+        image_size = (0, 0) if first is None else first.shape[:2]
+    height, width = image_size
+    verification_set = VerificationSet(path.stem, path, encoded, issame, (height, width))
+    for _ in verification_set.batches(_CHECKED_AT_ONCE):
+        pass
+    return verification_set
+
+
+def _encoded_images(path: Path, entries: Any) -> tuple[bytes, ...]:
+    if not isinstance(entries, (list, np.ndarray)):
+        raise InputError(f"{path}: not a verification set: its images must be a list")
+    return tuple(_encoded_image(path, index, entry) for index, entry in enumerate(entries))
+
+
+def _encoded_image(path: Path, index: int, entry: Any) -> bytes:
+    if isinstance(entry, (bytes, bytearray)):
+        return bytes(entry)
+    if isinstance(entry, np.ndarray) and entry.dtype == np.uint8 and max(entry.shape) == entry.size:
+        return entry.tobytes()
+    raise InputError(
+        f"{path}: image {index} is neither bytes nor a uint8 array (n,) or (n, 1) of an encoded "
+        "image: make the file again"
+    )
+
+
+def _booleans(path: Path, entries: Any) -> np.ndarray:
+    values = np.asarray(entries if isinstance(entries, (list, np.ndarray)) else None)
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise InputError(f"{path}: not a verification set: issame must be a list of booleans")
+    return values.astype(bool).ravel()
+
+
+def _decode_rgb(encoded: bytes) -> np.ndarray | None:
+    try:
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _size_text(shape: Sequence[int]) -> str:
+    return f"{shape[0]}x{shape[1]}"
+
+
+def _threads() -> int:
+    return min(os.cpu_count() or 1, _MOST_THREADS)

@@ -1,0 +1,110 @@
+"""A saved checkpoint as a plain function: face images in, embeddings out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+
+# isort: split
+from unequal.errors import InputError  # readies the process for mxnet, so it comes before
+
+# isort: split
+import mxnet as mx
+
+Embed = Callable[[np.ndarray], np.ndarray]
+
+DATA = "data"
+
+
+def load_embedder(
+    prefix: str, epoch: int, ctx: mx.Context | None = None, layer: str = "fc1_output"
+) -> Embed:
+    """Load `prefix`-symbol.json and `prefix`-%04d.params as an embedding function.
+
+    The function takes uint8 RGB images (n, 3, height, width), feeds them as float32 0..255 (the
+    normalisation is in the graph) through the network in inference mode on `ctx` (default: the
+    CPU), and returns float32 (n, emb): the output `layer` of the graph, not normalised. Whatever
+    lies behind `layer` (margin, loss, labels) and parameters it does not need are left out. The
+    number of images may change from call to call; their size must be that of the training.
+
+    Raises InputError when a file is missing or damaged, the graph has no such output, or the
+    file lacks a parameter of it; the function raises it for images of a size that does not fit.
+    """
+    symbol_path, params_path = f"{prefix}-symbol.json", f"{prefix}-{epoch:04d}.params"
+    output = _graph_up_to(symbol_path, layer)
+    parameters = _load_parameters(params_path)
+    ctx = mx.cpu() if ctx is None else ctx
+    # MXNet 1.9.1's oneDNN subgraphs break the second forward of y1 in a Module; a hybridised
+    # block runs without them
+    network = mx.gluon.SymbolBlock(output, [mx.sym.var(DATA, dtype="float32")])
+    wanted = network.collect_params()
+    lacking = sorted(name for name in wanted.keys() if name not in parameters)
+    if lacking:
+        raise InputError(
+            f"{params_path}: lacks {_few(lacking)}, which {layer} of {symbol_path} needs: "
+            "give the symbol and parameters of one training"
+        )
+    for name, parameter in wanted.items():
+        parameter.shape = parameters[name].shape
+        parameter.initialize(ctx=ctx)
+        parameter.set_data(parameters[name].astype("float32"))
+    network.hybridize(static_alloc=True)
+
+    def embed(images: np.ndarray) -> np.ndarray:
+        batch = mx.nd.array(images, ctx=ctx, dtype="uint8").astype("float32")
+        try:
+            return network(batch).asnumpy().reshape(len(images), -1)
+        except mx.MXNetError as error:
+            if "Shape inconsistent" not in str(error):
+                raise
+            height, width = images.shape[2:]
+            raise InputError(
+                f"{params_path}: does not take images of {height}x{width} pixels "
+                f"({_last_line(error)}): use images of the size it was trained with"
+            ) from error
+
+    return embed
+
+
+def _graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
+    _require(path)
+    try:
+        internals = mx.sym.load(path).get_internals()
+    except (mx.MXNetError, ValueError) as error:
+        raise InputError(f"{path}: not a symbol file of MXNet: copy it again") from error
+    outputs = [name for name in internals.list_outputs() if name.endswith("_output")]
+    if layer not in outputs:
+        raise InputError(
+            f"{path}: has no output {layer}; its last ones are {', '.join(outputs[-4:]) or 'none'}"
+        )
+    output = internals[layer]
+    if DATA not in output.list_arguments():
+        raise InputError(f"{path}: {layer} does not depend on an input named '{DATA}'")
+    return output
+
+
+def _load_parameters(path: str) -> dict[str, mx.nd.NDArray]:
+    _require(path)
+    try:
+        saved = mx.nd.load(path)
+    except (mx.MXNetError, ValueError) as error:
+        raise InputError(f"{path}: truncated or not a parameter file: copy it again") from error
+    if not isinstance(saved, dict):
+        raise InputError(f"{path}: its arrays have no names: save it with mx.model.save_checkpoint")
+    return {key.split(":", 1)[-1]: value for key, value in saved.items()}
+
+
+def _require(path: str) -> None:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file: check the prefix and the epoch of the model")
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].replace("MXNetError: ", "")

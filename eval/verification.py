@@ -1,0 +1,232 @@
+"""Verification: how well a model tells whether two faces are one person (LFW and its like)."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from eval.bins import VerificationSet, load_bin
+from eval.folds import FAR_TARGET, evaluate
+from unequal.errors import InputError
+
+__all__ = ["VerificationResult", "VerificationSet", "evaluate", "load_bin", "main", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class VerificationResult:
+    """What `test` measures.
+
+    `acc2`, `std2`: accuracy over the folds, mean and deviation; `xnorm`: mean length of the raw
+    embeddings; `embeddings`: float64 (images, emb), image and mirror image added, of length 1;
+    `val`, `val_std`, `far`: see `eval.folds.Evaluation`; `seconds`: time spent in `embed`;
+    `acc1`, `std1`: always 0, as in the 2019 code.
+    """
+
+    acc2: float
+    std2: float
+    xnorm: float
+    embeddings: np.ndarray
+    val: float
+    val_std: float
+    far: float
+    seconds: float
+    acc1: float = 0.0
+    std1: float = 0.0
+
+
+def test(
+    verification_set: VerificationSet,
+    embed: Callable[[np.ndarray], np.ndarray],
+    batch_size: int,
+    nrof_folds: int = 10,
+    progress: Callable[[int], object] | None = None,
+) -> VerificationResult:
+    """Verification figures of a model on a set, as the 2019 code.
+
+    `embed` maps uint8 RGB images (batch_size, 3, height, width) to embeddings (batch_size, emb).
+    It always sees that one shape: the last batch, or a set smaller than a batch, is filled up
+    with copies of its last image. Each image and its mirror image are embedded, and the two added.
+    `progress`, if given, is called with the number of images done after each batch.
+
+    Raises InputError for a set of fewer than two pairs, or a `batch_size` below 1.
+    """
+    if batch_size < 1:
+        raise InputError(f"a batch size of {batch_size} is not possible: give 1 or more")
+    plain, mirrored = [], []
+    seconds = 0.0
+    for images in verification_set.batches(batch_size):
+        count = len(images)
+        batch = np.concatenate([images, np.repeat(images[-1:], batch_size - count, axis=0)])
+        start = time.perf_counter()
+        # float64 keeps what is computed of the embeddings as exact as in the 2019 code
+        plain.append(np.asarray(embed(batch), np.float64)[:count])
+        flipped = np.ascontiguousarray(batch[:, :, :, ::-1])
+        mirrored.append(np.asarray(embed(flipped), np.float64)[:count])
+        seconds += time.perf_counter() - start
+        if progress is not None:
+            progress(count)
+    plain_embeddings, mirrored_embeddings = np.concatenate(plain), np.concatenate(mirrored)
+    lengths = np.linalg.norm([plain_embeddings, mirrored_embeddings], axis=2)
+    embeddings = _normalised(plain_embeddings + mirrored_embeddings)
+    figures = evaluate(embeddings, verification_set.issame, nrof_folds)
+    return VerificationResult(
+        acc2=float(np.mean(figures.accuracy)),
+        std2=float(np.std(figures.accuracy)),
+        xnorm=float(np.mean(lengths)),
+        embeddings=embeddings,
+        val=figures.val,
+        val_std=figures.val_std,
+        far=figures.far,
+        seconds=seconds,
+    )
+
+
+def _normalised(embeddings: np.ndarray) -> np.ndarray:
+    lengths = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings))
+    lengths[lengths == 0.0] = 1.0
+    return embeddings / lengths[:, None]
+
+
+def find_bins(data_dir: str, targets: str) -> list[Path]:
+    """The files of comma-separated `targets`: NAME means NAME.bin; all lie in `data_dir`.
+
+    Raises InputError when none is named or one does not exist.
+    """
+    names = [name.strip() for name in targets.split(",") if name.strip()]
+    paths = [Path(data_dir, name if name.endswith(".bin") else f"{name}.bin") for name in names]
+    if not paths:
+        raise InputError("--target names no verification set: give for example --target lfw")
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: no such verification set: check --data-dir and --target")
+    return paths
+
+
+def find_checkpoints(model: str) -> tuple[str, list[int]]:
+    """Prefix and epochs that `model` means: 'prefix,epoch', 'prefix,1|3', or 'prefix' for all.
+
+    All are those of PREFIX-NNNN.params in the prefix's folder, the highest epoch first.
+    Raises InputError when a parameter file or the symbol file is missing.
+    """
+    given = re.fullmatch(r"(.+),\s*(\d+(?:\|\d+)*)\s*", model)
+    if given:
+        prefix, epochs = given[1], [int(epoch) for epoch in given[2].split("|")]
+    else:
+        prefix = model
+        name = re.compile(re.escape(Path(prefix).name) + r"-(\d{4})\.params")
+        matches = [name.fullmatch(path.name) for path in Path(prefix).parent.glob("*.params")]
+        epochs = sorted((int(match[1]) for match in matches if match), reverse=True)
+        if not epochs:
+            raise InputError(f"--model {model}: there is no {prefix}-NNNN.params: check the prefix")
+    wanted = [f"{prefix}-symbol.json"] + [f"{prefix}-{epoch:04d}.params" for epoch in epochs]
+    for path in wanted:
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such file: check --model {model}")
+    return prefix, epochs
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0, or 2 when the input is wrong."""
+    options = _parser().parse_args(argv)
+    try:
+        return _run(options)
+    except InputError as error:
+        print(f"verification: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    prefix, epochs = find_checkpoints(options.model)
+    bins = find_bins(options.data_dir, options.target)
+    sets = [load_bin(path, options.image_size) for path in bins]
+
+    # MXNet takes seconds to load, so it comes after the cheap checks
+    from eval.embed import load_embedder
+    from unequal.devices import usable_devices
+
+    device = usable_devices()[0]
+    best = dict.fromkeys(range(len(sets)), 0.0)
+    for epoch in epochs:
+        embed = load_embedder(prefix, epoch, device, options.layer)
+        for index, verification_set in enumerate(sets):
+            result = _test_with_bar(verification_set, embed, options)
+            tag = f"[{verification_set.name}]" + (f"[{epoch}]" if len(epochs) > 1 else "")
+            print(f"{tag}XNorm: {result.xnorm:f}")
+            print(f"{tag}Accuracy-Flip: {result.acc2:1.5f}+-{result.std2:1.5f}")
+            print(
+                f"{tag}TAR: {result.val:1.5f}+-{result.val_std:1.5f} "
+                f"@ FAR={result.far:1.5f} (target {FAR_TARGET})",
+                flush=True,
+            )
+            best[index] = max(best[index], result.acc2)
+    if len(epochs) > 1:
+        for index, verification_set in enumerate(sets):
+            print(f"Max of [{verification_set.name}] is {best[index]:1.5f}")
+    return 0
+
+
+def _test_with_bar(
+    verification_set: VerificationSet,
+    embed: Callable[[np.ndarray], np.ndarray],
+    options: argparse.Namespace,
+) -> VerificationResult:
+    with tqdm(
+        total=len(verification_set),
+        desc=verification_set.name,
+        unit="image",
+        file=sys.stderr,
+        leave=False,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        batch_size = min(options.batch_size, len(verification_set))
+        return test(verification_set, embed, batch_size, options.nfolds, bar.update)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.verification",
+        description="Verification accuracy of a checkpoint on InsightFace .bin sets.",
+    )
+    parser.add_argument(
+        "--model",
+        required=True,
+        help="'prefix,epoch', 'prefix,1|3', or 'prefix' for every prefix-NNNN.params",
+    )
+    parser.add_argument("--data-dir", default="", help="folder of the .bin files")
+    parser.add_argument(
+        "--target", default="lfw,cfp_fp,agedb_30", help="names of sets, NAME or FILE.bin"
+    )
+    parser.add_argument("--batch-size", type=_positive, default=32, help="images at a time")
+    parser.add_argument("--nfolds", type=_positive, default=10, help="folds of the accuracy")
+    parser.add_argument(
+        "--image-size",
+        type=_size,
+        help="'height,width' that images must have; by default that of each set's first image",
+    )
+    parser.add_argument("--layer", default="fc1_output", help="output of the graph to compare")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = [_positive(part.strip()) for part in text.split(",")]
+    if len(parts) > 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 'height,width'")
+    return parts[0], parts[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
