@@ -20,19 +20,18 @@ def params_path(prefix: str, epoch: int) -> str:
     return f"{prefix}-{epoch:04d}.params"
 
 
-def make_folder(prefix: str) -> None:
-    """Make the folder of ``prefix`` and see that files can be written there.
+def make_folder(folder: str, flag: str) -> None:
+    """Make ``folder`` and see that files can be written there.
 
-    Raises :class:`InputError` otherwise.
+    Raises :class:`InputError`, which names ``flag``, otherwise.
     """
-    folder = os.path.dirname(prefix) or "."
     try:
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"--prefix {prefix}: cannot write into {folder} "
-                         f"({error.strerror}); name another folder") from error
+        raise InputError(f"{flag}: cannot write into {folder} ({error.strerror}); name another "
+                         "folder") from error
 
 
 def _replace(path: str, write) -> None:

@@ -18,7 +18,14 @@ from unequal.training.loop import Progress, StopTraining
 
 def speed_line(rows: int, every: int) -> Callable[[Progress], None]:
     """``Epoch[0] Batch [0-20]	Speed: ...`` every so many batches; ``rows`` count as a batch."""
-    return mx.callback.Speedometer(rows, every)
+    speedometer = mx.callback.Speedometer(rows, every)
+
+    def hook(progress: Progress) -> None:
+        if progress.nbatch % every == 0:
+            progress.metric.get()  # waits for the devices, so that the time is that of the work
+        speedometer(progress)
+
+    return hook
 
 
 def drop_rate(steps: Sequence[int], freeze: int) -> Callable[[Progress], None]:

@@ -81,12 +81,16 @@ def _epoch(graph, batches: Iterable, progress: Progress, devices, hooks: Sequenc
     """Train on the batches until they end; returns the metric's last values."""
     iterator = iter(batches)
     upcoming = next(iterator)
+    before = None
     while upcoming is not None:
         images = split(upcoming.data[0], devices)
         labels = split(upcoming.label[0], devices)
         outputs = train_step(graph, progress.trainer, images, labels)
         named = [dict(zip(output_names, heads)) for heads in outputs]
         upcoming = next(iterator, None)
+        if before is not None:  # at most one batch waits on the devices, whatever the metric reads
+            before.wait_to_read()
+        before = outputs[-1][-1]
         progress.metric.update(labels, named)
         progress.step += 1
         values = progress.metric.get_name_value() if upcoming is None else []

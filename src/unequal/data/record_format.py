@@ -1,0 +1,83 @@
+"""The bytes of one RecordIO record and of the InsightFace header inside it."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+
+MAGIC = 0xCED7230A
+MAGIC_BYTES = struct.pack("<I", MAGIC)
+PART_HEADER = struct.Struct("<II")
+LABEL_HEADER = struct.Struct("<IfQQ")
+
+LENGTH_BITS = 29
+WHOLE, FIRST, MIDDLE, LAST = range(4)
+
+
+class Header(NamedTuple):
+    """What precedes the image in a record.
+
+    `flag` is the length of a label array, 0 where the label is one number; `label` is that
+    float32 array or number.
+    """
+
+    flag: int
+    label: float | np.ndarray
+    id: int
+    id2: int
+
+
+def part_length(head: bytes) -> int:
+    """Bytes on disk of the part that starts with these 8 bytes: header, payload and padding.
+
+    Raises ValueError where they do not start a part.
+    """
+    if len(head) < PART_HEADER.size:
+        raise ValueError("it ends within a record")
+    magic, code = PART_HEADER.unpack_from(head)
+    if magic != MAGIC:
+        raise ValueError("no record starts there")
+    length = code & ((1 << LENGTH_BITS) - 1)
+    return PART_HEADER.size + (length + 3) // 4 * 4
+
+
+def join_parts(blob: bytes) -> bytes:
+    """The payload of the record that starts `blob`, which may run on beyond it.
+
+    A payload that holds the magic number at a multiple of four bytes is stored in parts, with
+    that number left out between them. Raises ValueError where the bytes are no whole record.
+    """
+    parts: list[bytes] = []
+    start = 0
+    while True:
+        end = start + part_length(blob[start : start + PART_HEADER.size])
+        _, code = PART_HEADER.unpack_from(blob, start)
+        kind, length = code >> LENGTH_BITS, code & ((1 << LENGTH_BITS) - 1)
+        if kind not in ((FIRST, WHOLE) if not parts else (MIDDLE, LAST)):
+            raise ValueError("its parts are out of order")
+        body = start + PART_HEADER.size
+        if body + length > len(blob):
+            raise ValueError("it ends within a record")
+        parts.append(blob[body : body + length])
+        if kind in (WHOLE, LAST):
+            return parts[0] if kind == WHOLE else MAGIC_BYTES.join(parts)
+        start = end
+
+
+def unpack(payload: bytes) -> tuple[Header, bytes]:
+    """Split a record's payload into its header and the encoded image.
+
+    Raises ValueError where it is too short for its header.
+    """
+    if len(payload) < LABEL_HEADER.size:
+        raise ValueError("it is too short for a header")
+    flag, number, first_id, second_id = LABEL_HEADER.unpack_from(payload)
+    if flag == 0:
+        return Header(0, number, first_id, second_id), payload[LABEL_HEADER.size :]
+    end = LABEL_HEADER.size + 4 * flag
+    if len(payload) < end:
+        raise ValueError("it is too short for its label")
+    label = np.frombuffer(payload, "<f4", flag, LABEL_HEADER.size)
+    return Header(flag, label, first_id, second_id), payload[end:]

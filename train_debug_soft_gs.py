@@ -1,0 +1,11 @@
+"""Stage three: the head under the noise-resistance loss and the tail under the inter-class loss.
+
+Flags, defaults, log lines and files are those of the 2019 script of this name; see the README.
+"""
+
+import sys
+
+from unequal.training.run import main
+
+if __name__ == "__main__":
+    sys.exit(main("stage2"))
