@@ -1,0 +1,8 @@
+"""The older README's name of train_NR_savemodel.py."""
+
+import sys
+
+from unequal.training.run import main
+
+if __name__ == "__main__":
+    sys.exit(main("savemodel"))
