@@ -1,4 +1,4 @@
-"""Every test starts from the same seed, printed when it fails, and may ask for the folders of numbers."""
+"""Every test starts from the same seed, printed when it fails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def golden() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real faces and large golden files beside the checkout; skips where it is absent."""
+    """The folder of real faces and large golden files; skips where it is not there."""
     folder = REPOSITORY.parent / "shared"
     if not (folder / "real").is_dir():
         pytest.skip("../shared with real faces is not beside this checkout")

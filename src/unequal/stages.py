@@ -51,7 +51,7 @@ def noise_resistance_graph(args: argparse.Namespace) -> HybridBlock:
 
 
 def unequal_graph(args: argparse.Namespace) -> HybridBlock:
-    """Stage three: the head under the noise-resistance loss, the tail under the inter-class loss."""
+    """Stage three: head under the noise-resistance loss, tail under the inter-class loss."""
     head, tail = args.batch_size1 // args.ctx_num, args.batchsize_id // args.ctx_num
     beta = args.noise_beta if args.noise else None
     loss = NoiseResistanceLoss(args.num_classes, beta, (max(1, args.batch_size1 // 2),))

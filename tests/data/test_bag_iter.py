@@ -257,6 +257,14 @@ def test_mined_rows_are_used_up_before_more_are_mined(make):
     assert tail.tolist() == iterator.tail_sequence.tolist()
 
 
+def test_each_round_of_mining_reorders_the_tail(make):
+    lines = []
+    iterator = make(tail=(3,) * 40, bags_per_epoch=1, log=lines.append)
+    epochs(iterator, 2)
+    bags = [line for line in lines if line.startswith(("eval", "inter"))]
+    assert bags == ["interclass_oseq_reset", "eval 12 images.. 0"] * 2
+
+
 def test_a_reset_mines_nothing(make):
     calls = []
     iterator = make(embed=lambda images: calls.append(1) or embed(images))

@@ -110,6 +110,13 @@ def test_epochs_have_different_orders_and_different_augmentation(make):
         assert any(not np.array_equal(a[0], b[0]) for a, b in zip(first, second))
 
 
+def test_each_position_of_an_epoch_draws_its_own_numbers(make):
+    same = encode(np.arange(768, dtype=np.uint8).reshape(16, 16, 3), ".png")
+    iterator = make(counts=(40,), payloads={key: same for key in range(1, 41)})
+    left = [tuple(data[:, 0, 0, 0] == 0) for data, _ in arrays(iterator)]
+    assert len(set(left)) > 1, "not every batch has the same rows mirrored"
+
+
 @pytest.mark.parametrize("augment", ["plain", "colour"])
 def test_batches_depend_on_the_seed_alone(make, augment):
     def three_epochs(**options):

@@ -128,6 +128,12 @@ def test_kept_and_flagged_do_not_depend_on_the_batch(make, batch_size):
         assert row.of_label == pytest.approx(of_key(row.key)[row.label], abs=1e-6)
 
 
+def test_a_probability_of_just_the_threshold_is_kept(make):
+    loader = make()
+    half = np.full((2, 3), 0.5, np.float32)
+    assert not find_noise(loader, [1, 2], lambda images, labels: half, 2, 0.5, quiet).flagged
+
+
 def test_bad_images_are_neither_kept_nor_flagged(make):
     loader = make(payloads={2: b"", 3: b"junk", 4: b"junk", 7: b"junk"})
     lines = []

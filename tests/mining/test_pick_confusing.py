@@ -79,6 +79,9 @@ def test_equal_distances_are_taken_by_position():
     assert pick_confusing(corners, [2] * 6, 4).tolist() == [0, 1, 2, 3]
     twins = np.concatenate([np.eye(6), np.eye(6)])
     assert pick_confusing(twins, [1] * 12, 6).tolist() == [0, 6, 1, 7, 2, 8]
+    once = np.random.RandomState(0).normal(size=(30, 64))
+    picked = pick_confusing(np.concatenate([once, once]), [1] * 60, 20)
+    assert picked.reshape(10, 2).tolist() == [[i, i + 30] for i in range(10)]
 
 
 def test_all_identities_of_a_bag_without_a_close_pair_are_picked_once():

@@ -34,7 +34,8 @@ def check_slopes(network, images, places_per_parameter=1, step=1e-5):
     slopes = {}
     for name, parameter in network.collect_params().items():
         if "relu" in name:
-            parameter.set_data(mx.nd.array(rng.uniform(-0.2, 0.6, parameter.shape), dtype="float64"))
+            slope = rng.uniform(-0.2, 0.6, parameter.shape)
+            parameter.set_data(mx.nd.array(slope, dtype="float64"))
             slopes[name] = parameter
     assert slopes
     network.hybridize(static_alloc=True)

@@ -111,8 +111,7 @@ class BagIter(mx.io.DataIter):
         self.tail_sequence = np.empty(0, np.int64)
         self.tail_cursor = 0
         self.mining_rounds = 0
-        self._head_ended = False
-        self._started_at = (0, 0, 0)
+        self._started_at = 0
         self._batches: Prefetcher[_Batch] | None = None
 
     @property
@@ -131,7 +130,7 @@ class BagIter(mx.io.DataIter):
         if self.head_sequence is None:
             self._reorder_head()
         left = len(self.head_sequence) - self.head_cursor
-        if self._head_ended or left < self.batch_size1:
+        if left < self.batch_size1:
             self._reorder_head()
         else:
             self.log(f"cur1: {self.head_cursor}")
@@ -167,7 +166,6 @@ class BagIter(mx.io.DataIter):
         rng = generator(self.seed, Purpose.ORDER, self.head_passes)
         self.head_sequence = rng.permutation(self.head_loader.records.image_keys)
         self.head_cursor = 0
-        self._head_ended = False
 
     def _mine_if_needed(self) -> None:
         if len(self.tail_sequence) - self.tail_cursor >= self.batchsize_id:
@@ -178,19 +176,21 @@ class BagIter(mx.io.DataIter):
         self.mining_rounds += 1
 
     def _start(self) -> None:
-        self._started_at = (self.head_passes, self.head_cursor, self.tail_cursor)
+        self._started_at = self.tail_cursor
         self._batches = Prefetcher(self._epoch_batches(), self.prefetch)
 
     def _take(self) -> _Batch:
-        """The next batch made ahead. Bad images can end the head although keys seem to be left."""
+        """The next batch made ahead.
+
+        Bad images can leave less than a batch of the head although enough keys are left. An epoch
+        that begins there begins with the head reordered, lest it be empty.
+        """
         while True:
             try:
                 return next(self._batches)
             except StopIteration:
-                if len(self.tail_sequence) - self.tail_cursor < self.batchsize_id:
-                    raise
-                if self._started_at != (self.head_passes, self.head_cursor, self.tail_cursor):
-                    self._head_ended = True
+                tail_ended = len(self.tail_sequence) - self.tail_cursor < self.batchsize_id
+                if tail_ended or self.tail_cursor > self._started_at:
                     raise
             if self.head_cursor == 0:
                 raise InputError(

@@ -6,7 +6,7 @@ L = -[ beta log P_label + (1 - beta) log P_predicted ], predicted = the class of
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Union
+from typing import Sequence, Union
 
 from mxnet.gluon import HybridBlock
 
@@ -23,7 +23,7 @@ class NoiseResistanceLoss(HybridBlock):
     term out (``--noise 0``): the plain cross entropy.
     """
 
-    def __init__(self, classes: int, beta: Optional[Number], divisors: Sequence[int]):
+    def __init__(self, classes: int, beta: Number | None, divisors: Sequence[int]):
         super().__init__(prefix="")
         self._classes, self._beta, self._divisors = classes, beta, tuple(divisors)
 

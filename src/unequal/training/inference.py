@@ -51,7 +51,8 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
                          "logits to find noise with; pass it through train_NR_savemodel.py first")
     logits = internals["blockgrad1_output"]
     inputs = [name for name in ("data", "softmax_label") if name in logits.list_arguments()]
-    network = SymbolBlock(mx.sym.softmax(logits), [mx.sym.var(name, dtype="float32") for name in inputs])
+    network = SymbolBlock(mx.sym.softmax(logits),
+                          [mx.sym.var(name, dtype="float32") for name in inputs])
     for name, parameter in network.collect_params().items():
         if name not in values:
             raise InputError(f"--pretrained {prefix},{epoch}: {name} is not in it; take a "

@@ -1,0 +1,1 @@
+import unequal  # noqa: F401  (readies the process before a tool imports mxnet)

@@ -1,0 +1,218 @@
+"""Makes a small long-tailed, noisy, face-like data set whose truth is known.
+
+Every face is drawn: an identity is a set of traits, a picture adds pose, expression, light, blur
+and occlusion. OUTPUT then holds
+
+  head/        identities with many images, wrong labels and outliers planted
+  tail/        identities with few images
+  head/unseen.bin   verification pairs of identities that are in neither set
+  truth.csv    set, record, label given, identity shown, kind (clean, label, outlier), content
+
+head and tail are RecordIO sets in the layout of InsightFace. The same seed gives the same files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import pickle
+import re
+import shutil
+import signal
+import sys
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Iterator, NamedTuple, Sequence
+
+from recordio_tools.synthetic_drawing import drawn
+from recordio_tools.synthetic_identity import Identity, draw_identity
+from recordio_tools.synthetic_photos import draw_image
+from recordio_tools.synthetic_plan import Picture, Recipe, plan_head, plan_pairs, plan_tail
+from unequal.errors import InputError
+
+__all__ = ["Identity", "Summary", "draw_identity", "draw_image", "main", "make_synthetic"]
+
+EXAMPLE = """example:
+  python -m recordio_tools.make_synthetic --output faces --identities 100 --label-noise 0.2
+  python train_softmax.py --data-dir faces/head --target unseen ..."""
+OUR_FILES = {"head", "tail", "truth.csv"}
+
+
+class Summary(NamedTuple):
+    """What was written: the folder, and numbers of images and pairs."""
+
+    output: Path
+    head_images: int
+    mislabelled: int
+    outliers: int
+    tail_images: int
+    pairs: int
+
+
+def make_synthetic(
+    output: str | Path, *, overwrite: bool = False, processes: int = 0, **options: Any
+) -> Summary:
+    """Draws the data set that the module's docstring describes.
+
+    Args:
+        output: the folder to make; it appears when everything is written.
+        overwrite: replace an older data set of this tool in `output`.
+        processes: how many draw at the same time; 0 means one per usable core. The files do not
+            depend on it.
+        **options: the fields of `Recipe`.
+
+    Raises:
+        InputError: an option is out of bounds, or `output` holds other files or cannot be made.
+    """
+    recipe = Recipe(**options)
+    head, tail = plan_head(recipe), plan_tail(recipe)
+    unseen, matches = plan_pairs(recipe)
+    pictures = head + tail + unseen
+    size = (recipe.size, recipe.size)
+    with _folder_beside(Path(output), overwrite) as folder:
+        with drawn(recipe, pictures, processes) as images:
+            # Not at the top: the drawing processes import this file, and MXNet takes seconds.
+            from recordio_tools.writer import write_face_set
+
+            write_face_set(folder / "head", _items(head, images), size, recipe.identities)
+            write_face_set(folder / "tail", _items(tail, images), size, recipe.tail_identities)
+            with (folder / "head" / "unseen.bin").open("wb") as file:
+                pickle.dump((list(islice(images, len(unseen))), matches), file, protocol=2)
+        _write_truth(folder / "truth.csv", pictures)
+    kinds = [picture.kind for picture in head]
+    return Summary(
+        output=Path(output),
+        head_images=len(head),
+        mislabelled=kinds.count("label"),
+        outliers=kinds.count("outlier"),
+        tail_images=len(tail),
+        pairs=len(matches),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, 2 for bad input and 130 for an interrupt."""
+    options = vars(_parser().parse_args(argv))
+    try:
+        options["tail_images"] = _image_range(options["tail_images"])
+        summary = make_synthetic(**options)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return 130
+    print(
+        f"{summary.output / 'head'}: {summary.head_images} images, {summary.mislabelled} with a "
+        f"wrong label, {summary.outliers} outliers, {summary.pairs} pairs in unseen.bin"
+    )
+    print(f"{summary.output / 'tail'}: {summary.tail_images} images")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m recordio_tools.make_synthetic",
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    usual = Recipe()
+
+    def add(flag: str, text: str) -> None:
+        default = getattr(usual, flag[2:].replace("-", "_"))
+        parser.add_argument(
+            flag, type=type(default), default=default, help=f"{text} (default %(default)s)"
+        )
+
+    parser.add_argument("--output", required=True, help="folder to make")
+    add("--identities", "identities in the head")
+    add("--images", "images of each of them")
+    add("--tail-identities", "identities in the tail")
+    parser.add_argument(
+        "--tail-images", default="2-4", help="images of each, as LEAST-MOST (default %(default)s)"
+    )
+    add("--unseen-identities", "identities in the verification pairs")
+    add("--pairs", "verification pairs, a multiple of 20")
+    add("--size", "height and width of the images, pixels")
+    add("--label-noise", "share of head images labelled as another head identity")
+    add("--outliers", "share of head images that show a stranger or no face")
+    add("--seed", "start of the random numbers")
+    add("--difficulty", "how far the pictures depart from frontal and plain, 0 to 3")
+    parser.add_argument(
+        "--processes", type=int, default=0, help="draw in so many processes (default: the cores)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a data set of this tool in OUTPUT"
+    )
+    return parser
+
+
+def _image_range(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
+    if not match:
+        raise InputError(f"--tail-images {text}: give a number or a range such as 2-4")
+    return int(match.group(1)), int(match.group(2) or match.group(1))
+
+
+def _items(pictures: list[Picture], drawn: Iterator[bytes]) -> Iterator[tuple[int, bytes, str]]:
+    for number, picture in enumerate(pictures, start=1):
+        yield picture.label, next(drawn), f"{picture.label:06d}/{number:07d}.jpg"
+
+
+def _write_truth(path: Path, pictures: list[Picture]) -> None:
+    """One row per record of head and tail (by key) and per image of unseen.bin (by position)."""
+    following = {"head": 1, "tail": 1, "unseen": 0}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["set", "record", "label", "identity", "kind", "content"])
+        for picture in pictures:
+            record = following[picture.set]
+            following[picture.set] = record + 1
+            shown = "outlier" if picture.kind == "outlier" else picture.person
+            content = "clutter" if picture.group == "clutter" else "face"
+            rows.writerow([picture.set, record, picture.label, shown, picture.kind, content])
+
+
+@contextmanager
+def _folder_beside(output: Path, overwrite: bool) -> Iterator[Path]:
+    """A new folder that takes the place of `output` when the block ends without an exception."""
+    target = output.resolve()
+    folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    older = target.with_name(f".{target.name}.{os.getpid()}.older")
+    try:
+        _check_target(output, target, overwrite)
+        folder.mkdir(parents=True)
+        yield folder
+        if target.exists():
+            os.replace(target, older)
+        os.replace(folder, target)
+    except OSError as error:
+        raise InputError(
+            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+        ) from error
+    finally:
+        if older.exists() and not target.exists():
+            os.replace(older, target)
+        for leftover in (folder, older):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _check_target(output: Path, target: Path, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise InputError(f"--output {output}: is a file; name a folder")
+    found = {entry.name for entry in target.iterdir()}
+    if found and not overwrite:
+        raise InputError(f"--output {output}: is not empty; choose another or add --overwrite")
+    if found - OUR_FILES:
+        stranger = sorted(found - OUR_FILES)[0]
+        raise InputError(f"--output {output}: also holds {stranger}; choose another folder")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())
