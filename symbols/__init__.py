@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Tuple
-
 from mxnet.gluon import HybridBlock
 
 from symbols.fmobilefacenet import fmobilefacenet

@@ -22,6 +22,7 @@ import mxnet as mx
 from mxnet.gluon import HybridBlock
 
 _lineage_form: ContextVar[bool] = ContextVar("lineage_form", default=False)
+_device_type: ContextVar[str] = ContextVar("device_type", default="cpu")
 
 
 @contextlib.contextmanager
@@ -53,6 +54,19 @@ def lineage_symbol(network: HybridBlock, *inputs: str) -> mx.sym.Symbol:
     with _lineage():
         outputs = network(*[mx.sym.var(name) for name in inputs])
     return outputs if isinstance(outputs, mx.sym.Symbol) else mx.sym.Group(list(outputs))
+
+
+@contextlib.contextmanager
+def built_for(device_type: str) -> Iterator[None]:
+    """Networks built inside compute in the form that suits ``'cpu'`` (the default) or ``'gpu'``.
+
+    The numbers are the same; see :class:`PReLU`.
+    """
+    token = _device_type.set(device_type)
+    try:
+        yield
+    finally:
+        _device_type.reset(token)
 
 
 def operands(F, inputs: Sequence, parameters: Sequence) -> tuple:
@@ -138,13 +152,16 @@ class PReLU(HybridBlock):
     As ``LeakyReLU`` inside a graph, MXNet >= 1.3 lets the result overwrite the input, which the
     slope's gradient still needs, and trains slopes with slope x their gradient. Here the negative
     part is multiplied by a 1x1 depthwise convolution: exact, and in oneDNN's layout like its
-    neighbours, which makes it cheaper than LeakyReLU as well (``benchmarks/prelu.py``).
+    neighbours, which makes it cheaper than LeakyReLU as well (``benchmarks/prelu.py``). Networks
+    :func:`built_for` a GPU multiply by broadcasting, which the GPU build fuses.
     Input (N, channels, H, W); (N, channels) with ``flat``.
     """
 
     def __init__(self, name: str, channels: int, flat: bool = False):
         super().__init__(prefix="")
-        self._name, self._channels, self._flat = name, channels, flat
+        self._name, self._channels = name, channels
+        self._ones = (1, -1) if flat else (1, -1, 1, 1)
+        self._broadcast = flat or _device_type.get() == "gpu"
         self.gamma = self.params.get(f"{name}_gamma", shape=(channels,),
                                      init=mx.init.Constant(0.25))
 
@@ -153,8 +170,8 @@ class PReLU(HybridBlock):
             return F.LeakyReLU(x, act_type="prelu", name=self._name)
         positive = F.Activation(x, act_type="relu")
         negative = x - positive
-        if self._flat:
-            return positive + F.broadcast_mul(negative, gamma.reshape((1, -1)))
+        if self._broadcast:
+            return positive + F.broadcast_mul(negative, gamma.reshape(self._ones))
         # multiplied, hence copied: oneDNN rearranges a convolution's weight where it lies
         kernel = gamma.reshape((-1, 1, 1, 1)) * 1.0
         return positive + F.Convolution(negative, kernel, kernel=(1, 1), no_bias=True,

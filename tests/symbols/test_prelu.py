@@ -12,6 +12,7 @@ import pytest
 
 from symbols import backbone
 from symbols.fresnet import resnet
+from symbols.layers import built_for
 
 TINY = dict(units=[1, 1, 1, 1], filters=[16, 16, 16, 16, 16], embedding=6)
 PLACES = {
@@ -68,6 +69,25 @@ def test_slope_gradient_equals_finite_differences(place):
     images = mx.nd.array(np.random.RandomState(0).uniform(0, 255, (3, 3, 16, 16)),
                          dtype="float64")
     check_slopes(PLACES[place], images)
+
+
+def test_the_form_for_gpus_is_exact_too():
+    with built_for("gpu"):
+        network = resnet(**TINY, version_output="D")
+    images = mx.nd.array(np.random.RandomState(0).uniform(0, 255, (3, 3, 16, 16)),
+                         dtype="float64")
+    check_slopes(network, images)
+
+
+def test_both_forms_compute_the_same():
+    outputs = []
+    for device_type in ("cpu", "gpu"):
+        with built_for(device_type):
+            network = resnet(**TINY, version_output="J")
+        mx.random.seed(1)
+        network.initialize(mx.init.Xavier())
+        outputs.append(network(mx.nd.ones((2, 3, 32, 32)) * 77).asnumpy())
+    np.testing.assert_allclose(*outputs, rtol=1e-5, atol=1e-6)
 
 
 def test_slopes_survive_alternating_training_and_inference():

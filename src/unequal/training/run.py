@@ -14,6 +14,7 @@ from mxnet.gluon import HybridBlock
 from eval.bins import load_bin
 from eval.verification import test
 from symbols import parse_network
+from symbols.layers import built_for
 from unequal import arguments, stages
 from unequal.console import say, show_log_lines
 from unequal.data.announce import announce, announce_pair
@@ -105,7 +106,8 @@ def make_graph(script: str, args: argparse.Namespace,
     Raises :class:`InputError` when the checkpoint, the data and the flags do not fit together.
     """
     stage = stages.STAGES[script]
-    graph = stage.graph(args)
+    with built_for(devices[0].device_type):
+        graph = stage.graph(args)
     values = None
     if args.pretrained:
         prefix, epoch = arguments.split_pretrained(args.pretrained)
