@@ -27,8 +27,8 @@ from recordio_tools.make_synthetic import make_synthetic
 from unequal.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FACES = dict(size=32, identities=120, images=30, tail_identities=300, tail_images=(2, 4),
-             unseen_identities=60, pairs=1200, label_noise=0.1, outliers=0.1)
+FACES = dict(size=32, identities=300, images=16, tail_identities=300, tail_images=(2, 4),
+             unseen_identities=100, pairs=1200, label_noise=0.1, outliers=0.1)
 NETWORK = ["--network", "r18", "--width", "0.25", "--emb-size", "128", "--loss-type", "4",
            "--margin-s", "32", "--margin-m", "0.3", "--target", "unseen", "--verbose", "100000"]
 NOISE_THRESHOLD = 0.25
@@ -40,16 +40,16 @@ def stages(output: Path, seed: int) -> list[tuple[str, str, list[str], str]]:
     common = [*NETWORK, "--data-dir", str(output / "data" / "head"), "--seed", str(seed)]
     return [
         ("1   ArcFace on the head", "train_softmax.py",
-         [*common, "--lr", "0.1", "--lr-steps", "450,600", "--per-batch-size", "64",
-          "--end-epoch", "12", "--prefix", str(models / "arcface" / "model")], "arcface/model,0"),
+         [*common, "--lr", "0.1", "--lr-steps", "700,900", "--per-batch-size", "64",
+          "--end-epoch", "14", "--prefix", str(models / "arcface" / "model")], "arcface/model,0"),
         ("2a  the same under the NR graph", "train_NR_savemodel.py",
          [*common, "--lr", "0.01", "--per-batch-size", "64", "--noise-beta", "0.9",
           "--end-epoch", "1", "--max-steps", "1",
           "--pretrained", f"{models / 'arcface' / 'model'},0",
           "--prefix", str(models / "nr" / "model_t")], "nr/model_t,0"),
         ("2b  noise left out, NR loss", "train_NR.py",
-         [*common, "--lr", "0.03", "--lr-steps", "250,350", "--per-batch-size", "64",
-          "--noise-beta", "0.9", "--end-epoch", "8", "--noise-threshold", str(NOISE_THRESHOLD),
+         [*common, "--lr", "0.005", "--lr-steps", "200", "--per-batch-size", "64",
+          "--noise-beta", "0.9", "--end-epoch", "4", "--noise-threshold", str(NOISE_THRESHOLD),
           "--batch_size_mining", "64", "--pretrained", f"{models / 'nr' / 'model_t'},0",
           "--prefix", str(models / "nr" / "model"), "--bin-dir", str(output)], "nr/model,0"),
         ("3   head and tail", "train_debug_soft_gs.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.model_selection import KFold
 
 from unequal.errors import InputError
 
@@ -67,9 +68,11 @@ def _pair_distances(embeddings: np.ndarray) -> np.ndarray:
 
 def _fold_of_pair(pairs: int, folds: int) -> np.ndarray:
     """Fold number of each pair: runs in order, the first ones longer by one if need be."""
-    sizes = np.full(folds, pairs // folds)
-    sizes[: pairs % folds] += 1
-    return np.repeat(np.arange(folds), sizes)
+    fold_of = np.zeros(pairs, dtype=np.int64)
+    if folds > 1:
+        for number, (_, held_out) in enumerate(KFold(folds).split(fold_of)):
+            fold_of[held_out] = number
+    return fold_of
 
 
 def _accepted(distances: np.ndarray, fold_of: np.ndarray, thresholds: np.ndarray, folds: int):
