@@ -5,7 +5,7 @@ Flags, defaults, log lines and files are those of the 2019 script of this name; 
 
 import sys
 
-from unequal.training.run import main
+from unequal.script import main
 
 if __name__ == "__main__":
     sys.exit(main("stage2"))

@@ -2,7 +2,7 @@
 
 import sys
 
-from unequal.training.run import main
+from unequal.script import main
 
 if __name__ == "__main__":
     sys.exit(main("savemodel"))

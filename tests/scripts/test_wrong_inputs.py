@@ -10,7 +10,7 @@ import pytest
 from record_fixtures import write_face_set
 from script_runs import SMALL, run_script, write_bin, write_sets
 
-from unequal.training.run import main
+from unequal.script import main
 
 STAGE_THREE = ["--batch-size1", 6, "--batchsize_id", 6, "--batch-size2", 4, "--bag-size", 12]
 

@@ -12,9 +12,9 @@ from unequal.data.augment import augment_colour
 from unequal.data.bag_sizes import check_sizes
 from unequal.data.batch_memory import batch_memory
 from unequal.data.decode import ImageLoader
+from unequal.data.face_iter import FaceIter
 from unequal.data.fill import Augment, check_labels, fill_rows
 from unequal.data.mining_rounds import Embed, TailMiner
-from unequal.data.prefetch import Prefetcher
 from unequal.data.records import FaceRecords
 from unequal.data.streams import Purpose, generator
 from unequal.errors import InputError
@@ -43,7 +43,7 @@ def device_rows(batch_size1: int, batchsize_id: int, ctx_num: int) -> tuple[np.n
     return rows[:, :share].ravel(), rows[:, share:].ravel()
 
 
-class BagIter(mx.io.DataIter):
+class BagIter(FaceIter):
     """Batches of `batch_size1` head rows and `batchsize_id` tail rows, laid out by device_rows.
 
     Tail rows are `images_per_identity` images each of identities that TailMiner found confusing
@@ -82,7 +82,7 @@ class BagIter(mx.io.DataIter):
         augment: Augment = augment_colour,
         log: Callable[[str], None] = print,
     ) -> None:
-        super().__init__(batch_size1 + batchsize_id)
+        super().__init__(batch_size1 + batchsize_id, image_shape, prefetch)
         check_sizes(batch_size1, batchsize_id, batch_size2, bag_size, images_per_identity, ctx_num)
         if len(head.image_keys) < batch_size1:
             raise InputError(
@@ -91,10 +91,8 @@ class BagIter(mx.io.DataIter):
             )
         self.batch_size1 = batch_size1
         self.batchsize_id = batchsize_id
-        self.image_shape = tuple(image_shape)
         self.num_classes = num_classes
         self.seed = seed
-        self.prefetch = prefetch
         self.bags_per_epoch = bags_per_epoch
         self.augment = augment
         self.log = log
@@ -112,17 +110,6 @@ class BagIter(mx.io.DataIter):
         self.tail_cursor = 0
         self.mining_rounds = 0
         self._started_at = 0
-        self._batches: Prefetcher[_Batch] | None = None
-
-    @property
-    def provide_data(self) -> list:
-        """[('data', (batch_size1 + batchsize_id, 3, height, width))]."""
-        return [("data", (self.batch_size,) + self.image_shape)]
-
-    @property
-    def provide_label(self) -> list:
-        """[('softmax_label', (batch_size1 + batchsize_id,))]."""
-        return [("softmax_label", (self.batch_size,))]
 
     def reset(self) -> None:
         """Begin an epoch: reorder the head if less than a batch of it is left. Mines nothing."""
@@ -146,13 +133,7 @@ class BagIter(mx.io.DataIter):
             self._start()
         batch = self._take()
         self.head_cursor, self.tail_cursor = batch.head_cursor, batch.tail_cursor
-        return mx.io.DataBatch(
-            data=[batch.data],
-            label=[mx.nd.array(batch.labels)],
-            pad=0,
-            provide_data=self.provide_data,
-            provide_label=self.provide_label,
-        )
+        return self._data_batch(batch.data, batch.labels)
 
     def close(self) -> None:
         """End the threads; harmless when done twice."""
@@ -177,7 +158,7 @@ class BagIter(mx.io.DataIter):
 
     def _start(self) -> None:
         self._started_at = self.tail_cursor
-        self._batches = Prefetcher(self._epoch_batches(), self.prefetch)
+        super()._start()
 
     def _take(self) -> _Batch:
         """The next batch made ahead.
@@ -200,11 +181,6 @@ class BagIter(mx.io.DataIter):
             self._stop()
             self._reorder_head()
             self._start()
-
-    def _stop(self) -> None:
-        if self._batches is not None:
-            self._batches.close()
-            self._batches = None
 
     def _epoch_batches(self) -> Iterator[_Batch]:
         return bag_batches(

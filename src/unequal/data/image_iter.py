@@ -11,8 +11,8 @@ import numpy as np
 from unequal.data.augment import augment_colour, augment_plain
 from unequal.data.batch_memory import batch_memory
 from unequal.data.decode import ImageLoader
+from unequal.data.face_iter import FaceIter
 from unequal.data.fill import Augment, check_labels, fill_rows
-from unequal.data.prefetch import Prefetcher
 from unequal.data.records import FaceRecords
 from unequal.data.streams import Purpose, generator
 from unequal.errors import InputError
@@ -20,7 +20,7 @@ from unequal.errors import InputError
 Arrays = Tuple[mx.nd.NDArray, np.ndarray]
 
 
-class ImageIter(mx.io.DataIter):
+class ImageIter(FaceIter):
     """Batches of `batch_size` augmented images with their labels.
 
     data: NCHW RGB, 0..255; uint8 with `augment` 'plain' (float32 if `cutoff` > 0), float32 with
@@ -52,31 +52,18 @@ class ImageIter(mx.io.DataIter):
         prefetch: int = 1,
         log: Callable[[str], None] = print,
     ) -> None:
-        super().__init__(batch_size)
-        self._batches: Prefetcher[Arrays] | None = None
+        super().__init__(batch_size, image_shape, prefetch)
         self.records = records
         self.keys = records.image_keys
         self._check_size(f"{records.path}: has {len(self.keys)} images", "--per-batch-size")
-        self.image_shape = tuple(image_shape)
         self.num_classes = num_classes
         self.seed = seed
         self.shuffle = shuffle
-        self.prefetch = prefetch
         self.log = log
         self.epoch = 0
         self.loader = ImageLoader(records, self.image_shape, workers, max_bad_images)
         self._augment, self._type = _recipe(augment, bool(rand_mirror), cutoff)
         self._order: np.ndarray | None = None
-
-    @property
-    def provide_data(self) -> list:
-        """[('data', (batch_size, 3, height, width))]."""
-        return [("data", (self.batch_size,) + self.image_shape)]
-
-    @property
-    def provide_label(self) -> list:
-        """[('softmax_label', (batch_size,))]."""
-        return [("softmax_label", (self.batch_size,))]
 
     def reset(self) -> None:
         """Begin an epoch in a new order; what was made ahead is thrown away."""
@@ -89,15 +76,8 @@ class ImageIter(mx.io.DataIter):
         if self._order is None:
             self.reset()
         if self._batches is None:
-            self._batches = Prefetcher(self._epoch_batches(), self.prefetch)
-        data, labels = next(self._batches)
-        return mx.io.DataBatch(
-            data=[data],
-            label=[mx.nd.array(labels)],
-            pad=0,
-            provide_data=self.provide_data,
-            provide_label=self.provide_label,
-        )
+            self._start()
+        return self._data_batch(*next(self._batches))
 
     def close(self) -> None:
         """End the threads; harmless when done twice."""
@@ -110,11 +90,6 @@ class ImageIter(mx.io.DataIter):
         if self.shuffle:
             rng = generator(self.seed, Purpose.ORDER, self.epoch)
             self._order = rng.permutation(self.keys)
-
-    def _stop(self) -> None:
-        if self._batches is not None:
-            self._batches.close()
-            self._batches = None
 
     def _check_size(self, what: str, flag: str) -> None:
         if len(self.keys) < self.batch_size:

@@ -1,10 +1,9 @@
-"""One script from its command line to its last checkpoint."""
+"""One script from its flags to its last checkpoint."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from typing import Callable, Mapping, Sequence
 
@@ -16,7 +15,7 @@ from eval.verification import test
 from symbols import parse_network
 from symbols.layers import built_for
 from unequal import arguments, stages
-from unequal.console import say, show_log_lines
+from unequal.console import say
 from unequal.data.announce import announce, announce_pair
 from unequal.data.bag_iter import BagIter
 from unequal.data.bag_sizes import check_sizes
@@ -31,24 +30,6 @@ from unequal.training.loop import fit, make_trainer
 
 STAGE_THREE_TEST_BATCH = 10
 FAMILIES = {"r": "resnet", "y": "mobilefacenet"}
-
-
-def main(script: str, argv: Sequence[str] | None = None) -> int:
-    """Run one of the four scripts; returns its exit status.
-
-    0 at the end of the run, 2 after one line about bad input, 128 + signal after a SIGINT or
-    SIGTERM (a checkpoint has been written then).
-    """
-    show_log_lines()
-    try:
-        with hooks.Interrupt() as interrupt:
-            train(script, arguments.parse(script, argv), interrupt)
-    except InputError as error:
-        print(f"{os.path.basename(sys.argv[0]) or script}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0 if interrupt.received is None else 128 + interrupt.received
 
 
 def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context]) -> None:
