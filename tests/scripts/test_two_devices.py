@@ -1,0 +1,33 @@
+"""Several devices (two CPU contexts here) through all four scripts."""
+
+from __future__ import annotations
+
+import mxnet as mx
+import numpy as np
+from script_runs import SMALL, write_sets
+
+from unequal.script import main
+
+
+def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
+    write_sets(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("unequal.training.run.usable_devices", lambda: [mx.cpu(0), mx.cpu(1)])
+    flags = [*SMALL, "--data-dir", "head", "--max-steps", "2", "--verbose", "2"]
+    per_device = ["--per-batch-size", "3"]
+    assert main("softmax", [*flags, *per_device, "--prefix", "m/a"]) == 0
+    assert main("savemodel", [*flags, *per_device, "--prefix", "m/t", "--pretrained", "m/a,0"]) == 0
+    assert main("NR", [*flags, *per_device, "--prefix", "m/n", "--pretrained", "m/t,0",
+                       "--batch_size_mining", "7"]) == 0
+    assert main("stage2", [*flags, "--data-dir-interclass", "tail", "--batch-size1", "6",
+                           "--batchsize_id", "12", "--batch-size2", "5", "--bag-size", "12",
+                           "--prefix", "m/all", "--pretrained", "m/n,0"]) == 0
+    out = capfd.readouterr().out
+    assert "batch_size=6, " in out and "ctx_num=2" in out
+    assert out.count("[lfw][2]Accuracy-Flip") == 4
+    symbol, args, aux = mx.model.load_checkpoint("m/all", 0)
+    for value in (*args.values(), *aux.values()):
+        assert np.isfinite(value.asnumpy()).all()
+    # one device's share: 3 head rows and 6 tail rows, 2 identities of 3 images
+    slices = [node for node in symbol.attr_dict().items() if node[0].startswith("slice_axis")]
+    assert {(a["begin"], a["end"]) for _, a in slices} == {("0", "3"), ("3", "9")}
