@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -84,13 +84,17 @@ class VerificationSet:
         return image
 
 
-def load_bin(path: str | Path, image_size: Sequence[int] | None = None) -> VerificationSet:
+def load_bin(
+    path: str | Path,
+    image_size: Sequence[int] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> VerificationSet:
     """Load a verification set of the InsightFace layout: a pickled (images, issame).
 
     Reads files written by Python 2 and 3, with images as encoded bytes or as uint8 arrays (n,) or
     (n, 1) of them. `image_size` is (height, width), by default that of the first image. Every
     image is decoded once to see that it has that size (as in the 2019 code nothing is resized);
-    the encoded bytes are kept.
+    the encoded bytes are kept. `progress` is told the index of each image that was decoded.
 
     Raises InputError, naming the file, when it is missing, no such pickle or truncated, asks for
     anything but plain values (see `read_plain_pickle`), or holds images that cannot be decoded,
@@ -114,8 +118,11 @@ def load_bin(path: str | Path, image_size: Sequence[int] | None = None) -> Verif
         image_size = (0, 0) if first is None else first.shape[:2]
     height, width = image_size
     verification_set = VerificationSet(path.stem, path, encoded, issame, (height, width))
-    for _ in verification_set.batches(_CHECKED_AT_ONCE):
-        pass
+    checked = 0
+    for batch in verification_set.batches(_CHECKED_AT_ONCE):
+        for index in range(checked, checked + len(batch)) if progress else ():
+            progress(index)
+        checked += len(batch)
     return verification_set
 
 

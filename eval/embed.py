@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -34,23 +34,8 @@ def load_embedder(
     """
     symbol_path, params_path = f"{prefix}-symbol.json", f"{prefix}-{epoch:04d}.params"
     output = _graph_up_to(symbol_path, layer)
-    parameters = _load_parameters(params_path)
     ctx = mx.cpu() if ctx is None else ctx
-    # MXNet 1.9.1's oneDNN subgraphs break the second forward of y1 in a Module; a hybridised
-    # block runs without them
-    network = mx.gluon.SymbolBlock(output, [mx.sym.var(DATA, dtype="float32")])
-    wanted = network.collect_params()
-    lacking = sorted(name for name in wanted.keys() if name not in parameters)
-    if lacking:
-        raise InputError(
-            f"{params_path}: lacks {_few(lacking)}, which {layer} of {symbol_path} needs: "
-            "give the symbol and parameters of one training"
-        )
-    for name, parameter in wanted.items():
-        parameter.shape = parameters[name].shape
-        parameter.initialize(ctx=ctx)
-        parameter.set_data(parameters[name].astype("float32"))
-    network.hybridize(static_alloc=True)
+    network = as_block(output, [DATA], read_parameters(params_path), [ctx], params_path)
 
     def embed(images: np.ndarray) -> np.ndarray:
         batch = mx.nd.array(images, ctx=ctx, dtype="uint8").astype("float32")
@@ -68,12 +53,46 @@ def load_embedder(
     return embed
 
 
-def _graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
+def as_block(
+    output: mx.sym.Symbol,
+    inputs: Sequence[str],
+    parameters: Mapping[str, mx.nd.NDArray],
+    devices: Sequence[mx.Context],
+    source: str,
+) -> mx.gluon.SymbolBlock:
+    """A part of a saved graph as a hybridised Gluon block with saved parameters, on `devices`.
+
+    Raises InputError, naming `source`, when a parameter that `output` needs is not among them.
+    """
+    # MXNet 1.9.1's oneDNN subgraphs break the second forward of y1 in a Module; a hybridised
+    # block runs without them
+    network = mx.gluon.SymbolBlock(output, [mx.sym.var(name, dtype="float32") for name in inputs])
+    wanted = network.collect_params()
+    lacking = sorted(name for name in wanted.keys() if name not in parameters)
+    if lacking:
+        raise InputError(
+            f"{source}: lacks {_few(lacking)}, which {output.name} of its symbol file needs: "
+            "give the symbol and parameters of one training"
+        )
+    for name, parameter in wanted.items():
+        parameter.shape = parameters[name].shape
+        parameter.initialize(ctx=list(devices))
+        parameter.set_data(parameters[name].astype("float32"))
+    network.hybridize(static_alloc=True)
+    return network
+
+
+def read_graph(path: str) -> mx.sym.Symbol:
+    """All outputs inside a saved graph. Raises InputError for a missing or damaged file."""
     _require(path)
     try:
-        internals = mx.sym.load(path).get_internals()
+        return mx.sym.load(path).get_internals()
     except (mx.MXNetError, ValueError) as error:
         raise InputError(f"{path}: not a symbol file of MXNet: copy it again") from error
+
+
+def _graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
+    internals = read_graph(path)
     outputs = [name for name in internals.list_outputs() if name.endswith("_output")]
     if layer not in outputs:
         raise InputError(
@@ -85,7 +104,8 @@ def _graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
     return output
 
 
-def _load_parameters(path: str) -> dict[str, mx.nd.NDArray]:
+def read_parameters(path: str) -> dict[str, mx.nd.NDArray]:
+    """{name: value} of a parameter file. Raises InputError where it is missing or damaged."""
     _require(path)
     try:
         saved = mx.nd.load(path)

@@ -134,13 +134,15 @@ def find_checkpoints(model: str) -> tuple[str, list[int]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0, or 2 when the input is wrong."""
+    """Run the command; returns its exit status: 0, 2 for wrong input, 130 after Ctrl-C."""
     options = _parser().parse_args(argv)
     try:
         return _run(options)
     except InputError as error:
         print(f"verification: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def _run(options: argparse.Namespace) -> int:

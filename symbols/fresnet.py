@@ -62,12 +62,13 @@ class SqueezeExcite(HybridBlock):
 
     def __init__(self, parts: _Parts, name: str, channels: int):
         super().__init__(prefix="")
+        narrow = max(1, channels // 16)
         spelling = dict(stride=(1, 1), pad=(0, 0), workspace=256)
         self.gate = chain(
             Pooling(global_pool=True, kernel=(7, 7), pool_type="avg", name=f"{name}_se_pool1"),
-            Convolution(f"{name}_se_conv1", channels, channels // 16, 1, **spelling),
-            parts.activate(f"{name}_se_relu1", channels // 16),
-            Convolution(f"{name}_se_conv2", channels // 16, channels, 1, **spelling),
+            Convolution(f"{name}_se_conv1", channels, narrow, 1, **spelling),
+            parts.activate(f"{name}_se_relu1", narrow),
+            Convolution(f"{name}_se_conv2", narrow, channels, 1, **spelling),
             Activation(f"{name}_se_sigmoid", "sigmoid"),
         )
 

@@ -37,7 +37,8 @@ def write_bin(path: Path, pairs: int = 20, size: int = 16, protocol: int = 2) ->
 
 
 def write_sets(folder: Path, head=(16,) * 6, tail=(3, 3, 4, 3, 2, 3, 3, 1), size: int = 16) -> None:
-    """head/ with lfw.bin and tail/ in ``folder``."""
+    """head/ with lfw.bin and agedb_30.bin (cfp_fp.bin is missing), and tail/ in ``folder``."""
     write_face_set(folder / "head", head, size=size)
     write_face_set(folder / "tail", tail, size=size, seed=2)
     write_bin(folder / "head" / "lfw.bin", size=size)
+    write_bin(folder / "head" / "agedb_30.bin", pairs=12, size=size, protocol=3)

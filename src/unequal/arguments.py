@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import NamedTuple, Sequence
 
 from unequal.errors import InputError
@@ -95,7 +96,7 @@ ADDED = (
            "noise (2019: a number in the code, 0)", ("NR",)),
     Option("--width", float, 1.0, "factor on all widths of a ResNet, for small experiments"),
     Option("--seed", int, None, "repeat a run: seed of all random choices (default: none)"),
-    Option("--workers", int, None, "threads that decode images (default: one per core)"),
+    Option("--workers", int, None, "threads that decode images (default: one a core, up to 16)"),
     Option("--max-bad-images", int, 100, "unreadable images to skip before giving up"),
 )
 
@@ -131,8 +132,19 @@ def parse(script: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
     if args.version_act not in ("prelu", "relu", "sigmoid", "tanh", "softrelu", "softsign"):
         raise InputError(f"--version-act {args.version_act}: known are prelu, relu, sigmoid, "
                          "tanh, softrelu and softsign")
+    for name, value in vars(args).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{flag_of(name)} {value}: must be a finite number")
+    if args.width <= 0:
+        raise InputError(f"--width {args.width}: must be above 0")
     if not 0 <= getattr(args, "noise_beta", 0) <= 1:
         raise InputError(f"--noise-beta {args.noise_beta}: must be from 0 to 1")
+    if args.seed is not None and not 0 <= args.seed < 2**32:
+        raise InputError(f"--seed {args.seed}: must be from 0 to {2**32 - 1}")
+    if args.lr_steps:
+        split_steps(args.lr_steps)
+    if args.pretrained:
+        split_pretrained(args.pretrained)
     return args
 
 
@@ -145,7 +157,7 @@ def flag_of(name: str) -> str:
 def split_pretrained(text: str) -> tuple[str, int]:
     """``'models/model,7'`` -> ``('models/model', 7)``. Raises :class:`InputError`."""
     prefix, comma, epoch = text.rpartition(",")
-    if not comma or not epoch.strip().isdigit():
+    if not comma or not prefix or not epoch.strip().isdecimal():
         raise InputError(f"--pretrained {text}: write it as prefix,epoch, e.g. models/model,7")
     return prefix, int(epoch)
 

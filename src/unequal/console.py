@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 
 def say(*values: object) -> None:
-    """Print a line of the training log at once, also into a pipe."""
-    print(*values, flush=True)
+    """Print a line of the training log at once, also into a pipe.
+
+    When the reader of the pipe has gone (Ctrl-C ends a `tee` as well), lines are dropped: the run
+    must still come to its checkpoint.
+    """
+    try:
+        print(*values, flush=True)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
 
 def show_log_lines() -> None:

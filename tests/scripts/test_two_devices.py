@@ -6,14 +6,24 @@ import mxnet as mx
 import numpy as np
 from script_runs import SMALL, write_sets
 
+from eval.embed import load_embedder
 from unequal.script import main
+from unequal.training import run
 
 
 def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
     write_sets(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("unequal.training.run.usable_devices", lambda: [mx.cpu(0), mx.cpu(1)])
-    flags = [*SMALL, "--data-dir", "head", "--max-steps", "2", "--verbose", "2"]
+    tested = []
+    make_test = run.make_test
+
+    def watched(targets, embed, *rest):
+        tested.append(embed)
+        return make_test(targets, embed, *rest)
+
+    monkeypatch.setattr(run, "make_test", watched)
+    flags = [*SMALL, "--data-dir", "head", "--max-steps", "3", "--verbose", "2"]
     per_device = ["--per-batch-size", "3"]
     assert main("softmax", [*flags, *per_device, "--prefix", "m/a"]) == 0
     assert main("savemodel", [*flags, *per_device, "--prefix", "m/t", "--pretrained", "m/a,0"]) == 0
@@ -28,6 +38,10 @@ def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
     symbol, args, aux = mx.model.load_checkpoint("m/all", 0)
     for value in (*args.values(), *aux.values()):
         assert np.isfinite(value.asnumpy()).all()
+    # every device tests and mines with what is saved
+    saved = load_embedder("m/all", 0)
+    images = np.random.RandomState(0).randint(0, 256, (6, 3, 16, 16)).astype(np.uint8)
+    np.testing.assert_allclose(tested[-1](images), saved(images), rtol=0, atol=1e-4)
     # one device's share: 3 head rows and 6 tail rows, 2 identities of 3 images
     slices = [node for node in symbol.attr_dict().items() if node[0].startswith("slice_axis")]
     assert {(a["begin"], a["end"]) for _, a in slices} == {("0", "3"), ("3", "9")}

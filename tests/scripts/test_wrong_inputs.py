@@ -84,7 +84,8 @@ def test_garbled_property(here, capfd):
 
 def test_property_with_another_size(here, capfd):
     (here / "head" / "property").write_text("6,24,24\n")
-    (here / "head" / "lfw.bin").unlink()
+    for path in (here / "head").glob("*.bin"):
+        path.unlink()
     refused(capfd, "softmax", says=["property", "16"])
 
 
@@ -246,7 +247,52 @@ def test_flags_that_name_nothing(flags, says, here, capfd):
     refused(capfd, "softmax", *flags, says=says)
 
 
-def test_too_many_corrupt_images(here, capfd):
-    broken = {key: b"not a picture" for key in range(1, 30)}
+def test_too_many_corrupt_images_before_the_first_batch(here, capfd):
+    broken = {key: b"not a picture" for key in range(1, 97)}
     write_face_set(here / "head", (16,) * 6, size=16, payloads=broken)
     refused(capfd, "softmax", "--max-bad-images", 10, says="10")
+
+
+def test_a_late_fault_keeps_the_model(here, capfd):
+    broken = {key: b"not a picture" for key in range(1, 30)}
+    write_face_set(here / "head", (16,) * 6, size=16, payloads=broken)
+    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "4",
+             "--max-bad-images", "28"]
+    assert main("softmax", flags) == 2
+    error = capfd.readouterr().err.strip().splitlines()
+    assert "28" in error[-1] and "Traceback" not in "".join(error)
+    assert sorted(p.name for p in (here / "new").iterdir()) == ["model-0000.params",
+                                                                "model-symbol.json"]
+
+
+@pytest.mark.parametrize("flags,says", [
+    (["--seed", -1], "--seed"), (["--seed", 2**33], "--seed"), (["--lr", "nan"], "--lr"),
+    (["--width", 0], "--width"), (["--width", "nan"], "--width"), (["--lr-steps", "5,"], "5,"),
+    (["--pretrained", "models/model,\u00b2"], "--pretrained"),
+    (["--version-output", "A"], "--version-output"),
+    (["--version-output", "Z"], "--version-output"),
+])
+def test_values_that_no_run_can_have(flags, says, here, capfd):
+    refused(capfd, "softmax", *flags, says=says)
+
+
+def test_more_classes_than_an_array_holds(here, capfd):
+    (here / "head" / "property").write_text("1000000000,16,16\n")
+    refused(capfd, "softmax", says="property")
+
+
+def test_damaged_symbol_of_the_noise_model(here, capfd):
+    (here / "models" / "model_t-symbol.json").write_text("{")
+    refused(capfd, "NR", "--pretrained", "models/model_t,0", says="model_t-symbol.json")
+
+
+def test_noise_list_that_cannot_be_written(here, capfd):
+    (here / "new").mkdir()
+    (here / "new" / "0_noiselist.txt").mkdir()
+    refused(capfd, "NR", "--pretrained", "models/model_t,0", says="0_noiselist.txt")
+
+
+def test_squeeze_and_excite_in_a_narrow_network_is_fine(here):
+    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "4",
+             "--max-steps", "1", "--version-se", "1"]
+    assert main("softmax", flags) == 0

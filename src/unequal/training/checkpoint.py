@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Collection, Mapping
+from typing import Callable, Collection, Mapping
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock
@@ -34,12 +34,18 @@ def make_folder(folder: str, flag: str) -> None:
                          "folder") from error
 
 
-def _replace(path: str, write) -> None:
-    """Write through ``write(temporary name)``; the file is the old one or the new one."""
+def _replace(path: str, write: Callable[[str], object]) -> None:
+    """Write through ``write(temporary name)``; the file is the old one or the new one.
+
+    Raises :class:`InputError` where that cannot be: no folder, no room, no permission.
+    """
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         write(temporary)
         os.replace(temporary, path)
+    except (OSError, mx.MXNetError) as error:
+        reason = getattr(error, "strerror", None) or "see its folder and the room on the disk"
+        raise InputError(f"{path}: cannot be written ({reason})") from error
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
@@ -64,24 +70,6 @@ def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
     logging.info('Saved checkpoint to "%s"', path)
 
 
-def load_parameters(prefix: str, epoch: int) -> dict[str, mx.nd.NDArray]:
-    """{parameter name: value} of a checkpoint.
-
-    Raises :class:`InputError` when a file is missing or is no parameter file.
-    """
-    path = params_path(prefix, epoch)
-    for needed in (f"{prefix}-symbol.json", path):
-        if not os.path.isfile(needed):
-            raise InputError(f"--pretrained {prefix},{epoch}: there is no file {needed}")
-    try:
-        values = mx.nd.load(path)
-    except mx.base.MXNetError as error:
-        raise InputError(f"{path}: not a parameter file, or cut short; copy it again") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: its parameters have no names; it is no checkpoint")
-    return {key.split(":", 1)[-1]: value for key, value in values.items()}
-
-
 def apply_parameters(graph: HybridBlock, values: Mapping[str, mx.nd.NDArray], source: str,
                      made_anew: Collection[str] = ()) -> list[str]:
     """Give ``graph`` (initialised, all shapes known) the parameters of a checkpoint.
@@ -89,7 +77,7 @@ def apply_parameters(graph: HybridBlock, values: Mapping[str, mx.nd.NDArray], so
     Parameters
     ----------
     values : mapping
-        As :func:`load_parameters` gives them; unknown names are ignored, as in 2019.
+        As ``eval.embed.read_parameters`` gives them; unknown names are ignored, as in 2019.
     source : str
         What the checkpoint is called in messages.
     made_anew : collection of str

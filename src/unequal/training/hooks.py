@@ -12,6 +12,7 @@ from typing import Callable, Mapping, Sequence
 
 import mxnet as mx
 
+from symbols.layers import as_written_2019
 from unequal.console import say
 from unequal.training.loop import Progress, StopTraining
 
@@ -36,7 +37,7 @@ def drop_rate(steps: Sequence[int], freeze: int) -> Callable[[Progress], None]:
         if progress.step in at:
             rate = progress.trainer.learning_rate * 0.1
             progress.trainer.set_learning_rate(rate)
-            say("lr change to", rate)
+            say("lr change to", as_written_2019(rate))
 
     return hook
 
@@ -46,8 +47,8 @@ def rate_line(due: Callable[[int], bool]) -> Callable[[Progress], None]:
 
     def hook(progress: Progress) -> None:
         if due(progress.step):
-            say("lr-batch-epoch:", progress.trainer.learning_rate, progress.nbatch,
-                progress.epoch)
+            say("lr-batch-epoch:", as_written_2019(progress.trainer.learning_rate),
+                progress.nbatch, progress.epoch)
 
     return hook
 
@@ -162,7 +163,7 @@ class Interrupt:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = number
-        logging.info("%s: ending after this batch, with a checkpoint; once more ends at once",
+        logging.info("%s: ending as soon as the model can be saved; once more ends at once",
                      signal.Signals(number).name)
 
     def check(self) -> None:

@@ -6,10 +6,11 @@ from typing import Callable, Sequence
 
 import mxnet as mx
 import numpy as np
-from mxnet.gluon import HybridBlock, SymbolBlock
+from mxnet.gluon import HybridBlock
 
+from eval.embed import as_block, read_graph, read_parameters
 from unequal.errors import InputError
-from unequal.training.checkpoint import load_parameters
+from unequal.training.checkpoint import params_path
 
 
 def _shares(count: int, devices: Sequence[mx.Context]) -> list[slice]:
@@ -41,9 +42,8 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
     The logits are the output ``blockgrad1_output`` of the checkpoint's own graph, as in 2019.
     Raises :class:`InputError` for a checkpoint without them.
     """
-    values = load_parameters(prefix, epoch)
     say("loading", prefix, epoch)
-    internals = mx.sym.load(f"{prefix}-symbol.json").get_internals()
+    internals = read_graph(f"{prefix}-symbol.json")
     say("all_layers:", internals)
     names = internals.list_outputs()
     if "blockgrad1_output" not in names or "makeloss1_output" in names:
@@ -51,16 +51,8 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
                          "logits to find noise with; pass it through train_NR_savemodel.py first")
     logits = internals["blockgrad1_output"]
     inputs = [name for name in ("data", "softmax_label") if name in logits.list_arguments()]
-    network = SymbolBlock(mx.sym.softmax(logits),
-                          [mx.sym.var(name, dtype="float32") for name in inputs])
-    for name, parameter in network.collect_params().items():
-        if name not in values:
-            raise InputError(f"--pretrained {prefix},{epoch}: {name} is not in it; take a "
-                             "checkpoint that train_NR_savemodel.py wrote")
-        parameter.shape = values[name].shape
-        parameter.initialize(ctx=list(devices))
-        parameter.set_data(values[name].astype("float32"))
-    network.hybridize(static_alloc=True)
+    path = params_path(prefix, epoch)
+    network = as_block(mx.sym.softmax(logits), inputs, read_parameters(path), devices, path)
 
     def predict(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         check()

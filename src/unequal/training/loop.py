@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Callable, Iterable, Sequence
 
 import mxnet as mx
@@ -28,7 +28,6 @@ class Progress:
     step: int = 0
     metric: mx.metric.EvalMetric = None
     trainer: Trainer = None
-    locals: dict = field(default_factory=dict)
 
     @property
     def eval_metric(self) -> mx.metric.EvalMetric:
@@ -100,25 +99,36 @@ def _epoch(graph, batches: Iterable, progress: Progress, devices, hooks: Sequenc
     return values
 
 
-def fit(graph: HybridBlock, batches, metric: mx.metric.EvalMetric, trainer: Trainer,
-        devices: Sequence[mx.Context], hooks: Sequence[Hook], epochs: int,
-        output_names: Sequence[str]) -> Progress:
+def average_statistics(graph: HybridBlock) -> None:
+    """Give every device the mean of all devices' moving statistics.
+
+    Each device only sees its own rows. A checkpoint holds the means, and so must a device that
+    tests or mines. Later means are the same with and without this: the statistics are linear.
+    """
+    for parameter in graph.collect_params().values():
+        if parameter.grad_req == "null" and len(parameter.list_ctx()) > 1:
+            parameter.set_data(parameter._reduce())
+
+
+def fit(graph: HybridBlock, batches, progress: Progress, devices: Sequence[mx.Context],
+        hooks: Sequence[Hook], epochs: int, output_names: Sequence[str]) -> None:
     """Train for ``epochs`` epochs of ``batches`` (a DataIter) or until a hook stops the run.
 
-    ``output_names`` names the graph's outputs for the metric. An epoch ends with the log lines
-    of ``Module.fit``; the batches are reset between epochs and not after the last one.
+    ``progress`` comes with a metric and a trainer, and tells how far the run has come, also when
+    an exception ends it. ``output_names`` names the graph's outputs for the metric. An epoch ends
+    with the log lines of ``Module.fit``; the batches are reset between epochs and not after the
+    last one.
     """
-    progress = Progress(metric=metric, trainer=trainer)
     try:
         for epoch in range(epochs):
             start = time.time()
             progress.epoch, progress.nbatch = epoch, 0
-            metric.reset()
+            progress.metric.reset()
             if epoch:
                 batches.reset()
             for name, value in _epoch(graph, batches, progress, devices, hooks, output_names):
                 logging.info("Epoch[%d] Train-%s=%f", epoch, name, value)
             logging.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - start)
+            average_statistics(graph)
     except StopTraining:
         pass
-    return progress

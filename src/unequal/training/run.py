@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import time
 from typing import Callable, Mapping, Sequence
 
 import mxnet as mx
+import numpy as np
 from mxnet.gluon import HybridBlock
 
 from eval.bins import load_bin
+from eval.embed import read_parameters
 from eval.verification import test
 from symbols import parse_network
-from symbols.layers import built_for
+from symbols.layers import built_for, lineage_symbol
 from unequal import arguments, stages
 from unequal.console import say
 from unequal.data.announce import announce, announce_pair
@@ -26,9 +29,16 @@ from unequal.errors import InputError
 from unequal.mining.noise import find_noise, write_noise_list
 from unequal.training import checkpoint, hooks, schedule
 from unequal.training.inference import embedder, noise_predictor
-from unequal.training.loop import fit, make_trainer
+from unequal.training.loop import (
+    Progress,
+    StopTraining,
+    average_statistics,
+    fit,
+    make_trainer,
+)
 
 STAGE_THREE_TEST_BATCH = 10
+MOST_ELEMENTS = 2**31
 FAMILIES = {"r": "resnet", "y": "mobilefacenet"}
 
 
@@ -40,6 +50,9 @@ def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context
     args.num_classes = properties.num_classes
     args.image_h, args.image_w, args.image_channel = properties.height, properties.width, 3
     args.rescale_threshold = 0
+    if args.num_classes * args.emb_size >= MOST_ELEMENTS:
+        raise InputError(f"{args.data_dir}/property: {args.num_classes} classes of {args.emb_size}"
+                         " numbers are more than an array of MXNet holds (2^31); lower --emb-size")
     if script == "NR" and not args.pretrained:
         raise InputError("--pretrained: name the checkpoint that train_NR_savemodel.py wrote, "
                          "to find noise with")
@@ -94,25 +107,43 @@ def make_graph(script: str, args: argparse.Namespace,
         prefix, epoch = arguments.split_pretrained(args.pretrained)
         if stage.says_loading:
             say("loading", [prefix, str(epoch)])
-        values = checkpoint.load_parameters(prefix, epoch)
+        values = read_parameters(checkpoint.params_path(prefix, epoch))
     print_network(args, times=2 if script == "stage2" else 1)
     graph.initialize(mx.init.Xavier(rnd_type="gaussian", factor_type="out", magnitude=2),
                      ctx=list(devices))
-    rows = (args.batch_size1 + args.batchsize_id if script == "stage2" else args.batch_size)
-    rows //= args.ctx_num
-    try:
-        graph.infer_shape(mx.nd.zeros((rows, args.image_channel, args.image_h, args.image_w)),
-                          mx.nd.zeros((rows,)))
-    except (mx.MXNetError, ValueError) as error:
-        raise InputError(f"--network {args.network}: cannot take images of {args.image_h}x"
-                         f"{args.image_w}, the size in {args.data_dir}/property") from error
-    for parameter in graph.collect_params().values():
-        parameter._finish_deferred_init()
+    settle_shapes(graph, args)
     if values is not None:
         anew = ("fc7_weight", "fc7_bias") if stage.drops_classifier else ()
-        checkpoint.apply_parameters(graph, values, f"--pretrained {args.pretrained}", anew)
+        source = f"--pretrained {args.pretrained}"
+        for name in checkpoint.apply_parameters(graph, values, source, anew):
+            logging.info("%s: has no %s, which starts anew", source, name)
     graph.hybridize(static_alloc=True)
     return graph
+
+
+def settle_shapes(graph: HybridBlock, args: argparse.Namespace) -> None:
+    """Work out every parameter's shape for images of the data's size, and make it.
+
+    Raises :class:`InputError` where the network, the size and ``--emb-size`` do not fit together.
+    """
+    image = (args.image_channel, args.image_h, args.image_w)
+    try:
+        symbol = lineage_symbol(graph.backbone, "data")
+        _, (embedding,), _ = symbol.infer_shape(data=(1, *image))
+    except mx.MXNetError as error:
+        raise InputError(f"--network {args.network}: cannot take images of {args.image_h}x"
+                         f"{args.image_w}, the size in {args.data_dir}/property") from error
+    width = int(np.prod(embedding[1:]))
+    if len(embedding) != 2 or width != args.emb_size:
+        raise InputError(f"--version-output {args.version_output}: gives {width} numbers an image"
+                         f", not the {args.emb_size} of --emb-size")
+    rows = args.batch_size
+    if hasattr(args, "batchsize_id"):
+        rows = args.batch_size1 + args.batchsize_id
+    rows //= args.ctx_num
+    graph.infer_shape(mx.nd.zeros((rows, *image)), mx.nd.zeros((rows,)))
+    for parameter in graph.collect_params().values():
+        parameter._finish_deferred_init()
 
 
 def make_batches(script: str, args: argparse.Namespace, graph: HybridBlock,
@@ -138,12 +169,17 @@ def make_batches(script: str, args: argparse.Namespace, graph: HybridBlock,
     return batches
 
 
-def _without_noise(args, batches, devices, check):
+def _without_noise(args: argparse.Namespace, batches: NoiseFilteringIter,
+                   devices: Sequence[mx.Context], check: Callable[[], None]) -> np.ndarray:
     """The records that are worth training on; the others go into 0_noiselist.txt."""
     predict = noise_predictor(*arguments.split_pretrained(args.pretrained), devices, say, check)
     found = find_noise(batches.loader, batches.records.image_keys, predict,
                        args.batch_size_mining, args.noise_threshold, say)
-    write_noise_list(os.path.join(args.bin_dir, "0_noiselist.txt"), found.flagged)
+    path = os.path.join(args.bin_dir, "0_noiselist.txt")
+    try:
+        write_noise_list(path, found.flagged)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); see --bin-dir") from error
     return found.kept
 
 
@@ -156,12 +192,15 @@ def load_targets(args: argparse.Namespace) -> dict:
     for name in args.target.split(","):
         path = os.path.join(args.data_dir, f"{name}.bin")
         if name and os.path.exists(path):
-            found[name] = load_bin(path, (args.image_h, args.image_w))
-            for index in range(0, len(found[name]), 1000):
-                say("loading bin", index)
+            found[name] = load_bin(path, (args.image_h, args.image_w), _say_every_thousand)
             say(found[name].shape)
             say("ver", name)
     return found
+
+
+def _say_every_thousand(index: int) -> None:
+    if index % 1000 == 0:
+        say("loading bin", index)
 
 
 def make_test(targets: Mapping, embed, batch_size: int, says_shapes: str | None):
@@ -170,8 +209,7 @@ def make_test(targets: Mapping, embed, batch_size: int, says_shapes: str | None)
     def run(step: int) -> dict[str, float]:
         results = {}
         for name, verification_set in targets.items():
-            if not results:
-                say("testing verification..")
+            say("testing verification..")
             if says_shapes:
                 say(says_shapes)
             result = test(verification_set, embed, batch_size)
@@ -203,28 +241,45 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt) -> 
     targets = load_targets(args)
     say("lr_steps", steps)
 
+    saved = []
+
     def save(number: int) -> None:
         checkpoint.save_checkpoint(args.prefix, number, graph)
+        saved.append(number)
 
     test_batch = STAGE_THREE_TEST_BATCH if script == "stage2" else max(32, args.batch_size)
     test_shapes = None
     if script == "stage2":
         test_shapes = f"[('data', ({test_batch}, 3, {args.image_h}, {args.image_w}))]"
-    run_test = make_test(targets, embedder(graph.backbone, devices), test_batch, test_shapes)
-    trainer = make_trainer(graph, devices, args.lr, args.mom, args.wd)
+    run_test = make_test(targets, embedder(graph.backbone, devices, interrupt.check), test_batch,
+                         test_shapes)
+
+    def test_what_is_saved(step: int) -> dict[str, float]:
+        average_statistics(graph)
+        return run_test(step)
+
+    progress = Progress(metric=stage.metric(),
+                        trainer=make_trainer(graph, devices, args.lr, args.mom, args.wd))
     try:
-        fit(graph, batches, stage.metric(), trainer, devices, [
+        interrupt.check()
+        fit(graph, batches, progress, devices, [
+            interrupt,
             hooks.drop_rate(steps, args.beta_freeze),
             hooks.speed_line(args.batch_size, stage.speed_every),
             hooks.rate_line(stage.rate_due),
-            hooks.Verify(run_test, save, args.verbose, stage.worth_saving, args.ckpt,
+            hooks.Verify(test_what_is_saved, save, args.verbose, stage.worth_saving, args.ckpt,
                          stage.test_first_then_save, stage.best_line),
             hooks.stop_after(args.max_steps),
-            interrupt,
         ], args.end_epoch, graph.OUTPUTS)
+    except StopTraining:  # a signal while all was set up: there is nothing new to save
+        pass
+    except InputError:  # an image or a label met late: the model is worth keeping
+        if progress.step:
+            save(0)
+        raise
     finally:
         batches.close()
-    if stage.saves_at_end:
+    if progress.step and (stage.saves_at_end or not saved):
         save(0)
 
 
@@ -234,5 +289,3 @@ def seed_everything(seed: int | None) -> None:
         from gluoncv.utils.random import seed as seed_libraries
 
         seed_libraries(seed)
-
-
