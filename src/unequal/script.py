@@ -15,7 +15,7 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
     """Run one of the four scripts; returns its exit status.
 
     0 at the end of the run, 2 after one line about bad input, 128 + signal after a SIGINT or
-    SIGTERM (a checkpoint has been written then).
+    SIGTERM (the model has been saved then, if a batch was trained).
     """
     show_log_lines()
     try:

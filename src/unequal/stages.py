@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Callable
 
 import mxnet as mx
 from easydict import EasyDict
@@ -15,11 +14,18 @@ from unequal.losses.graphs import NoiseResistanceGraph, SoftmaxGraph, UnequalGra
 from unequal.losses.interclass import InterclassLoss
 from unequal.losses.margin import MarginClassifier
 from unequal.losses.noise_resistance import NoiseResistanceLoss
-from unequal.training import hooks
+from unequal.training import batches, hooks
 from unequal.training.metrics import Accuracy, CrossEntropy, Output, composite
 
-EVERY_THOUSAND: Callable[[int], bool] = lambda step: step % 1000 == 0  # noqa: E731
-FIRST_BATCH: Callable[[int], bool] = lambda step: step == 1  # noqa: E731
+
+def every_thousand(step: int) -> bool:
+    """When stages one and two print the learning rate."""
+    return step % 1000 == 0
+
+
+def first_batch(step: int) -> bool:
+    """When stage three does."""
+    return step == 1
 
 
 def _classifier(args: argparse.Namespace, normalised_input: bool) -> MarginClassifier:
@@ -66,16 +72,19 @@ def _noise_resistance_metric() -> mx.metric.EvalMetric:
 
 
 _STAGE_TWO = EasyDict(
+    batches=batches.head_batches,
     graph=noise_resistance_graph,
     metric=_noise_resistance_metric,
     worth_saving=hooks.saves_noise_resistance,
     best_line=hooks.last_best,
     test_first_then_save=0,
     speed_every=20,
-    rate_due=EVERY_THOUSAND,
+    rate_due=every_thousand,
     says_loading=True,
     drops_classifier=False,
     saves_at_end=True,
+    network_lines=1,
+    test_batch=None,
 )
 
 STAGES = EasyDict(
@@ -89,7 +98,7 @@ STAGES = EasyDict(
     ),
     # its checkpoint is the model after one step; what comes later must not replace it
     savemodel=EasyDict(_STAGE_TWO, saves_at_end=False),
-    NR=EasyDict(_STAGE_TWO, drops_classifier=True),
+    NR=EasyDict(_STAGE_TWO, batches=batches.head_without_noise, drops_classifier=True),
     stage2=EasyDict(
         _STAGE_TWO,
         graph=unequal_graph,
@@ -100,7 +109,10 @@ STAGES = EasyDict(
         best_line=hooks.three_best,
         test_first_then_save=1000,
         speed_every=2,
-        rate_due=FIRST_BATCH,
+        rate_due=first_batch,
         says_loading=False,
+        batches=batches.head_and_tail,
+        network_lines=2,
+        test_batch=10,
     ),
 )

@@ -1,0 +1,66 @@
+"""What the 2019 scripts derived from their flags and their data, and the first log lines."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Sequence
+
+import mxnet as mx
+
+from symbols import parse_network
+from unequal.console import say
+from unequal.data.bag_sizes import check_sizes
+from unequal.data.records import read_property
+from unequal.errors import InputError
+
+MOST_ELEMENTS = 2**31
+
+
+def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context]) -> None:
+    """Add what the 2019 scripts derived from the flags and the data: sizes, classes, devices."""
+    args.ctx_num = len(devices)
+    _, args.num_layers = known_network(args.network)
+    properties = read_property(args.data_dir)
+    args.num_classes = properties.num_classes
+    args.image_h, args.image_w, args.image_channel = properties.height, properties.width, 3
+    args.rescale_threshold = 0
+    if args.num_classes * args.emb_size >= MOST_ELEMENTS:
+        raise InputError(f"{args.data_dir}/property: {args.num_classes} classes of {args.emb_size}"
+                         " numbers are more than an array of MXNet holds (2^31); lower --emb-size")
+    if script == "NR" and not args.pretrained:
+        raise InputError("--pretrained: name the checkpoint that train_NR_savemodel.py wrote, "
+                         "to find noise with")
+    if script == "stage2":
+        args.batch_size = args.batch_size1
+        check_sizes(args.batch_size1, args.batchsize_id, args.batch_size2, args.bag_size,
+                    args.images_per_identity, args.ctx_num)
+    else:
+        args.per_batch_size = args.per_batch_size or 128
+        args.batch_size = args.per_batch_size * args.ctx_num
+
+
+def known_network(network: str) -> tuple[str, int]:
+    """``'r50'`` -> ``('r', 50)``. Raises :class:`InputError` for what we do not have."""
+    try:
+        return parse_network(network)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def print_settings(args: argparse.Namespace, devices: Sequence[mx.Context]) -> None:
+    """The first lines of the log."""
+    on_gpu = devices[0].device_type == "gpu"
+    say(f"gpu num: {args.ctx_num}" if on_gpu else "use cpu")
+    say("num_layers", args.num_layers)
+    say("image_size", [args.image_h, args.image_w])
+    say("num_classes", args.num_classes)
+    known = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(args).items()))
+    say(f"Called with argument: Namespace({known})")
+
+
+def seed_everything(seed: int | None) -> None:
+    """Seed Python, NumPy and MXNet for a repeatable run; ``None`` leaves them random."""
+    if seed is not None:
+        from gluoncv.utils.random import seed as seed_libraries
+
+        seed_libraries(seed)
