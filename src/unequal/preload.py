@@ -38,8 +38,9 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     Never raises and never prints. Threads and libraries are fixed once `mxnet` has been
     imported, so then only the default that is read later is set.
     """
-    # With oneDNN's subgraphs, binding a Module on the CPU dies for some networks and batch sizes
-    # ("can't generate TBlob for MKLDNN data"); MXNet reads this at every bind.
+    # With oneDNN's subgraphs, the second forward of a Module bound for inference on the CPU dies
+    # for some networks, y1 for one ("can't generate TBlob for MKLDNN data"), whatever the batch
+    # size. Gluon blocks do not meet it; users' Module code does. MXNet reads this at every bind.
     environ.setdefault("MXNET_SUBGRAPH_BACKEND", "NONE")
     if "mxnet" in sys.modules:
         return
