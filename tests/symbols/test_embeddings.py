@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from golden_nets import OPTIONS, build, fill, recipe_parameters
 
+from symbols import backbone
 from symbols.layers import lineage_symbol
 
 
@@ -65,3 +66,17 @@ def test_lineage_graph_computes_what_the_network_computes(golden):
     module.forward(mx.io.DataBatch([images]), is_train=False)
     np.testing.assert_allclose(module.get_outputs()[0].asnumpy(), network(images).asnumpy(),
                                rtol=0, atol=1e-5)
+
+
+def test_module_code_runs_y1_more_than_once():
+    """With MXNet's own default the second forward dies ("can't generate TBlob")."""
+    network = backbone("y1", 8)
+    network.initialize(mx.init.Xavier())
+    network.infer_shape(mx.nd.zeros((1, 3, 112, 112)))
+    symbol = lineage_symbol(network, "data")
+    module = mx.mod.Module(symbol, label_names=None)
+    module.bind([("data", (1, 3, 112, 112))], for_training=False)
+    module.init_params(mx.init.Xavier())
+    for value in (50, 60):
+        module.forward(mx.io.DataBatch([mx.nd.ones((1, 3, 112, 112)) * value]), is_train=False)
+        assert np.isfinite(module.get_outputs()[0].asnumpy()).all()
