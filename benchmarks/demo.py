@@ -126,7 +126,7 @@ def run(output: Path, seed: int) -> None:
     rows = [("stage", "accuracy on unseen people", "seconds")]
     for title, script, flags, left in stages(output, seed):
         log = output / (Path(script).stem + ".log")
-        print(f"\n{title}\n  python {script} {' '.join(flags)}", flush=True)
+        print(f"\n{title}\n  python {script} {' '.join(flags)}\n  (log: {log})", flush=True)
         before = time.time()
         run_stage(script, flags, log)
         prefix, _, epoch = left.partition(",")
@@ -134,7 +134,7 @@ def run(output: Path, seed: int) -> None:
         result = verification.test(pairs, embed, 100)
         rows.append((title, f"{result.acc2:.3f} +- {result.std2:.3f}",
                      f"{time.time() - before:.0f}"))
-        print(f"  accuracy on unseen people {rows[-1][1]}, log in {log}", flush=True)
+        print(f"  accuracy on unseen people {rows[-1][1]}", flush=True)
     quality = noise_quality(output / "0_noiselist.txt", output / "data" / "truth.csv")
     print("\n" + table(rows))
     print(f"""

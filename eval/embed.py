@@ -30,7 +30,7 @@ def load_embedder(
     number of images may change from call to call; their size must be that of the training.
 
     Raises InputError when a file is missing or damaged, the graph has no such output, or the
-    file lacks a parameter of it; the function raises it for images of a size that does not fit.
+    file lacks a parameter of it; the function raises it for images of another shape or size.
     """
     symbol_path, params_path = f"{prefix}-symbol.json", f"{prefix}-{epoch:04d}.params"
     output = _graph_up_to(symbol_path, layer)
@@ -38,6 +38,9 @@ def load_embedder(
     network = as_block(output, [DATA], read_parameters(params_path), [ctx], params_path)
 
     def embed(images: np.ndarray) -> np.ndarray:
+        if np.ndim(images) != 4 or np.shape(images)[1] != 3:
+            shape = np.shape(images)
+            raise InputError(f"images of shape {shape}: give (n, 3, height, width), RGB")
         batch = mx.nd.array(images, ctx=ctx, dtype="uint8").astype("float32")
         try:
             return network(batch).asnumpy().reshape(len(images), -1)

@@ -126,9 +126,9 @@ def parse(script: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
         value = getattr(args, name, None)
         if value is not None and value < bound:
             raise InputError(f"{flag_of(name)} {value}: must be at least {bound}")
-    for name in ("data_dir", "data_dir_interclass"):
+    for name, what in (("data_dir", "training"), ("data_dir_interclass", "tail")):
         if getattr(args, name, None) == "":
-            raise InputError(f"{flag_of(name)}: name the folder of the training set")
+            raise InputError(f"{flag_of(name)}: name the folder of the {what} set")
     if args.version_act not in ("prelu", "relu", "sigmoid", "tanh", "softrelu", "softsign"):
         raise InputError(f"--version-act {args.version_act}: known are prelu, relu, sigmoid, "
                          "tanh, softrelu and softsign")

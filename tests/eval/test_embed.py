@@ -160,3 +160,9 @@ def test_official_y1_with_every_number_of_images(shared):
     assert whole.shape == (64, 128)
     for count in (32, 10, 1, 1, 10):
         np.testing.assert_allclose(embed(faces[:count]), whole[:count], atol=1e-4)
+
+
+def test_images_of_another_layout_are_named(golden):
+    embed = load_embedder(str(golden / "a_nets" / "r18narrow32_emb32"), 0)
+    with pytest.raises(InputError, match=r"\(2, 32, 32, 3\): give \(n, 3, height, width\)"):
+        embed(np.zeros((2, 32, 32, 3), np.uint8))

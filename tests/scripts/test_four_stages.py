@@ -254,6 +254,18 @@ def test_module_code_trains_on_from_each_checkpoint(runs):
         assert not np.array_equal(after["fc7_weight"].asnumpy(), args["fc7_weight"].asnumpy())
 
 
+def test_what_helps_a_user_who_forgot_something(runs):
+    """Lines of ours on stderr: no model given, no verification set there, a useless threshold."""
+    flags = [*SMALL, "--data-dir", "head", "--per-batch-size", 4, "--max-steps", 1]
+    done = run_script("train_NR_savemodel.py", *flags, "--target", "none", "--prefix", "other/m",
+                      folder=runs[1])
+    assert "WARNING:root:--pretrained is not given" in done.stdout
+    assert "WARNING:root:head: holds none of the sets of --target none" in done.stdout
+    done = run_script("train_NR.py", *flags, "--pretrained", "other/m,0", "--prefix", "other/n",
+                      "--noise-threshold", 0.1, folder=runs[1])
+    assert "WARNING:root:--noise-threshold 0.1 leaves nothing out: among 6 classes" in done.stdout
+
+
 def test_older_names(runs):
     """The older README's script name is the same script."""
     done = run_script("train_relusoft_savemodel.py", "--help", folder=runs[1])

@@ -44,11 +44,11 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
     """
     say("loading", prefix, epoch)
     internals = read_graph(f"{prefix}-symbol.json")
-    say("all_layers:", internals)
     names = internals.list_outputs()
     if "blockgrad1_output" not in names or "makeloss1_output" in names:
         raise InputError(f"--pretrained {prefix},{epoch}: its graph has no blockgrad1_output with "
                          "logits to find noise with; pass it through train_NR_savemodel.py first")
+    say("all_layers:", internals)
     logits = internals["blockgrad1_output"]
     inputs = [name for name in ("data", "softmax_label") if name in logits.list_arguments()]
     path = params_path(prefix, epoch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from typing import Sequence
 
 import mxnet as mx
@@ -27,6 +28,12 @@ def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context
     if args.num_classes * args.emb_size >= MOST_ELEMENTS:
         raise InputError(f"{args.data_dir}/property: {args.num_classes} classes of {args.emb_size}"
                          " numbers are more than an array of MXNet holds (2^31); lower --emb-size")
+    if script == "savemodel" and not args.pretrained:
+        logging.warning("--pretrained is not given: what is saved is one step from random weights")
+    if 0 < getattr(args, "noise_threshold", 0) * args.num_classes <= 1:
+        logging.warning("--noise-threshold %g leaves nothing out: among %d classes the largest "
+                        "probability is always above %.2g", args.noise_threshold,
+                        args.num_classes, 1 / args.num_classes)
     if script == "NR" and not args.pretrained:
         raise InputError("--pretrained: name the checkpoint that train_NR_savemodel.py wrote, "
                          "to find noise with")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from typing import Callable, Mapping
 
@@ -25,6 +26,9 @@ def load_targets(args: argparse.Namespace) -> dict[str, VerificationSet]:
             found[name] = load_bin(path, (args.image_h, args.image_w), _say_every_thousand)
             say(found[name].shape)
             say("ver", name)
+    if not found:
+        logging.warning("%s: holds none of the sets of --target %s: nothing will be tested",
+                        args.data_dir, args.target)
     return found
 
 
