@@ -276,6 +276,14 @@ def test_values_that_no_run_can_have(flags, says, here, capfd):
     refused(capfd, "softmax", *flags, says=says)
 
 
+def test_a_map_as_embedding(here, capfd):
+    flags = ["--version-output", "Z", "--emb-size", 64]  # 64 filters, a map of 1x1
+    refused(capfd, "stage2", "--data-dir-interclass", "tail", *STAGE_THREE, *flags, says="a map")
+    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "4",
+             "--max-steps", "1", "--verbose", "1", *map(str, flags)]
+    assert main("softmax", flags) == 0
+
+
 def test_more_classes_than_an_array_holds(here, capfd):
     (here / "head" / "property").write_text("1000000000,16,16\n")
     refused(capfd, "softmax", says="property")

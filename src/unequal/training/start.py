@@ -72,11 +72,14 @@ def settle_shapes(graph: HybridBlock, args: argparse.Namespace) -> None:
         raise InputError(f"--network {args.network}: cannot take images of {args.image_h}x"
                          f"{args.image_w}, the size in {args.data_dir}/property") from error
     width = int(np.prod(embedding[1:]))
-    if len(embedding) != 2 or width != args.emb_size:
+    if width != args.emb_size:
         raise InputError(f"--version-output {args.version_output}: gives {width} numbers an image"
                          f", not the {args.emb_size} of --emb-size")
     rows = args.batch_size
     if hasattr(args, "batchsize_id"):
+        if len(embedding) != 2:
+            raise InputError(f"--version-output {args.version_output}: gives a map, of which "
+                             "stage three can make no centres")
         rows = args.batch_size1 + args.batchsize_id
     rows //= args.ctx_num
     graph.infer_shape(mx.nd.zeros((rows, *image)), mx.nd.zeros((rows,)))
