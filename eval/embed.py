@@ -32,7 +32,7 @@ def load_embedder(
     Raises InputError when a file is missing or damaged, the graph has no such output, or the
     file lacks a parameter of it; the function raises it for images of another shape or size.
     """
-    symbol_path, params_path = f"{prefix}-symbol.json", f"{prefix}-{epoch:04d}.params"
+    symbol_path, params_path = checkpoint_files(prefix, epoch)
     output = _graph_up_to(symbol_path, layer)
     ctx = mx.cpu() if ctx is None else ctx
     network = as_block(output, [DATA], read_parameters(params_path), [ctx], params_path)
@@ -54,6 +54,11 @@ def load_embedder(
             ) from error
 
     return embed
+
+
+def checkpoint_files(prefix: str, epoch: int) -> tuple[str, str]:
+    """The lineage's names of a checkpoint's symbol file and parameter file."""
+    return f"{prefix}-symbol.json", f"{prefix}-{epoch:04d}.params"
 
 
 def as_block(

@@ -79,3 +79,22 @@ def fill(network: mx.gluon.HybridBlock, values: dict, *inputs: mx.nd.NDArray) ->
     for name, parameter in parameters.items():
         parameter.set_data(mx.nd.array(values[name]))
         assert parameter.shape == values[name].shape
+
+
+def graph_nodes(text: str, restart: bool = False) -> list:
+    """[(operator, name, attributes, inputs)], anonymous counters starting at 0 if ``restart``.
+
+    Several golden graphs were made in one process, where MXNet's counters ran on.
+    """
+    graph = json.loads(text)
+    first: dict = {}
+    found = []
+    for node in graph["nodes"]:
+        name = node["name"]
+        anonymous = re.match(r"(_minusscalar|_mulscalar|_plus|dropout)(\d+)$", name)
+        if restart and anonymous:
+            kind, number = anonymous.group(1), int(anonymous.group(2))
+            name = f"{kind}{number - first.setdefault(kind, number)}"
+        inputs = [tuple(entry[:2]) for entry in node["inputs"]]
+        found.append((node["op"], name, node.get("attrs", {}), inputs))
+    return found + [("heads", [tuple(entry[:2]) for entry in graph["heads"]])]

@@ -82,6 +82,7 @@ _STAGE_TWO = EasyDict(
     rate_due=every_thousand,
     says_loading=True,
     drops_classifier=False,
+    writes_noise_list=False,
     saves_at_end=True,
     network_lines=1,
     test_batch=None,
@@ -98,7 +99,8 @@ STAGES = EasyDict(
     ),
     # its checkpoint is the model after one step; what comes later must not replace it
     savemodel=EasyDict(_STAGE_TWO, saves_at_end=False),
-    NR=EasyDict(_STAGE_TWO, batches=batches.head_without_noise, drops_classifier=True),
+    NR=EasyDict(_STAGE_TWO, batches=batches.head_without_noise, drops_classifier=True,
+                writes_noise_list=True),
     stage2=EasyDict(
         _STAGE_TWO,
         graph=unequal_graph,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from golden_nets import graph_nodes
 
 from symbols import backbone
 from symbols.layers import lineage_symbol
@@ -12,12 +13,6 @@ from unequal.losses.graphs import NoiseResistanceGraph, SoftmaxGraph, UnequalGra
 from unequal.losses.interclass import InterclassLoss
 from unequal.losses.margin import MarginClassifier
 from unequal.losses.noise_resistance import NoiseResistanceLoss
-
-
-def nodes(text):
-    graph = json.loads(text)
-    return [(n["op"], n["name"], n.get("attrs", {}), [tuple(i[:2]) for i in n["inputs"]])
-            for n in graph["nodes"]], [tuple(h[:2]) for h in graph["heads"]]
 
 
 def graph_of(script, network, loss_type):
@@ -39,7 +34,7 @@ def test_training_graph_equals_the_2019_graph(name, golden):
     script, network, loss = name.split("_")
     ours = lineage_symbol(graph_of(script, network, int(loss[4:])), "data", "softmax_label")
     theirs = (golden / "h_misc" / "symbols" / f"{name}-symbol.json").read_text()
-    assert nodes(ours.tojson()) == nodes(theirs)
+    assert graph_nodes(ours.tojson()) == graph_nodes(theirs)
 
 
 def test_parameters_of_r50_are_those_of_the_2019_script(golden):

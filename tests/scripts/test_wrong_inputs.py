@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+from pathlib import Path
 
 import pytest
 from record_fixtures import write_face_set
@@ -52,7 +53,7 @@ def files(folder):
 
 def refused(capfd, script, *flags, says, prefix="new/model"):
     """Run a script in this process; it must refuse with one line that contains ``says``."""
-    before = files(os_path())
+    before = files(Path.cwd())
     flags = [*SMALL, "--data-dir", "head", "--prefix", prefix, *map(str, flags)]
     if script != "stage2":
         flags = ["--per-batch-size", "4", *flags]
@@ -63,13 +64,7 @@ def refused(capfd, script, *flags, says, prefix="new/model"):
     assert len(lines) == 1, lines
     for text in [says] if isinstance(says, str) else says:
         assert text in lines[0]
-    assert files(os_path()) == before
-
-
-def os_path():
-    from pathlib import Path
-
-    return Path.cwd()
+    assert files(Path.cwd()) == before
 
 
 def test_no_property(here, capfd):

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
-from golden_nets import FULL, OPTIONS, build
+from golden_nets import FULL, OPTIONS, build, graph_nodes
 
 from symbols import backbone
 from symbols.layers import lineage_symbol
-
-
-def nodes(text: str, restart: bool = False) -> list:
-    """[(operator, name, attributes, inputs)], anonymous counters starting at 0 if ``restart``.
-
-    Several golden graphs were made in one process, where MXNet's counters ran on.
-    """
-    graph = json.loads(text)
-    first: dict = {}
-    found = []
-    for node in graph["nodes"]:
-        name = node["name"]
-        anonymous = re.match(r"(_minusscalar|_mulscalar|_plus|dropout)(\d+)$", name)
-        if restart and anonymous:
-            kind, number = anonymous.group(1), int(anonymous.group(2))
-            name = f"{kind}{number - first.setdefault(kind, number)}"
-        inputs = [tuple(entry[:2]) for entry in node["inputs"]]
-        found.append((node["op"], name, node.get("attrs", {}), inputs))
-    return found + [("heads", [tuple(entry[:2]) for entry in graph["heads"]])]
 
 
 @pytest.mark.parametrize("name", [*FULL, *OPTIONS])
 def test_backbone_graph_equals_the_2019_graph(name, golden):
     ours = lineage_symbol(build(name), "data").tojson()
     theirs = (golden / "a_nets" / f"{name}-symbol.json").read_text()
-    assert nodes(ours, restart=True) == nodes(theirs, restart=True)
+    assert graph_nodes(ours, restart=True) == graph_nodes(theirs, restart=True)
 
 
 def test_every_network_of_the_lineage_is_built():

@@ -16,14 +16,13 @@ from unequal.errors import InputError
 from unequal.losses.graphs import SoftmaxGraph
 from unequal.losses.margin import MarginClassifier
 from unequal.training import checkpoint
-
-XAVIER = dict(rnd_type="gaussian", factor_type="out", magnitude=2)
+from unequal.training.start import initial_values
 
 
 def graph(seed=0, classes=7, devices=None):
     mx.random.seed(seed)
     made = SoftmaxGraph(resnet(embedding=12, **TINY), MarginClassifier(4, classes, 12))
-    made.initialize(mx.init.Xavier(**XAVIER), ctx=devices or [mx.cpu()])
+    made.initialize(initial_values(), ctx=devices or [mx.cpu()])
     made.infer_shape(mx.nd.zeros((2, 3, 16, 16)), mx.nd.zeros((2,)))
     for parameter in made.collect_params().values():
         parameter._finish_deferred_init()
@@ -37,7 +36,7 @@ def values(made):
 def test_initial_values_of_r18_are_those_of_2019(golden):
     expected = json.loads((golden / "h_misc" / "initial_values_r18.json").read_text())
     made = SoftmaxGraph(backbone("r18", 128), MarginClassifier(4, 40, 128))
-    made.initialize(mx.init.Xavier(**XAVIER))
+    made.initialize(initial_values())
     made.infer_shape(mx.nd.zeros((1, 3, 112, 112)), mx.nd.zeros((1,)))
     parameters = made.collect_params()
     for parameter in parameters.values():

@@ -11,13 +11,9 @@ from typing import Callable, Collection, Mapping
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
+from eval.embed import checkpoint_files
 from symbols.layers import lineage_symbol
 from unequal.errors import InputError
-
-
-def params_path(prefix: str, epoch: int) -> str:
-    """The parameter file of a checkpoint."""
-    return f"{prefix}-{epoch:04d}.params"
 
 
 def make_folder(folder: str, flag: str) -> None:
@@ -64,10 +60,10 @@ def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
     for name, parameter in graph.collect_params().items():
         kind = "aux" if name in aux_names else "arg"
         values[f"{kind}:{name}"] = parameter._reduce().as_in_context(mx.cpu())
-    _replace(f"{prefix}-symbol.json", lambda name: Path(name).write_text(symbol.tojson()))
-    path = params_path(prefix, epoch)
-    _replace(path, lambda name: mx.nd.save(name, values))
-    logging.info('Saved checkpoint to "%s"', path)
+    symbol_path, params_path = checkpoint_files(prefix, epoch)
+    _replace(symbol_path, lambda name: Path(name).write_text(symbol.tojson()))
+    _replace(params_path, lambda name: mx.nd.save(name, values))
+    logging.info('Saved checkpoint to "%s"', params_path)
 
 
 def apply_parameters(graph: HybridBlock, values: Mapping[str, mx.nd.NDArray], source: str,

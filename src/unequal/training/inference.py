@@ -8,14 +8,18 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock
 
-from eval.embed import as_block, read_graph, read_parameters
+from eval.embed import as_block, checkpoint_files, read_graph, read_parameters
 from unequal.errors import InputError
-from unequal.training.checkpoint import params_path
 
 
-def _shares(count: int, devices: Sequence[mx.Context]) -> list[slice]:
-    edges = np.linspace(0, count, len(devices) + 1).astype(int)
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:])]
+def _on_devices(network: HybridBlock, devices: Sequence[mx.Context],
+                *arrays: np.ndarray) -> np.ndarray:
+    """``network`` of the arrays as float32, their rows shared by the devices in order."""
+    edges = np.linspace(0, len(arrays[0]), len(devices) + 1).astype(int)
+    parts = [network(*[mx.nd.array(array[start:stop], ctx=device, dtype=array.dtype)
+                       .astype("float32") for array in arrays])
+             for start, stop, device in zip(edges[:-1], edges[1:], devices) if stop > start]
+    return np.concatenate([part.asnumpy() for part in parts])
 
 
 def embedder(backbone: HybridBlock, devices: Sequence[mx.Context],
@@ -27,10 +31,7 @@ def embedder(backbone: HybridBlock, devices: Sequence[mx.Context],
 
     def embed(images: np.ndarray) -> np.ndarray:
         check()
-        parts = [backbone(mx.nd.array(images[share], ctx=device, dtype="uint8").astype("float32"))
-                 for share, device in zip(_shares(len(images), devices), devices)
-                 if share.stop > share.start]
-        return np.concatenate([part.asnumpy().reshape(len(part), -1) for part in parts])
+        return _on_devices(backbone, devices, images).reshape(len(images), -1)
 
     return embed
 
@@ -43,7 +44,8 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
     Raises :class:`InputError` for a checkpoint without them.
     """
     say("loading", prefix, epoch)
-    internals = read_graph(f"{prefix}-symbol.json")
+    symbol_path, params_path = checkpoint_files(prefix, epoch)
+    internals = read_graph(symbol_path)
     names = internals.list_outputs()
     if "blockgrad1_output" not in names or "makeloss1_output" in names:
         raise InputError(f"--pretrained {prefix},{epoch}: its graph has no blockgrad1_output with "
@@ -51,17 +53,11 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
     say("all_layers:", internals)
     logits = internals["blockgrad1_output"]
     inputs = [name for name in ("data", "softmax_label") if name in logits.list_arguments()]
-    path = params_path(prefix, epoch)
-    network = as_block(mx.sym.softmax(logits), inputs, read_parameters(path), devices, path)
+    network = as_block(mx.sym.softmax(logits), inputs, read_parameters(params_path), devices,
+                       params_path)
 
     def predict(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         check()
-        parts = []
-        for share, device in zip(_shares(len(images), devices), devices):
-            if share.stop > share.start:
-                feed = [mx.nd.array(images[share], ctx=device, dtype="uint8").astype("float32"),
-                        mx.nd.array(labels[share], ctx=device)][:len(inputs)]
-                parts.append(network(*feed))
-        return np.concatenate([part.asnumpy() for part in parts])
+        return _on_devices(network, devices, *(images, labels)[:len(inputs)])
 
     return predict

@@ -112,23 +112,22 @@ def average_statistics(graph: HybridBlock) -> None:
 
 def fit(graph: HybridBlock, batches, progress: Progress, devices: Sequence[mx.Context],
         hooks: Sequence[Hook], epochs: int, output_names: Sequence[str]) -> None:
-    """Train for ``epochs`` epochs of ``batches`` (a DataIter) or until a hook stops the run.
+    """Train for ``epochs`` epochs of ``batches`` (a DataIter).
+
+    A hook, or a batch that is being fetched, ends the run by raising :class:`StopTraining`.
 
     ``progress`` comes with a metric and a trainer, and tells how far the run has come, also when
     an exception ends it. ``output_names`` names the graph's outputs for the metric. An epoch ends
     with the log lines of ``Module.fit``; the batches are reset between epochs and not after the
     last one.
     """
-    try:
-        for epoch in range(epochs):
-            start = time.time()
-            progress.epoch, progress.nbatch = epoch, 0
-            progress.metric.reset()
-            if epoch:
-                batches.reset()
-            for name, value in _epoch(graph, batches, progress, devices, hooks, output_names):
-                logging.info("Epoch[%d] Train-%s=%f", epoch, name, value)
-            logging.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - start)
-            average_statistics(graph)
-    except StopTraining:
-        pass
+    for epoch in range(epochs):
+        start = time.time()
+        progress.epoch, progress.nbatch = epoch, 0
+        progress.metric.reset()
+        if epoch:
+            batches.reset()
+        for name, value in _epoch(graph, batches, progress, devices, hooks, output_names):
+            logging.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+        logging.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - start)
+        average_statistics(graph)

@@ -34,7 +34,7 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt) -> 
     print_settings(args, devices)
     seed_everything(args.seed)
     checkpoint.make_folder(os.path.dirname(args.prefix) or ".", "--prefix")
-    if stage.drops_classifier:
+    if stage.writes_noise_list:
         args.bin_dir = args.bin_dir or os.path.dirname(args.prefix) or "."
         checkpoint.make_folder(args.bin_dir, "--bin-dir")
     steps = arguments.split_steps(args.lr_steps) if args.lr_steps else \
@@ -74,7 +74,7 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt) -> 
                          stage.test_first_then_save, stage.best_line),
             hooks.stop_after(args.max_steps),
         ], args.end_epoch, graph.OUTPUTS)
-    except StopTraining:  # a signal while all was set up: there is nothing new to save
+    except StopTraining:  # --max-steps or a signal; before the first batch there is nothing new
         pass
     except InputError:  # an image or a label met late: the model is worth keeping
         if progress.step:

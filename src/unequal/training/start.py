@@ -11,7 +11,7 @@ import numpy as np
 from easydict import EasyDict
 from mxnet.gluon import HybridBlock
 
-from eval.embed import read_parameters
+from eval.embed import checkpoint_files, read_parameters
 from symbols.layers import built_for, lineage_symbol
 from unequal import arguments
 from unequal.console import say
@@ -32,6 +32,11 @@ def print_network(args: argparse.Namespace, times: int) -> None:
                 args.version_act)
 
 
+def initial_values() -> mx.init.Initializer:
+    """The 2019 initializer of ResNets and MobileFaceNet: normal, deviation sqrt(2 / outputs)."""
+    return mx.init.Xavier(rnd_type="gaussian", factor_type="out", magnitude=2)
+
+
 def make_graph(stage: EasyDict, args: argparse.Namespace,
                devices: Sequence[mx.Context]) -> HybridBlock:
     """The stage's graph with initial values, or those of ``--pretrained``, on all devices.
@@ -45,10 +50,9 @@ def make_graph(stage: EasyDict, args: argparse.Namespace,
         prefix, epoch = arguments.split_pretrained(args.pretrained)
         if stage.says_loading:
             say("loading", [prefix, str(epoch)])
-        values = read_parameters(checkpoint.params_path(prefix, epoch))
+        values = read_parameters(checkpoint_files(prefix, epoch)[1])
     print_network(args, stage.network_lines)
-    graph.initialize(mx.init.Xavier(rnd_type="gaussian", factor_type="out", magnitude=2),
-                     ctx=list(devices))
+    graph.initialize(initial_values(), ctx=list(devices))
     settle_shapes(graph, args)
     if values is not None:
         anew = ("fc7_weight", "fc7_bias") if stage.drops_classifier else ()
