@@ -8,20 +8,17 @@ identities in a bag and the verification search, each against the bare matrix pr
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Sequence
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
 # isort: split
 import cv2
 import numpy as np
+from timing import flags, keep, median_seconds
 
 from eval.folds import evaluate
 from recordio_tools.make_synthetic import make_synthetic
@@ -30,17 +27,6 @@ from unequal.data.records import FaceRecords, read_property
 from unequal.mining.confusing import pick_confusing
 
 BATCH = 64
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """Median time of ``work`` after one run that does not count."""
-    times = []
-    for index in range(repeats + 1):
-        start = time.perf_counter()
-        work()
-        if index:
-            times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def bare_decode(records: FaceRecords) -> None:
@@ -62,10 +48,10 @@ def iterator_rows(data_dir: str, repeats: int) -> list[dict]:
     records = FaceRecords(data_dir)
     size = read_property(data_dir)
     images, shape = len(records.image_keys), (3, size.height, size.width)
-    floor = images / seconds(lambda: bare_decode(records), repeats)
+    floor = images / median_seconds(lambda: bare_decode(records), repeats)
     rows = [{"what": "read + cv2.imdecode, one thread", "images/s": floor, "ratio": 1.0}]
     for augment, name in (("plain", "iterator (mirror)"), ("colour", "iterator (colour)")):
-        rate = images / seconds(lambda a=augment: iterate(records, shape, a), repeats)
+        rate = images / median_seconds(lambda a=augment: iterate(records, shape, a), repeats)
         rows.append({"what": name, "images/s": rate, "ratio": rate / floor})
     return rows
 
@@ -76,27 +62,26 @@ def search_rows(repeats: int) -> list[dict]:
     rows = []
     for identities in (1200, 12000):
         centres = rng.normal(size=(identities, 512)).astype(np.float32)
-        product = seconds(lambda c=centres: c.dot(c.T), repeats)
+        product = median_seconds(lambda c=centres: c.dot(c.T), repeats)
         counts = np.full(identities, 3)
         faces = np.repeat(centres, 3, 0) + rng.normal(size=(identities * 3, 512)) * 0.3
         faces = (faces / np.linalg.norm(faces, axis=1, keepdims=True)).astype(np.float32)
-        picked = seconds(lambda f=faces, n=counts: pick_confusing(f, n, 120), repeats)
+        picked = median_seconds(lambda f=faces, n=counts: pick_confusing(f, n, 120), repeats)
         rows.append({"what": f"120 confusing of {identities} identities", "seconds": picked,
                      "bare": product, "ratio": picked / product})
     embeddings = rng.normal(size=(12000, 512))
     same = np.arange(6000) % 2 == 0
-    distances = seconds(lambda: np.square(embeddings[0::2] - embeddings[1::2]).sum(1), repeats)
-    searched = seconds(lambda: evaluate(embeddings, same), repeats)
+    distances = median_seconds(
+        lambda: np.square(embeddings[0::2] - embeddings[1::2]).sum(1), repeats)
+    searched = median_seconds(lambda: evaluate(embeddings, same), repeats)
     rows.append({"what": "evaluate, 6000 pairs", "seconds": searched, "bare": distances,
                  "ratio": searched / distances})
     return rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="iterators and searches")
+    parser = flags("iterators and searches")
     parser.add_argument("--data-dir", help="a RecordIO set; default: faces drawn for it")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", help="file for the numbers")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         data_dir = options.data_dir
@@ -111,9 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for row in searches:
         print(f"{row['what']:<40}{row['seconds']:>10.3f} s{row['ratio']:>8.1f} x its "
               f"{row['bare']:.3f} s of products")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(images + searches, file, indent=1)
+    keep(images + searches, options.json)
     return 0
 
 

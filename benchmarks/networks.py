@@ -8,8 +8,6 @@ symbol file into MXNet 1.9.1. Both run in the same process, in turns, with the s
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import time
@@ -20,6 +18,7 @@ import unequal  # noqa: F401  (readies the process before mxnet is imported)
 # isort: split
 import mxnet as mx
 from mxnet.gluon import HybridBlock, SymbolBlock
+from timing import flags, keep
 
 from symbols import backbone
 from symbols.layers import lineage_symbol
@@ -80,11 +79,9 @@ def measure(name: str, batch: int, repeats: int) -> list[dict]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="speed of the networks")
+    parser = flags("speed of the networks")
     parser.add_argument("--networks", default="y1,r18,r50")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", help="file for the numbers")
     options = parser.parse_args(argv)
     rows = []
     print(f"{'network':<10}{'':<10}{'ours':>10}{'plain':>10}{'ratio':>8}   images/s, 112 px")
@@ -93,9 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows.append(row)
             print(f"{name:<10}{row['kind']:<10}{row['ours']:>10.1f}{row['plain']:>10.1f}"
                   f"{row['ratio']:>8.2f}", flush=True)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+    keep(rows, options.json)
     return 0
 
 

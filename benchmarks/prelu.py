@@ -9,11 +9,7 @@ MXNet's own operator: its forward pass is exact, its slope gradient inside a net
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import sys
-import time
 from typing import Callable, Sequence
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
@@ -21,6 +17,7 @@ import unequal  # noqa: F401  (readies the process before mxnet is imported)
 # isort: split
 import mxnet as mx
 from mxnet.gluon import HybridBlock
+from timing import flags, keep, median_seconds
 
 from symbols.layers import PReLU
 
@@ -55,17 +52,15 @@ def network(activation: HybridBlock, channels: int) -> HybridBlock:
     return made
 
 
-def median_seconds(work: Callable[[], None], repeats: int) -> float:
-    """Median time of ``work``, after two runs that do not count."""
-    times = []
-    for index in range(repeats + 2):
-        mx.nd.waitall()
-        start = time.perf_counter()
+def median_milliseconds(work: Callable[[], None], repeats: int) -> float:
+    """Median time of ``work`` on the devices, after two runs that do not count."""
+
+    def finished() -> None:
         work()
         mx.nd.waitall()
-        if index >= 2:
-            times.append(time.perf_counter() - start)
-    return statistics.median(times)
+
+    mx.nd.waitall()
+    return 1e3 * median_seconds(finished, repeats, warm=2)
 
 
 def measure(repeats: int) -> list[dict]:
@@ -87,16 +82,13 @@ def measure(repeats: int) -> list[dict]:
                 value.backward()
 
             rows.append({"shape": shape, "form": name,
-                         "forward": 1e3 * median_seconds(forward, repeats),
-                         "training": 1e3 * median_seconds(step, repeats)})
+                         "forward": median_milliseconds(forward, repeats),
+                         "training": median_milliseconds(step, repeats)})
     return rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="PReLU's exact forms")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", help="file for the numbers")
-    options = parser.parse_args(argv)
+    options = flags("PReLU's exact forms").parse_args(argv)
     rows = measure(options.repeats)
     print(f"{'shape':<20}{'form':<20}{'forward':>12}{'training':>12}   times faster")
     for row in rows:
@@ -104,9 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{'x'.join(map(str, row['shape'])):<20}{row['form']:<20}{row['forward']:>9.1f} ms"
               f"{row['training']:>9.1f} ms   {base['forward'] / row['forward']:.2f} forward, "
               f"{base['training'] / row['training']:.2f} training")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+    keep(rows, options.json)
     return 0
 
 

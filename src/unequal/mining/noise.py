@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable, Iterable, NamedTuple, Sequence
@@ -10,6 +9,7 @@ from typing import Any, Callable, Iterable, NamedTuple, Sequence
 import numpy as np
 
 from unequal.errors import InputError
+from unequal.files import replace_file
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -85,17 +85,14 @@ def write_noise_list(path: str | Path, rows: Iterable[NoiseRow]) -> None:
     A number is the shortest text that gives the same float32. The file appears whole or not at
     all. Raises OSError.
     """
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="ascii") as file:
+
+    def write(name: str) -> None:
+        with open(name, "w", encoding="ascii") as file:
             for row in rows:
                 numbers = f"{np.float32(row.largest)!s} {np.float32(row.of_label)!s}"
                 file.write(f"{row.label} {row.key} {numbers}\n")
-        os.replace(temporary, path)
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+
+    replace_file(path, write)
 
 
 def _check(path: Path, keys: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> None:

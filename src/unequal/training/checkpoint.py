@@ -14,6 +14,7 @@ from mxnet.gluon import HybridBlock
 from eval.embed import checkpoint_files
 from symbols.layers import lineage_symbol
 from unequal.errors import InputError
+from unequal.files import replace_file
 
 
 def make_folder(folder: str, flag: str) -> None:
@@ -31,20 +32,12 @@ def make_folder(folder: str, flag: str) -> None:
 
 
 def _replace(path: str, write: Callable[[str], object]) -> None:
-    """Write through ``write(temporary name)``; the file is the old one or the new one.
-
-    Raises :class:`InputError` where that cannot be: no folder, no room, no permission.
-    """
-    temporary = f"{path}.{os.getpid()}.tmp"
+    """:func:`replace_file`; :class:`InputError` where there is no folder, room or permission."""
     try:
-        write(temporary)
-        os.replace(temporary, path)
+        replace_file(path, write)
     except (OSError, mx.MXNetError) as error:
         reason = getattr(error, "strerror", None) or "see its folder and the room on the disk"
         raise InputError(f"{path}: cannot be written ({reason})") from error
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
 
 
 def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
