@@ -15,26 +15,25 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import pickle
 import re
-import shutil
-import signal
 import sys
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Sequence
 
+from recordio_tools.command import add_output, add_processes, make_parser, run
+from recordio_tools.output import new_folder
 from recordio_tools.synthetic_drawing import drawn
 from recordio_tools.synthetic_identity import Identity, draw_identity
 from recordio_tools.synthetic_photos import draw_image
 from recordio_tools.synthetic_plan import Picture, Recipe, plan_head, plan_pairs, plan_tail
+from recordio_tools.writer import write_face_set
 from unequal.errors import InputError
 
 __all__ = ["Identity", "Summary", "draw_identity", "draw_image", "main", "make_synthetic"]
 
-EXAMPLE = """example:
+EXAMPLE = """\
   python -m recordio_tools.make_synthetic --output faces --identities 100 --label-noise 0.2
   python train_softmax.py --data-dir faces/head --target unseen ..."""
 OUR_FILES = {"head", "tail", "truth.csv"}
@@ -71,11 +70,8 @@ def make_synthetic(
     unseen, matches = plan_pairs(recipe)
     pictures = head + tail + unseen
     size = (recipe.size, recipe.size)
-    with _folder_beside(Path(output), overwrite) as folder:
+    with new_folder(output, overwrite, OUR_FILES) as folder:
         with drawn(recipe, pictures, processes) as images:
-            # Not at the top: the drawing processes import this file, and MXNet takes seconds.
-            from recordio_tools.writer import write_face_set
-
             write_face_set(folder / "head", _items(head, images), size, recipe.identities)
             write_face_set(folder / "tail", _items(tail, images), size, recipe.tail_identities)
             with (folder / "head" / "unseen.bin").open("wb") as file:
@@ -93,32 +89,23 @@ def make_synthetic(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, 2 for bad input and 130 for an interrupt."""
-    options = vars(_parser().parse_args(argv))
-    try:
-        options["tail_images"] = _image_range(options["tail_images"])
-        summary = make_synthetic(**options)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> None:
+    options = vars(args)
+    options["tail_images"] = _image_range(options["tail_images"])
+    summary = make_synthetic(**options)
     print(
         f"{summary.output / 'head'}: {summary.head_images} images, {summary.mislabelled} with a "
         f"wrong label, {summary.outliers} outliers, {summary.pairs} pairs in unseen.bin"
     )
     print(f"{summary.output / 'tail'}: {summary.tail_images} images")
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m recordio_tools.make_synthetic",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("make_synthetic", __doc__, EXAMPLE)
     usual = Recipe()
 
     def add(flag: str, text: str) -> None:
@@ -127,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
             flag, type=type(default), default=default, help=f"{text} (default %(default)s)"
         )
 
-    parser.add_argument("--output", required=True, help="folder to make")
+    add_output(parser, "folder to make")
     add("--identities", "identities in the head")
     add("--images", "images of each of them")
     add("--tail-identities", "identities in the tail")
@@ -141,12 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--outliers", "share of head images that show a stranger or no face")
     add("--seed", "start of the random numbers")
     add("--difficulty", "how far the pictures depart from frontal and plain, 0 to 3")
-    parser.add_argument(
-        "--processes", type=int, default=0, help="draw in so many processes (default: the cores)"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace a data set of this tool in OUTPUT"
-    )
+    add_processes(parser)
     return parser
 
 
@@ -176,43 +158,5 @@ def _write_truth(path: Path, pictures: list[Picture]) -> None:
             rows.writerow([picture.set, record, picture.label, shown, picture.kind, content])
 
 
-@contextmanager
-def _folder_beside(output: Path, overwrite: bool) -> Iterator[Path]:
-    """A new folder that takes the place of `output` when the block ends without an exception."""
-    target = output.resolve()
-    folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    older = target.with_name(f".{target.name}.{os.getpid()}.older")
-    try:
-        _check_target(output, target, overwrite)
-        folder.mkdir(parents=True)
-        yield folder
-        if target.exists():
-            os.replace(target, older)
-        os.replace(folder, target)
-    except OSError as error:
-        raise InputError(
-            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
-        ) from error
-    finally:
-        if older.exists() and not target.exists():
-            os.replace(older, target)
-        for leftover in (folder, older):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _check_target(output: Path, target: Path, overwrite: bool) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise InputError(f"--output {output}: is a file; name a folder")
-    found = {entry.name for entry in target.iterdir()}
-    if found and not overwrite:
-        raise InputError(f"--output {output}: is not empty; choose another or add --overwrite")
-    if found - OUR_FILES:
-        stranger = sorted(found - OUR_FILES)[0]
-        raise InputError(f"--output {output}: also holds {stranger}; choose another folder")
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

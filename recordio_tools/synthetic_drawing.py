@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import functools
-import multiprocessing
-import signal
 from contextlib import contextmanager
 from typing import Iterator, Sequence
 
 import cv2
-from tqdm import tqdm
 
+from recordio_tools.command import processes_of, progress
+from recordio_tools.parallel import in_order
 from recordio_tools.synthetic_photos import draw_clutter, draw_image
 from recordio_tools.synthetic_plan import Picture, Recipe, generator, identity_of
-from unequal.errors import InputError
-from unequal.preload import usable_cores
 
 JPEG_QUALITY = 95
 PICTURES_PER_CALL = 16
-MOST_PROCESSES = 1024
 
 
 def draw_jpeg(recipe: Recipe, picture: Picture) -> bytes:
@@ -42,19 +38,6 @@ def drawn(recipe: Recipe, pictures: Sequence[Picture], processes: int) -> Iterat
     Raises:
         InputError: `processes` is negative or above 1024.
     """
-    if not 0 <= processes <= MOST_PROCESSES:
-        raise InputError(f"--processes {processes}: give a number from 0 to {MOST_PROCESSES}")
     draw = functools.partial(draw_jpeg, recipe)
-    progress = functools.partial(tqdm, total=len(pictures), unit="image", disable=None)
-    processes = processes or usable_cores()
-    if processes == 1:
-        yield iter(progress(map(draw, pictures)))
-        return
-    # A forked child hangs in OpenCV when its parent has used OpenCV's threads: spawn.
-    with multiprocessing.get_context("spawn").Pool(processes, _start_worker) as pool:
-        yield iter(progress(pool.imap(draw, pictures, PICTURES_PER_CALL)))
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+    with in_order(draw, pictures, processes_of(processes), PICTURES_PER_CALL) as images:
+        yield progress(images, len(pictures))

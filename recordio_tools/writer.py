@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import os
+from array import array
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Iterable
+from typing import Iterable, Sequence
 
-import mxnet as mx
-
+from recordio_tools.face_list import ListedFace, list_line
+from recordio_tools.output import new_folder
+from unequal.data.record_format import frame, pack
 from unequal.errors import InputError
 
-FILES = ("train.rec", "train.idx", "train.lst", "property")
 LARGEST_KEY = 2**24
+BUFFER = 1 << 20
+ALIGNED = (1.0,)
 
 
 class FaceSetWriter:
-    """Streams the images of one set, identity by identity, into a folder.
+    """Streams the images of one set, identity by identity, into a new folder (see new_folder).
 
-    Records 1..N are the images with their identity as label; after them comes one record per
-    identity whose label is its range [first image, last image + 1); record 0 has the label
-    [first identity record, last identity record + 1] (face2rec2 of InsightFace).
+    Records 1..N are the images, each with the label array [identity, 1] (1: it is aligned). Record
+    0, which follows them, has the label [first identity record, last identity record + 1]; then
+    comes one record per identity, whose label is its range [first image, last image + 1)
+    (face2rec2 of InsightFace). `identities.txt` has lines 'label name images', the name being the
+    folder that train.lst gives the identity's first image.
 
-    The folder is made. The four files appear together when the `with` block ends without an
-    exception; until then they are called `*.partial`, and an exception removes them.
+    The set is complete when the `with` block has ended without an exception.
 
     Args:
-        folder: where the files go; an older set in it is replaced.
+        folder: where the files go; it exists.
         size: (height, width) of the images in pixels, for `property`.
         num_classes: for `property`; the largest label + 1 where it is not given.
     """
@@ -37,72 +41,44 @@ class FaceSetWriter:
         self.folder = Path(folder)
         self.size = size
         self.num_classes = num_classes
-        self._count = 0
-        self._label = -1
-        self._ranges: list[tuple[int, int]] = []
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._list = self._partial("train.lst").open("w", encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or error
-            message = f"{self.folder}: cannot be written ({reason}); choose another folder"
-            raise InputError(message) from error
-        self._records = mx.recordio.MXIndexedRecordIO(
-            str(self._partial("train.idx")), str(self._partial("train.rec")), "w"
-        )
+        self.images = 0
+        self.largest_label = -1
+        self._label: int | None = None
+        self._finished: set[int] = set()
+        self._first_keys = array("q")
+        self._position = 0
+        with ExitStack() as opened:
+            self._records = opened.enter_context((self.folder / "train.rec").open("wb", BUFFER))
+            self._index = opened.enter_context(self._text("train.idx"))
+            self._list = opened.enter_context(self._text("train.lst"))
+            self._names = opened.enter_context(self._text("identities.txt"))
+            self._opened = opened.pop_all()
 
-    def add(self, label: int, jpeg: bytes, name: str = "") -> int:
+    def add(
+        self, label: int, image: bytes, name: str = "", more: Sequence[float] | None = ALIGNED
+    ) -> int:
         """Appends one encoded image and returns its record key.
 
-        `name` is the path that train.lst gives it. Labels may leave gaps but not go back.
+        `name` is the path that train.lst gives it. `more` follows the label in the record's label
+        array; None writes a single number in place of an array. The images of a label must follow
+        one another; labels may leave gaps and come in any order.
 
         Raises:
-            ValueError: the label is smaller than the one before, or not below num_classes.
+            ValueError: a label that was finished comes back or is not below num_classes.
             InputError: the set outgrows what the float32 header of record 0 can address.
         """
-        if label < self._label or not 0 <= label < (self.num_classes or label + 1):
-            raise ValueError(f"label {label} after {self._label} of {self.num_classes} classes")
-        key = self._count + 1
+        key = self.images + 1
         if label != self._label:
-            self._end_identity()
-            self._label = label
-            self._ranges.append((key, key))
-        if key + len(self._ranges) > LARGEST_KEY:
+            self._start_identity(label, key, name)
+        if key + len(self._first_keys) > LARGEST_KEY:
             raise InputError(f"{self.folder}: more than {LARGEST_KEY} records; split the set")
-        header = mx.recordio.IRHeader(0, float(label), key, 0)
-        self._records.write_idx(key, mx.recordio.pack(header, jpeg))
-        self._list.write(f"1\t{name or f'{label}/{key}.jpg'}\t{label}\n")
-        self._count = key
+        labels = None if more is None else (label, *more)
+        self._write(key, pack(labels, label, key, image))
+        path = name or f"{label:06d}/{key:07d}.jpg"
+        aligned = more != (0.0,)
+        self._list.write(list_line(ListedFace(path, label, aligned)))
+        self.images = key
         return key
-
-    def close(self) -> None:
-        """Writes the identity records, record 0 and `property`, and gives the files their names.
-
-        Raises:
-            InputError: no image was added.
-        """
-        if not self._count:
-            raise InputError(f"{self.folder}: no image is left to write; check the input")
-        self._end_identity()
-        first = self._count + 1
-        for key, (begin, end) in enumerate(self._ranges, start=first):
-            self._write_header(key, begin, end)
-        self._write_header(0, first, first + len(self._ranges))
-        self._records.close()
-        self._list.close()
-        classes = self.num_classes or self._label + 1
-        height, width = self.size
-        self._partial("property").write_text(f"{classes},{height},{width}\n", encoding="utf-8")
-        for file in FILES:
-            os.replace(self._partial(file), self.folder / file)
-
-    def discard(self) -> None:
-        """Removes the partial files."""
-        self._records.close()
-        self._list.close()
-        for file in FILES:
-            if self._partial(file).exists():
-                self._partial(file).unlink()
 
     def __enter__(self) -> FaceSetWriter:
         return self
@@ -113,22 +89,53 @@ class FaceSetWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
+        with self._opened:
             if kind is None:
-                self.close()
-        finally:
-            self.discard()
+                self._finish()
 
-    def _partial(self, file: str) -> Path:
-        return self.folder / f"{file}.partial"
+    def _finish(self) -> None:
+        if not self.images:
+            raise InputError("no image is left to write; check the input")
+        self._end_identity()
+        first, count = self.images + 1, len(self._first_keys)
+        self._write(0, pack((first, first + count), 0, 0, b""))
+        self._first_keys.append(first)
+        for i in range(count):
+            key = first + i
+            self._write(key, pack(self._first_keys[i : i + 2], 0, key, b""))
+        height, width = self.size
+        classes = self.num_classes or self.largest_label + 1
+        with self._text("property") as file:
+            file.write(f"{classes},{height},{width}\n")
+
+    def _start_identity(self, label: int, key: int, name: str) -> None:
+        if label in self._finished:
+            raise ValueError(f"label {label} comes back at image {key}")
+        if not 0 <= label < (self.num_classes or label + 1):
+            raise ValueError(f"label {label} of {self.num_classes} classes")
+        self._end_identity()
+        self._finished.add(label)
+        self._label = label
+        self._name = name.rpartition("/")[0] or str(label)
+        self.largest_label = max(label, self.largest_label)
+        self._first_keys.append(key)
 
     def _end_identity(self) -> None:
-        if self._ranges:
-            self._ranges[-1] = (self._ranges[-1][0], self._count + 1)
+        if self._label is not None:
+            count = self.images + 1 - self._first_keys[-1]
+            self._names.write(f"{self._label} {self._name} {count}\n")
 
-    def _write_header(self, key: int, begin: int, end: int) -> None:
-        header = mx.recordio.IRHeader(2, (float(begin), float(end)), key, 0)
-        self._records.write_idx(key, mx.recordio.pack(header, b""))
+    def _write(self, key: int, payload: bytes) -> None:
+        framed = frame(payload)
+        self._records.write(framed)
+        self._index.write(f"{key}\t{self._position}\n")
+        self._position += len(framed)
+
+    def _text(self, name: str):
+        # paths that are not UTF-8 come out as they went in
+        return (self.folder / name).open(
+            "w", BUFFER, encoding="utf-8", errors="surrogateescape", newline="\n"
+        )
 
 
 def write_face_set(
@@ -136,10 +143,14 @@ def write_face_set(
     items: Iterable[tuple[int, bytes, str]],
     size: tuple[int, int],
     num_classes: int | None = None,
+    overwrite: bool = False,
 ) -> int:
-    """Writes (label, encoded image, name) items by FaceSetWriter; returns how many there were."""
-    count = 0
-    with FaceSetWriter(folder, size, num_classes) as writer:
-        for label, jpeg, name in items:
-            count = writer.add(label, jpeg, name)
-    return count
+    """Writes (label, encoded image, name) items as the set `folder`; returns how many there were.
+
+    The folder appears when everything is written. Raises what FaceSetWriter and new_folder do.
+    """
+    with new_folder(folder, overwrite) as partial:
+        with FaceSetWriter(partial, size, num_classes) as writer:
+            for label, image, name in items:
+                writer.add(label, image, name)
+    return writer.images

@@ -8,9 +8,10 @@ import pytest
 from record_fixtures import write_face_set
 
 from unequal.data.decode import ImageLoader
+from unequal.data.noise_list import NoiseRow, write_noise_list
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
-from unequal.mining.noise import NoiseRow, find_noise, write_noise_list
+from unequal.mining.noise import find_noise
 
 TAGS = {
     "thr0": (0.0, 20),

@@ -1,9 +1,9 @@
-"""The bytes of one RecordIO record and of the InsightFace header inside it."""
+"""The bytes of one RecordIO record and of the InsightFace header inside it, read and written."""
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
 
@@ -81,3 +81,46 @@ def unpack(payload: bytes) -> tuple[Header, bytes]:
         raise ValueError("it is too short for its label")
     label = np.frombuffer(payload, "<f4", flag, LABEL_HEADER.size)
     return Header(flag, label, first_id, second_id), payload[end:]
+
+
+def pack(labels: Sequence[float] | None, number: float, key: int, image: bytes) -> bytes:
+    """The payload of a record, as mx.recordio.pack makes it.
+
+    `labels` is the label array; None writes `number` as the only label, which an array replaces.
+    """
+    if labels is None:
+        return LABEL_HEADER.pack(0, number, key, 0) + image
+    return (
+        LABEL_HEADER.pack(len(labels), 0.0, key, 0)
+        + struct.pack(f"<{len(labels)}f", *labels)
+        + image
+    )
+
+
+def frame(payload: bytes) -> bytes:
+    """A payload as it stands in a .rec file, as dmlc's RecordIOWriter writes it: see join_parts.
+
+    Raises ValueError for one of 2**29 bytes or more.
+    """
+    if len(payload) >= 1 << LENGTH_BITS:
+        raise ValueError(f"a record of {len(payload)} bytes is too long")
+    if MAGIC_BYTES not in payload:
+        return _part(WHOLE, payload)
+    parts = []
+    start = found = 0
+    while True:
+        found = payload.find(MAGIC_BYTES, found)
+        if found < 0:
+            break
+        if found % 4:
+            found += 1
+            continue
+        parts.append(_part(MIDDLE if parts else FIRST, payload[start:found]))
+        start = found = found + len(MAGIC_BYTES)
+    parts.append(_part(LAST if parts else WHOLE, payload[start:]))
+    return b"".join(parts)
+
+
+def _part(kind: int, body: bytes) -> bytes:
+    header = PART_HEADER.pack(MAGIC, kind << LENGTH_BITS | len(body))
+    return header + body + b"\0" * (-len(body) % 4)

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from unequal.data.record_format import PART_HEADER, Header, join_parts, part_len
 from unequal.errors import InputError
 
 SAMPLED_RECORDS = 64
+INDEX_BLOCK = 1 << 20
 
 
 class Property(NamedTuple):
@@ -104,9 +105,22 @@ class FaceRecords:
 
         Raises InputError naming the record and the file where there is no such whole record.
         """
-        header, payload = self._read(key)
+        header, payload = self.record(key)
         label = header.label if header.flag == 0 else header.label[0]
         return float(label), payload
+
+    def record(self, key: int) -> tuple[Header, bytes]:
+        """Header and encoded image of one record; raises InputError as `read`."""
+        position = int(np.searchsorted(self._keys, key))
+        if position == len(self._keys) or self._keys[position] != key:
+            raise InputError(f"{self.index_path}: has no record {key}; take the .idx of this .rec")
+        try:
+            blob = os.pread(self._file, int(self._spans[position]), int(self._offsets[position]))
+            return unpack(join_parts(blob))
+        except ValueError as error:
+            raise InputError(
+                f"{self.path}: record {key} is broken: {error}; copy or pack the set again"
+            ) from error
 
     @cached_property
     def identities(self) -> np.ndarray:
@@ -136,18 +150,6 @@ class FaceRecords:
         starts = np.concatenate([[0], np.cumsum(counts)])
         return Groups(np.arange(starts[-1]) + np.repeat(first - starts[:-1], counts), starts)
 
-    def _read(self, key: int) -> tuple[Header, bytes]:
-        position = int(np.searchsorted(self._keys, key))
-        if position == len(self._keys) or self._keys[position] != key:
-            raise InputError(f"{self.index_path}: has no record {key}; take the .idx of this .rec")
-        try:
-            blob = os.pread(self._file, int(self._spans[position]), int(self._offsets[position]))
-            return unpack(join_parts(blob))
-        except ValueError as error:
-            raise InputError(
-                f"{self.path}: record {key} is broken: {error}; copy or pack the set again"
-            ) from error
-
     def _take_index(self, keys: np.ndarray, offsets: np.ndarray) -> None:
         size = os.fstat(self._file).st_size
         if size == 0:
@@ -162,7 +164,7 @@ class FaceRecords:
     def _take_layout(self, keys: np.ndarray) -> None:
         self.header_label: np.ndarray | None = None
         self.image_keys = keys
-        header, _ = self._read(0 if 0 in keys else int(keys[0]))
+        header, _ = self.record(0 if 0 in keys else int(keys[0]))
         if header.flag == 0 or 0 not in keys:
             return
         label = np.asarray(header.label)
@@ -184,7 +186,7 @@ class FaceRecords:
         first, stop = int(self.header_label[0]), int(self.header_label[1])
         ranges = np.empty((stop - first, 2), np.int64)
         for row, key in enumerate(range(first, stop)):
-            header, _ = self._read(key)
+            header, _ = self.record(key)
             if header.flag < 2 or not 1 <= header.label[0] <= header.label[1] <= first:
                 raise InputError(
                     f"{self.path}: identity record {key}'s label is {header.label}, not a range of "
@@ -201,16 +203,31 @@ class FaceRecords:
         return Groups(keys[order], np.append(starts, len(keys)))
 
 
-def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and offsets, in the order of the file's lines."""
+def read_index_blocks(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """int64 keys and offsets of a .idx file, some at a time, in the order of its lines.
+
+    Raises InputError where it is missing, empty or something else.
+    """
+    empty = True
     try:
-        text = path.read_text(encoding="ascii", errors="replace")
+        with open(path, encoding="ascii", errors="replace") as file:
+            while True:
+                text = file.read(INDEX_BLOCK)
+                if not text:
+                    break
+                text += file.readline()
+                if text.strip():
+                    empty = False
+                    yield _parse_index(path, text)
     except OSError as error:
         raise InputError(
             f"{path}: {error.strerror}; a data folder needs train.rec, train.idx and property"
         ) from error
-    if not text.strip():
+    if empty:
         raise InputError(f"{path}: is empty; copy it again or make it anew from train.rec")
+
+
+def _parse_index(path: str | Path, text: str) -> tuple[np.ndarray, np.ndarray]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:
@@ -219,7 +236,13 @@ def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
             numbers = np.empty(0, np.int64)
     if not len(numbers) or len(numbers) % 2 or numbers[1::2].min() < 0:
         raise InputError(f"{path}: is no index of lines 'key<tab>offset'; take the .idx again")
-    keys, offsets = numbers[::2].copy(), numbers[1::2].copy()
+    return numbers[::2], numbers[1::2]
+
+
+def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Keys and offsets, in the order of the file's lines."""
+    blocks = list(read_index_blocks(path))
+    keys, offsets = (np.concatenate(columns) for columns in zip(*blocks))
     if len(np.unique(keys)) != len(keys):
         raise InputError(f"{path}: lists a record twice; make it anew from train.rec")
     return keys, offsets

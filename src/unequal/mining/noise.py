@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, Iterable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
 
+from unequal.data.noise_list import NoiseRow
 from unequal.errors import InputError
-from unequal.files import replace_file
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-class NoiseRow(NamedTuple):
-    """One flagged image: its label and record key, the largest probability and its label's."""
-
-    label: int
-    key: int
-    largest: np.float32
-    of_label: np.float32
 
 
 class NoiseResult(NamedTuple):
@@ -77,22 +68,6 @@ def find_noise(
     keys_kept = np.concatenate(kept) if kept else np.empty(0, np.int64)
     log(f"Initialize done:  {len(keys)} {len(keys_kept)} {len(flagged)}")
     return NoiseResult(keys_kept, flagged)
-
-
-def write_noise_list(path: str | Path, rows: Iterable[NoiseRow]) -> None:
-    """Write a noise list, lines 'label record_index max(P) P[label]' (as the 2019 code).
-
-    A number is the shortest text that gives the same float32. The file appears whole or not at
-    all. Raises OSError.
-    """
-
-    def write(name: str) -> None:
-        with open(name, "w", encoding="ascii") as file:
-            for row in rows:
-                numbers = f"{np.float32(row.largest)!s} {np.float32(row.of_label)!s}"
-                file.write(f"{row.label} {row.key} {numbers}\n")
-
-    replace_file(path, write)
 
 
 def _check(path: Path, keys: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> None:

@@ -16,9 +16,10 @@ from unequal.console import say
 from unequal.data.announce import announce, announce_pair
 from unequal.data.bag_iter import BagIter
 from unequal.data.image_iter import ImageIter, NoiseFilteringIter
+from unequal.data.noise_list import write_noise_list
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
-from unequal.mining.noise import find_noise, write_noise_list
+from unequal.mining.noise import find_noise
 from unequal.training.inference import embedder, noise_predictor
 
 Check = Callable[[], None]
