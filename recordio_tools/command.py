@@ -16,6 +16,7 @@ from unequal.preload import usable_cores
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 10.0
+ITEMS_BETWEEN_LOOKS = 256
 MOST_PROCESSES = 1024
 
 
@@ -95,7 +96,9 @@ def progress(
     start = shown = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
-        now = time.monotonic() if done % 256 == 0 else shown
+        if done % ITEMS_BETWEEN_LOOKS:
+            continue
+        now = time.monotonic()
         if now - shown >= SECONDS_BETWEEN_LINES:
             shown = now
             rate = done / (now - start)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from recordio_tools.face_list import read_list
-from unequal.data.record_format import (
-    LABEL_HEADER,
-    LENGTH_BITS,
-    PART_HEADER,
-    WHOLE,
-    Header,
-    join_parts,
-    part_length,
-    unpack,
-)
-from unequal.data.records import FaceRecords, Property, read_index_blocks, read_property
+from recordio_tools.record_at import read_at, read_head_at
+from recordio_tools.set_names import SetNames
+from unequal.data.record_format import Header
+from unequal.data.records import Property, read_index_blocks, read_property
 from unequal.errors import InputError
 
 BUFFER = 1 << 20
-logger = logging.getLogger(__name__)
 OnBroken = Callable[[int, str], None]
 
 
@@ -55,8 +45,8 @@ class FaceSetReader:
         num_classes: from `property`; None likewise.
 
     Raises:
-        InputError: as unequal.data.records.FaceRecords, which looks at every set first that is
-            not read front to back.
+        InputError: a file is missing or empty, record 0 cannot be understood, or the index lists
+            a record twice or lacks images that record 0 counts.
     """
 
     def __init__(self, data_dir: str | Path) -> None:
@@ -66,12 +56,9 @@ class FaceSetReader:
         found = self._property()
         self.size = (found.height, found.width) if found else None
         self.num_classes = found.num_classes if found else None
-        self._first_identity = self._find_layout()
-        self._records = None if self._first_identity else FaceRecords(data_dir)
-        if self._records is not None:
-            self.images = len(self._records.image_keys)
-        else:
-            self.images = self._first_identity - 1
+        self._first_identity = 0
+        self._held: tuple[np.ndarray, np.ndarray] | None = None
+        self.images = self._take_layout()
 
     def faces(self, on_broken: OnBroken | None = None) -> Iterator[Face]:
         """All images with their labels and names.
@@ -109,30 +96,73 @@ class FaceSetReader:
     def _property(self) -> Property | None:
         return read_property(self.data_dir) if (self.data_dir / "property").exists() else None
 
-    def _find_layout(self) -> int:
-        """The first identity record's key where the set can be read front to back, else 0."""
-        last, header_offset, images_and_more = 0, None, 0
+    def _take_layout(self) -> int:
+        """Finds record 0 and whether the index is in order; returns the number of images."""
+        last, count, in_order, header_offset = 0, 0, True, None
         for keys, offsets in read_index_blocks(self.index_path):
             zero = np.flatnonzero(keys == 0)
-            if len(zero) > 1 or (len(zero) and header_offset is not None):
-                return 0
             if len(zero):
                 header_offset = int(offsets[zero[0]])
                 keys = np.delete(keys, zero)
-            if len(keys) and (keys[0] <= last or np.any(np.diff(keys) <= 0)):
-                return 0
+            in_order &= bool(np.all(np.diff(keys, prepend=last) == 1))
             last = int(keys[-1]) if len(keys) else last
-            images_and_more += len(keys)
-        if header_offset is None or last != images_and_more:
+            count += len(keys)
+        self._first_identity = self._read_layout(header_offset)
+        if self._first_identity and in_order and self._first_identity <= last + 1:
+            return self._first_identity - 1
+        self._held = self._hold_index()
+        return len(self._held[0])
+
+    def _read_layout(self, header_offset: int | None) -> int:
+        """The key of the first identity record, which record 0 tells; 0 where that is an image."""
+        if header_offset is None:
             return 0
         with self._open() as file:
             try:
-                header, _ = _read_at(file, header_offset)
-            except ValueError:
-                return 0
-        if header.flag < 2 or not 1 <= header.label[0] <= header.label[1] <= last + 1:
+                header, _ = read_at(file, header_offset)
+            except ValueError as error:
+                raise self._is_broken(0, error) from error
+        if header.flag == 0:
             return 0
+        if header.flag < 2 or not 1 <= header.label[0] <= header.label[1] < np.inf:
+            raise InputError(
+                f"{self.path}: record 0's label is {header.label[:4]}, not [first identity record, "
+                "last + 1]; pack the set again in InsightFace's layout"
+            )
         return int(header.label[0])
+
+    def _hold_index(self) -> tuple[np.ndarray, np.ndarray]:
+        """Keys and offsets of all images, in the order in which they are to be read."""
+        blocks = list(read_index_blocks(self.index_path))
+        keys, offsets = (np.concatenate(columns) for columns in zip(*blocks))
+        if self._first_identity:
+            images = (keys > 0) & (keys < self._first_identity)
+            keys, offsets = keys[images], offsets[images]
+        order = np.argsort(keys, kind="stable")
+        keys, offsets = keys[order], offsets[order]
+        if np.any(np.diff(keys) == 0):
+            raise InputError(f"{self.index_path}: lists a record twice; make it anew by python -m "
+                             f"recordio_tools.inspect_set {self.data_dir} --repair")
+        if self._first_identity and len(keys) != self._first_identity - 1:
+            raise InputError(
+                f"{self.index_path}: lacks images that record 0 of {self.path.name} counts "
+                f"({self._first_identity - 1}); take the .idx written with this .rec"
+            )
+        if not self._first_identity:
+            order = np.argsort(self._labels_at(offsets), kind="stable")
+            keys, offsets = keys[order], offsets[order]
+        return keys, offsets
+
+    def _labels_at(self, offsets: np.ndarray) -> np.ndarray:
+        """The labels of the records there, int64; -1 for broken ones."""
+        found = np.full(len(offsets), -1, np.int64)
+        with self._open() as file:
+            for row, offset in enumerate(offsets.tolist()):
+                try:
+                    found[row] = _labels(read_head_at(file, offset)[0])[0]
+                except ValueError:
+                    continue
+        return found
 
     def _open(self) -> BinaryIO:
         try:
@@ -145,75 +175,38 @@ class FaceSetReader:
 
     def _reads(self, head_only: bool = False) -> Iterator[tuple[int, Callable]]:
         """The key of each image and a function that reads its header and bytes."""
-        if self._records is not None:
-            for key in self._keys_by_label(self._records):
-                yield key, lambda key=key: self._records.record(key)
-            return
-        read = _read_head_at if head_only else _read_at
+        read = read_head_at if head_only else read_at
         with self._open() as file:
-            for keys, offsets in read_index_blocks(self.index_path):
-                for key, offset in zip(keys.tolist(), offsets.tolist()):
-                    if 0 < key < self._first_identity:
-                        yield key, lambda offset=offset: read(file, offset)
+            for key, offset in self._places():
+                yield key, lambda offset=offset: read(file, offset)
 
-    def _keys_by_label(self, records: FaceRecords) -> list[int]:
-        """Image keys, ascending; without a header record by label, broken ones first."""
-        keys = np.sort(records.image_keys).tolist()
-        if records.header_label is not None:
-            return keys
-
-        def label_of(key: int) -> int:
-            try:
-                return _labels(records.record(key)[0])[0]
-            except ValueError:
-                return -1
-
-        return sorted(keys, key=label_of)
+    def _places(self) -> Iterator[tuple[int, int]]:
+        """Key and offset of each image, in order."""
+        if self._held is not None:
+            yield from zip(*(column.tolist() for column in self._held))
+            return
+        for keys, offsets in read_index_blocks(self.index_path):
+            for key, offset in zip(keys.tolist(), offsets.tolist()):
+                if 0 < key < self._first_identity:
+                    yield key, offset
 
     def _broken(self, key: int, error: ValueError, on_broken: OnBroken | None) -> None:
         if on_broken is None:
-            raise InputError(
-                f"{self.path}: record {key} is broken: {error}; see python -m "
-                f"recordio_tools.inspect_set {self.data_dir}"
-            ) from error
+            raise self._is_broken(key, error) from error
         on_broken(key, str(error))
+
+    def _is_broken(self, key: int, error: ValueError) -> InputError:
+        return InputError(
+            f"{self.path}: record {key} is broken: {error}; see python -m "
+            f"recordio_tools.inspect_set {self.data_dir}"
+        )
 
     def _names(self) -> Callable[[int, int], str]:
         """A function of key and label that tells the image's path in train.lst, '' without one."""
         path = self.data_dir / "train.lst"
         if not path.exists():
             return lambda key, label: ""
-        return _Names(path).of
-
-
-class _Names:
-    """The paths of a train.lst, looked up in the order of its lines or, for im2rec's, by key."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lines = enumerate(read_list(path), start=1)
-        self._by_key: dict[int, tuple[int, str]] = {}
-        self._at = 0
-        self._fits = True
-
-    def of(self, key: int, label: int) -> str:
-        try:
-            while self._fits and key not in self._by_key:
-                line, face = next(self._lines)
-                if face.key is None and line > key:
-                    raise LookupError
-                if face.key is None and line < key:
-                    continue
-                self._by_key[line if face.key is None else face.key] = (face.label, face.path)
-            listed, name = self._by_key.pop(key) if self._fits else (label, "")
-            if listed != label:
-                raise LookupError
-            return name
-        except (StopIteration, LookupError, InputError):
-            logger.warning("%s: does not belong to the .rec beside it; names are made up",
-                           self._path)
-            self._fits = False
-            return ""
+        return SetNames(path).of
 
 
 def _labels(header: Header) -> tuple[int, tuple[float, ...] | None]:
@@ -222,35 +215,3 @@ def _labels(header: Header) -> tuple[int, tuple[float, ...] | None]:
     if not 0 <= label < 2**31 or label != int(label):
         raise ValueError(f"its label is {label}")
     return int(label), None if header.flag == 0 else tuple(values[1:])
-
-
-def _read_at(file: BinaryIO, offset: int) -> tuple[Header, bytes]:
-    """Header and image of the record at `offset`; ValueError where there is none."""
-    if file.tell() != offset:
-        file.seek(offset)
-    head = file.read(PART_HEADER.size)
-    length = part_length(head) - PART_HEADER.size
-    code = PART_HEADER.unpack(head)[1]
-    kind, size = code >> LENGTH_BITS, code & ((1 << LENGTH_BITS) - 1)
-    if kind == WHOLE:
-        body = file.read(length)
-        if len(body) < size:
-            raise ValueError("it ends within a record")
-        return unpack(body[:size])
-    blob = head + file.read(length)
-    while kind != 3 and len(blob) < 1 << LENGTH_BITS:
-        head = file.read(PART_HEADER.size)
-        blob += head + file.read(part_length(head) - PART_HEADER.size)
-        kind = PART_HEADER.unpack(head)[1] >> LENGTH_BITS
-    return unpack(join_parts(blob))
-
-
-def _read_head_at(file: BinaryIO, offset: int) -> tuple[Header, bytes]:
-    """Header of the record at `offset`, of which no more is read than it takes."""
-    file.seek(offset)
-    blob = file.read(PART_HEADER.size + LABEL_HEADER.size)
-    part_length(blob)
-    if PART_HEADER.unpack_from(blob)[1] >> LENGTH_BITS != WHOLE:
-        return _read_at(file, offset)
-    flag = LABEL_HEADER.unpack_from(blob, PART_HEADER.size)[0] if len(blob) == 32 else 0
-    return unpack(blob[PART_HEADER.size :] + file.read(4 * min(flag, 64)))
