@@ -35,7 +35,7 @@ def read_list(path: str | Path) -> Iterator[ListedFace]:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield _parse(path, number, line.rstrip("\r\n"))
+                    yield parse_line(path, number, line)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; check the name of the list") from error
 
@@ -43,30 +43,41 @@ def read_list(path: str | Path) -> Iterator[ListedFace]:
 def list_line(face: ListedFace) -> str:
     """The InsightFace line of an image, with its end.
 
-    Landmarks follow an empty bounding box: five x, then five y (as face2rec2 reads them).
+    Landmarks follow an empty bounding box: five x, then five y (as face2rec2 reads them), each as
+    the shortest text that gives the same float32.
     """
     fields = [str(int(face.aligned)), face.path, str(face.label)]
     if face.landmarks is not None:
-        fields += ["0"] * 4 + [f"{value:.6g}" for value in face.landmarks.T.ravel()]
+        fields += ["0"] * 4 + [_shortest(value) for value in face.landmarks.T.ravel()]
     return "\t".join(fields) + "\n"
 
 
-def _parse(path: str | Path, number: int, line: str) -> ListedFace:
+def parse_line(path: str | Path, number: int, line: str) -> ListedFace:
+    """The image of one line of the list `path`; raises InputError, naming file and line."""
+    line = line.rstrip("\r\n")
     fields = line.split("\t")
     try:
-        if len(fields) == 3 and not _is_number(fields[2]):
+        if "\r" in line:
+            raise ValueError("a line break inside a path")
+        if len(fields) == 3 and fields[0] in ("0", "1") and fields[1] and fields[2].isdecimal():
+            return ListedFace(fields[1], int(fields[2]), fields[0] == "1")  # nearly all lines
+        if len(fields) == 3 and fields[2] and not _is_number(fields[2]):
             return ListedFace(fields[2], _whole(fields[1]), key=_whole(fields[0]))
         if len(fields) in (3, 7, 17) and fields[0] in ("0", "1") and fields[1]:
             landmarks = None
             if len(fields) == 17:
                 landmarks = np.array([float(field) for field in fields[7:]]).reshape(2, 5).T
             return ListedFace(fields[1], _whole(fields[2]), fields[0] == "1", landmarks)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise InputError(
         f"{path}, line {number}: {line[:60]!r} is no line of an image list; it should be "
         "'aligned<tab>path<tab>label', then four numbers of a box and ten of landmarks, if any"
     )
+
+
+def _shortest(value: float) -> str:
+    return f"{float(str(np.float32(value))):.9g}"
 
 
 def _is_number(text: str) -> bool:

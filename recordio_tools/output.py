@@ -50,7 +50,7 @@ def new_folder(
             lock = _lock(partial)
         with _write_errors(output, partial, target):
             yield partial
-            _check_strangers(output, target, {*ours, *os.listdir(partial)})
+            refuse_strangers(output, {*ours, *os.listdir(partial)})
             _put_in_place(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -65,6 +65,17 @@ def refuse_input_as_output(output: str | Path, *inputs: str | Path) -> None:
         source = Path(name).resolve()
         if target == source or source in target.parents or target in source.parents:
             raise InputError(f"--output {output}: overlaps the input {name}; choose another")
+
+
+def refuse_strangers(output: str | Path, known: Collection[str]) -> None:
+    """Raises InputError where a folder that is to be replaced holds something that is not known."""
+    target = Path(output)
+    strangers = sorted(set(os.listdir(target)) - set(known)) if target.is_dir() else []
+    if strangers:
+        raise InputError(
+            f"--output {output}: also holds {strangers[0]}, which would be lost; choose another "
+            "folder or move that away"
+        )
 
 
 @contextmanager
@@ -88,15 +99,6 @@ def _check_target(output: str | Path, target: Path, overwrite: bool) -> None:
         raise InputError(f"--output {output}: is a file; name a folder")
     if os.listdir(target) and not overwrite:
         raise InputError(f"--output {output}: is not empty; choose another or add --overwrite")
-
-
-def _check_strangers(output: str | Path, target: Path, known: set[str]) -> None:
-    strangers = sorted(set(os.listdir(target)) - known) if target.exists() else []
-    if strangers:
-        raise InputError(
-            f"--output {output}: also holds {strangers[0]}, which would be lost; choose another "
-            "folder or move that away"
-        )
 
 
 def _put_in_place(partial: Path, target: Path) -> None:

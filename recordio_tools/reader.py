@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from recordio_tools.record_at import read_at, read_head_at
+from recordio_tools.list_lines import ListLines
+from recordio_tools.record_at import read_at, read_face_at, read_label_at
 from recordio_tools.set_names import SetNames
-from unequal.data.record_format import Header
 from unequal.data.records import Property, read_index_blocks, read_property
 from unequal.errors import InputError
 
 BUFFER = 1 << 20
+SMALL_BUFFER = 1 << 12
+HELD_AT_ONCE = 1 << 14
 OnBroken = Callable[[int, str], None]
 
 
@@ -38,6 +42,11 @@ class FaceSetReader:
     is read front to back; nothing grows with the number of images. Of other sets the index and the
     labels are held in memory, and images are read in ascending order of label.
 
+    Args:
+        data_dir: the folder.
+        by_label: read in ascending order of label whatever the layout, for a set in which the
+            images of an identity do not follow one another.
+
     Attributes:
         path: the .rec file.
         images: how many image records the index lists.
@@ -49,8 +58,9 @@ class FaceSetReader:
             a record twice or lacks images that record 0 counts.
     """
 
-    def __init__(self, data_dir: str | Path) -> None:
+    def __init__(self, data_dir: str | Path, by_label: bool = False) -> None:
         self.data_dir = Path(data_dir)
+        self._by_label = by_label
         self.path = self.data_dir / "train.rec"
         self.index_path = self.data_dir / "train.idx"
         found = self._property()
@@ -66,25 +76,26 @@ class FaceSetReader:
         `on_broken` is told key and reason of each record that cannot be read, which is then passed
         over; without it InputError is raised.
         """
-        names = self._names()
-        for key, read in self._reads():
-            try:
-                header, image = read()
-                label, more = _labels(header)
-            except ValueError as error:
-                self._broken(key, error, on_broken)
-                continue
-            yield Face(key, label, image, names(key, label), more)
+        with self._open() as file, self._names() as name_of:
+            for key, offset in self._places():
+                try:
+                    label, more, image = read_face_at(file, offset)
+                except ValueError as error:
+                    self._broken(key, error, on_broken)
+                    continue
+                yield Face(key, label, image, name_of(key, label), more)
 
     def labels(self, on_broken: OnBroken | None = None) -> Iterator[tuple[int, int]]:
         """(key, label) of all images, in the order of `faces`; images are not read."""
-        for key, read in self._reads(head_only=True):
-            try:
-                label, _ = _labels(read()[0])
-            except ValueError as error:
-                self._broken(key, error, on_broken)
-                continue
-            yield key, label
+        with self._open() as file:
+            size = os.fstat(file.fileno()).st_size
+            for key, offset in self._places():
+                try:
+                    label = read_label_at(file, offset, size)
+                except ValueError as error:
+                    self._broken(key, error, on_broken)
+                    continue
+                yield key, label
 
     def images_per_label(self) -> dict[int, int]:
         """How many images each label has, by reading all labels; broken records do not count."""
@@ -108,7 +119,8 @@ class FaceSetReader:
             last = int(keys[-1]) if len(keys) else last
             count += len(keys)
         self._first_identity = self._read_layout(header_offset)
-        if self._first_identity and in_order and self._first_identity <= last + 1:
+        front_to_back = self._first_identity and in_order and not self._by_label
+        if front_to_back and self._first_identity <= last + 1:
             return self._first_identity - 1
         self._held = self._hold_index()
         return len(self._held[0])
@@ -148,7 +160,7 @@ class FaceSetReader:
                 f"{self.index_path}: lacks images that record 0 of {self.path.name} counts "
                 f"({self._first_identity - 1}); take the .idx written with this .rec"
             )
-        if not self._first_identity:
+        if self._by_label or not self._first_identity:
             order = np.argsort(self._labels_at(offsets), kind="stable")
             keys, offsets = keys[order], offsets[order]
         return keys, offsets
@@ -157,33 +169,31 @@ class FaceSetReader:
         """The labels of the records there, int64; -1 for broken ones."""
         found = np.full(len(offsets), -1, np.int64)
         with self._open() as file:
-            for row, offset in enumerate(offsets.tolist()):
+            size = os.fstat(file.fileno()).st_size
+            for row, offset in enumerate(offsets):
                 try:
-                    found[row] = _labels(read_head_at(file, offset)[0])[0]
+                    found[row] = read_label_at(file, int(offset), size)
                 except ValueError:
                     continue
         return found
 
     def _open(self) -> BinaryIO:
+        # far from the last record, a large buffer would be filled for each one
+        scattered = self._held is not None
         try:
-            return self.path.open("rb", BUFFER)
+            return self.path.open("rb", SMALL_BUFFER if scattered else BUFFER)
         except OSError as error:
             raise InputError(
                 f"{self.path}: {error.strerror}; a data folder needs train.rec, train.idx and "
                 "property"
             ) from error
 
-    def _reads(self, head_only: bool = False) -> Iterator[tuple[int, Callable]]:
-        """The key of each image and a function that reads its header and bytes."""
-        read = read_head_at if head_only else read_at
-        with self._open() as file:
-            for key, offset in self._places():
-                yield key, lambda offset=offset: read(file, offset)
-
     def _places(self) -> Iterator[tuple[int, int]]:
         """Key and offset of each image, in order."""
         if self._held is not None:
-            yield from zip(*(column.tolist() for column in self._held))
+            for start in range(0, len(self._held[0]), HELD_AT_ONCE):
+                some = slice(start, start + HELD_AT_ONCE)
+                yield from zip(*(column[some].tolist() for column in self._held))
             return
         for keys, offsets in read_index_blocks(self.index_path):
             for key, offset in zip(keys.tolist(), offsets.tolist()):
@@ -201,17 +211,14 @@ class FaceSetReader:
             f"recordio_tools.inspect_set {self.data_dir}"
         )
 
-    def _names(self) -> Callable[[int, int], str]:
+    @contextmanager
+    def _names(self) -> Iterator[Callable[[int, int], str]]:
         """A function of key and label that tells the image's path in train.lst, '' without one."""
         path = self.data_dir / "train.lst"
         if not path.exists():
-            return lambda key, label: ""
-        return SetNames(path).of
-
-
-def _labels(header: Header) -> tuple[int, tuple[float, ...] | None]:
-    values = [header.label] if header.flag == 0 else header.label.tolist()
-    label = values[0]
-    if not 0 <= label < 2**31 or label != int(label):
-        raise ValueError(f"its label is {label}")
-    return int(label), None if header.flag == 0 else tuple(values[1:])
+            yield lambda key, label: ""
+        elif self._held is None:
+            yield SetNames(path).of
+        else:
+            with closing(ListLines(path)) as lines:
+                yield lines.path_of

@@ -75,8 +75,7 @@ class FaceSetWriter:
         labels = None if more is None else (label, *more)
         self._write(key, pack(labels, label, key, image))
         path = name or f"{label:06d}/{key:07d}.jpg"
-        aligned = more != (0.0,)
-        self._list.write(list_line(ListedFace(path, label, aligned)))
+        self._list.write(list_line(ListedFace(path, label)))
         self.images = key
         return key
 
