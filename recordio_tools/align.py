@@ -1,0 +1,203 @@
+"""Cuts faces out of photos, upright and of one size, by ArcFace's template of five landmarks.
+
+INPUT is a folder of photos, at any depth. Their landmarks come from a file (--landmarks) or are
+found by a YuNet model (--detector), which takes the largest and most central face of a photo.
+OUTPUT then holds
+
+  .../NAME.jpg    the face of INPUT's .../NAME.*, under the same path; where two photos differ only
+                  in the suffix, a.png beside a.jpg becomes a.png.jpg
+  landmarks.csv   path,x1,y1,...,x5,y5 of each photo whose face is there: the numbers that were
+                  used. As --landmarks it gives the same faces again
+  left_out.csv    path,reason of each photo whose face is not there
+
+A landmark file has a line per photo, 'path x1 y1 ... x5 y5' with commas, tabs or spaces, or is a
+list in InsightFace's format (1<tab>path<tab>label<tab>box<tab>five x, five y). Paths are those from
+INPUT; pixels are those of the upright photo: a photo whose camera noted a rotation (EXIF) is turned
+first. The eye at the image's left comes first, then the other eye, nose, corner of the mouth at the
+left, other one. 16 bits become 8, grey becomes RGB, transparency is dropped.
+
+Other files of INPUT are counted, hidden ones are passed over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Iterator, NamedTuple, Sequence
+
+from recordio_tools.align_folder import USED, face_names, older_names, write_tables
+from recordio_tools.align_photo import Photo, Recipe, align_photo
+from recordio_tools.command import (
+    add_output,
+    add_processes,
+    make_parser,
+    processes_of,
+    progress,
+    run,
+)
+from recordio_tools.detector import MIN_SCORE, open_detector
+from recordio_tools.identity_folders import IMAGE_SUFFIXES, identity_folders
+from recordio_tools.landmarks import Landmarks, read_landmarks
+from recordio_tools.left_out import LEFT_OUT_FILE
+from recordio_tools.output import new_folder, refuse_input_as_output
+from recordio_tools.parallel import in_order
+from recordio_tools.similarity import ALIGNED_SIZE
+from unequal.errors import InputError
+
+__all__ = ["Summary", "align", "main"]
+
+EXAMPLE = """\
+  python -m recordio_tools.align --input photos --output faces \\
+      --detector face_detection_yunet_2023mar.onnx"""
+NOT_LISTED = "the landmark file has no line for it (paths are those from --input)"
+SMALLEST, LARGEST = 16, 1024
+
+
+class Summary(NamedTuple):
+    """What was done: numbers of photos, of faces written, of photos left out by reason, of files
+    that are no photos by their names, and of photos in the landmark file that are not there."""
+
+    photos: int
+    faces: int
+    left_out: dict[str, int]
+    other_files: int
+    absent_photos: int
+
+
+def align(
+    photos: str | Path,
+    output: str | Path,
+    *,
+    landmarks: str | Path | None = None,
+    detector: str | Path | None = None,
+    size: tuple[int, int] = ALIGNED_SIZE,
+    min_score: float = MIN_SCORE,
+    quality: int = 95,
+    processes: int = 0,
+    overwrite: bool = False,
+) -> Summary:
+    """Makes the folder of aligned faces that the module's docstring describes.
+
+    Args:
+        photos: the folder of photos.
+        output: the folder to make; it appears when everything is written.
+        landmarks: a landmark file, or
+        detector: a YuNet model; one of the two.
+        size: (height, width) of the faces, pixels.
+        min_score: faces that the detector is less sure of are passed over, 0 to 1.
+        quality: of the JPEG files, 1 to 100.
+        processes: how many work at the same time; 0 means one per usable core. The files do not
+            depend on it.
+        overwrite: replace an older folder of this tool in `output`.
+
+    Raises:
+        InputError: `photos` has no photo or none gives a face, an argument is out of bounds, the
+            landmark file or the model cannot be read, or `output` holds other files or cannot be
+            made.
+    """
+    _check(photos, size, quality)
+    refuse_input_as_output(output, photos)
+    processes = processes_of(processes)
+    if (landmarks is None) == (detector is None):
+        raise InputError("give either --landmarks or --detector")
+    model = None if detector is None else os.fspath(detector)
+    if model is not None:
+        open_detector(model, min_score)
+    known = None if landmarks is None else read_landmarks(landmarks, photos)
+    total, other_files = _count(photos)
+    ours = {USED, LEFT_OUT_FILE, *(older_names(output) if overwrite else ())}
+    with new_folder(output, overwrite, ours) as folder:
+        recipe = Recipe(os.fspath(photos), str(folder), size, quality, model, min_score)
+        items = _photos(photos, known)
+        with in_order(partial(align_photo, recipe), items, processes) as done:
+            faces, left_out = write_tables(folder, progress(done, total, "photo"), photos)
+    absent = 0 if known is None else len(known) - (total - left_out.get(NOT_LISTED, 0))
+    return Summary(total, faces, left_out, other_files, absent)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> None:
+    options = {**vars(args), "size": _size(args.size)}
+    summary = align(options.pop("input"), options.pop("output"), **options)
+    print(f"{args.output}: {summary.faces} faces from {summary.photos} photos")
+    for reason, count in summary.left_out.items():
+        print(f"{Path(args.output) / LEFT_OUT_FILE}: {count} left out: {reason}")
+    if summary.absent_photos:
+        print(f"{args.landmarks}: {summary.absent_photos} of its photos are not in {args.input}")
+    if summary.other_files:
+        print(f"{args.input}: {summary.other_files} other files are no photos by their names")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("align", __doc__, EXAMPLE)
+    parser.add_argument("--input", required=True, help="folder of photos")
+    add_output(parser, "folder of faces to make")
+    points = parser.add_mutually_exclusive_group(required=True)
+    points.add_argument("--landmarks", help="file of landmarks")
+    points.add_argument("--detector", help="YuNet model that finds landmarks, an ONNX file")
+    parser.add_argument(
+        "--size", default="112", help="of the faces, pixels: 112 (default), or HEIGHT,WIDTH: 112,96"
+    )
+    parser.add_argument(
+        "--min-score", type=float, default=MIN_SCORE,
+        help="faces that the detector is less sure of are passed over (default %(default)s)",
+    )
+    parser.add_argument(
+        "--quality", type=int, default=95, help="of the JPEG files (default %(default)s)"
+    )
+    add_processes(parser)
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})(?:,(\d{1,5}))?", text)
+    if not match:
+        raise InputError(f"--size {text}: give a number such as 112, or two: HEIGHT,WIDTH")
+    return int(match.group(1)), int(match.group(2) or match.group(1))
+
+
+def _check(photos: str | Path, size: tuple[int, int], quality: int) -> None:
+    if not SMALLEST <= min(size) <= max(size) <= LARGEST:
+        raise InputError(f"--size {size[0]},{size[1]}: give {SMALLEST} to {LARGEST} pixels")
+    if not 1 <= quality <= 100:
+        raise InputError(f"--quality {quality}: give a number from 1 to 100")
+    if not os.path.isdir(photos):
+        raise InputError(f"--input {photos}: is no folder; name the folder of photos")
+
+
+def _count(photos: str | Path) -> tuple[int, int]:
+    """Numbers of photos and of other files."""
+    total = others = 0
+    for folder in identity_folders(photos, images_at_top=True):
+        total += len(folder.images)
+        others += folder.other_files
+    if not total:
+        suffixes = " ".join(sorted(IMAGE_SUFFIXES))
+        raise InputError(f"--input {photos}: holds no photo, no file that ends in {suffixes}")
+    return total, others
+
+
+def _photos(photos: str | Path, known: Landmarks | None) -> Iterator[Photo]:
+    for folder in identity_folders(photos, images_at_top=True):
+        targets = face_names(folder.images, folder.folders)
+        for name in folder.images:
+            path, target = (os.path.join(folder.name, part) for part in (name, targets[name]))
+            points = None if known is None else known.get(path)
+            problem = ""
+            if known is not None and points is None:
+                problem = NOT_LISTED
+            elif not targets[name]:
+                problem = "the faces of other photos take its name; rename it"
+            yield Photo(path, target, points, problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
