@@ -1,0 +1,211 @@
+"""Packs images as a face set: train.rec, train.idx, train.lst, property and identities.txt.
+
+The images are those of a folder per identity (--input, see recordio_tools.list_images) or of a
+list (--list) in InsightFace's format, aligned<tab>path<tab>label, or im2rec's, key<tab>label<tab>
+path. The set is laid out as InsightFace's face2rec2 does, by ascending label.
+
+  aligned, of the right size   the file's bytes go in untouched, whatever OpenCV decodes
+  aligned, of another size     left out, or with --resize stretched to it and written as JPEG
+  not aligned, with landmarks  aligned and written as JPEG (and marked as aligned in the set)
+  not aligned, without         left out, as face2rec2 does
+
+Each image is decoded to see that it is whole. OUTPUT/left_out.csv lists the images that were left
+out and why. Labels are kept as they are, gaps too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Sequence
+
+from recordio_tools.command import (
+    add_output,
+    add_processes,
+    make_parser,
+    processes_of,
+    progress,
+    run,
+)
+from recordio_tools.image_source import images_to_pack
+from recordio_tools.label_order import LabelOrder
+from recordio_tools.left_out import LEFT_OUT_FILE
+from recordio_tools.output import (
+    SET_FILES,
+    new_folder,
+    refuse_input_as_output,
+    refuse_strangers,
+)
+from recordio_tools.packed_set import Made, nothing_left, write_packed
+from recordio_tools.packing import Packed, Packing, pack_face, size_of
+from recordio_tools.parallel import in_order
+from recordio_tools.writer import FaceSetWriter
+from unequal.errors import InputError
+
+__all__ = ["Made", "main", "make_set"]
+
+EXAMPLE = """\
+  python -m recordio_tools.make --input faces --output set --size 112
+  python -m recordio_tools.make --list photos.lst --root photos --output set --size 112"""
+OUR_FILES = SET_FILES | {LEFT_OUT_FILE}
+LARGEST_SIDE = 4096
+
+
+def make_set(
+    source: str | Path,
+    output: str | Path,
+    root: str | Path | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    resize: bool = False,
+    quality: int = 95,
+    num_classes: int | None = None,
+    processes: int = 0,
+    trust: bool = False,
+    overwrite: bool = False,
+) -> Made:
+    """Packs images as the module's docstring describes.
+
+    Args:
+        source: a folder that holds a folder of images per identity, or a list of images.
+        output: the folder to make; it appears when everything is written.
+        root: what the paths of a list start from; the folder of the list where it is not given.
+        size: (height, width) of the images, pixels; that of the first good one where not given.
+        resize: stretch aligned images of another size instead of leaving them out.
+        quality: of JPEGs that are written anew, 1 to 100.
+        num_classes: for `property`; the largest label + 1 where it is not given.
+        processes: how many check images at the same time; 0 means one per usable core. The files
+            do not depend on it.
+        trust: take aligned images without decoding them; `size` has to be given.
+        overwrite: replace an older set in `output`.
+
+    Raises:
+        InputError: no image can be packed, a line of the list cannot be understood, a label or
+            the number of images is beyond what records hold, options contradict each other, or
+            `output` holds other files or cannot be made.
+    """
+    _check_options(size, resize, quality, trust)
+    workers = processes_of(processes)
+    refuse_input_as_output(output, source)
+    if overwrite:
+        refuse_strangers(output, OUR_FILES)
+    with new_folder(output, overwrite, OUR_FILES) as made:
+        with images_to_pack(source, made, num_classes) as faces:
+            start = root or (source if Path(source).is_dir() else Path(source).parent)
+            if size is None:
+                size = _first_size(source, str(start), faces)
+            packing = Packing(str(start), size, resize, quality, trust)
+            with in_order(partial(pack_face, packing), faces, workers) as packed:
+                images = progress(packed, faces.images)
+                writer = FaceSetWriter(made, size, num_classes)
+                return write_packed(source, made, writer, images, faces)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> None:
+    if args.input is not None and not Path(args.input).is_dir():
+        raise InputError(f"--input {args.input}: is no folder; give a list of images as --list")
+    if args.input is not None and args.root is not None:
+        raise InputError(f"--root {args.root}: goes with --list; paths start from --input")
+    if args.list is not None and Path(args.list).is_dir():
+        raise InputError(f"--list {args.list}: is a folder; give it as --input")
+    made = make_set(
+        args.list if args.input is None else args.input,
+        args.output,
+        args.root,
+        size=_size(args.size),
+        resize=args.resize,
+        quality=args.quality,
+        num_classes=args.num_classes,
+        processes=args.processes,
+        trust=args.trust,
+        overwrite=args.overwrite,
+    )
+    height, width = made.size
+    print(f"{args.output}: {made.images} images of {made.identities} identities, {height}x{width}")
+    counts = {"aligned": made.aligned, "resized": made.resized}
+    counts["named as another format than they are, and kept"] = made.misnamed
+    if any(counts.values()):
+        print("; ".join(f"{what}: {count}" for what, count in counts.items() if count))
+    if made.left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in made.left_out.items())
+        print(f"left out: {sum(made.left_out.values())} ({reasons}), see {LEFT_OUT_FILE}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("make", __doc__, EXAMPLE)
+    sources = parser.add_mutually_exclusive_group(required=True)
+    sources.add_argument("--input", metavar="FOLDER", help="folder that holds one per identity")
+    sources.add_argument("--list", metavar="FILE", help="list of images")
+    parser.add_argument(
+        "--root", metavar="FOLDER", help="what the list's paths start from (default: its folder)"
+    )
+    add_output(parser, "folder to make")
+    parser.add_argument(
+        "--size",
+        metavar="H,W",
+        help="height and width of the images, or one number for both (default: those of the first)",
+    )
+    parser.add_argument(
+        "--resize", action="store_true", help="stretch images of another size (default: left out)"
+    )
+    parser.add_argument(
+        "--quality",
+        type=int,
+        default=95,
+        help="of JPEGs written anew, 1 to 100 (default %(default)s)",
+    )
+    parser.add_argument(
+        "--num-classes",
+        type=int,
+        metavar="N",
+        help="for the file property (default: the largest label + 1)",
+    )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="do not decode images that need no work; give --size, which is then not checked",
+    )
+    add_processes(parser)
+    return parser
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9})(?:[,x](\d{1,9}))?", text)
+    if not match:
+        raise InputError(f"--size {text}: give height and width such as 112,96, or one number")
+    return int(match.group(1)), int(match.group(2) or match.group(1))
+
+
+def _check_options(size: tuple[int, int] | None, resize: bool, quality: int, trust: bool) -> None:
+    if size is not None and not all(1 <= side <= LARGEST_SIDE for side in size):
+        raise InputError(f"--size {size[0]},{size[1]}: give numbers from 1 to {LARGEST_SIDE}")
+    if not 1 <= quality <= 100:
+        raise InputError(f"--quality {quality}: give a number from 1 to 100")
+    if trust and size is None:
+        raise InputError("--trust: sizes are not looked at; say what they are with --size")
+    if trust and resize:
+        raise InputError("--trust: cannot tell which images to --resize; leave one of them out")
+
+
+def _first_size(source: str | Path, root: str, faces: LabelOrder) -> tuple[int, int]:
+    first = None
+    for face in faces:
+        found = size_of(root, face)
+        if not isinstance(found, Packed):
+            return found
+        first = first or (face.path, found.reason)
+    raise nothing_left(source, first)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
