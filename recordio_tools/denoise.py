@@ -1,0 +1,229 @@
+"""Removes the images that noise lists name from a set: stage 3.1, head -> denoised head.
+
+OUTPUT is a set in which the other images stay as they are, byte for byte, with their labels and in
+their order. The number of classes stays, too, so that fc7 of a checkpoint fits: an identity that
+loses all its images leaves a gap. OUTPUT also holds
+
+  removed.txt          the lines of the noise lists whose images went
+  denoise_report.csv   images before, removed and kept of every identity, and who lost all or most
+  mapping.csv          with --relabel: new label, old label, images and name of every identity
+
+Every line of a list is checked with the set: the record must be an image with that label. The
+verification sets *.bin of DATA_DIR go along. Records that cannot be read are left out and told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import logging
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+from recordio_tools.broken_records import BrokenRecords
+from recordio_tools.command import add_output, make_parser, progress, run
+from recordio_tools.companions import add_no_bins, carry_bins
+from recordio_tools.listed_records import ListedRecords
+from recordio_tools.mapping import mapping_file, read_names
+from recordio_tools.output import SET_FILES, new_folder, refuse_input_as_output
+from recordio_tools.reader import FaceSetReader
+from recordio_tools.set_copy import SetCopy, size_of
+from unequal.data.noise_list import noise_line
+from unequal.errors import InputError
+
+EXAMPLE = """\
+  python -m recordio_tools.denoise --data-dir MF2_pic9_head --noise-list src/0_noiselist.txt \\
+      --threshold 0.007 --output MF2_pic9_head_denoise
+  python train_debug_soft_gs.py --data-dir MF2_pic9_head_denoise ..."""
+OUR_FILES = SET_FILES | {"removed.txt", "denoise_report.csv", "mapping.csv"}
+logger = logging.getLogger(__name__)
+
+
+class Summary(NamedTuple):
+    """How many images and identities the set had and what became of them."""
+
+    images: int
+    removed: int
+    broken: int
+    identities: int
+    lost_all: int
+    lost_most: int
+    bins: int
+
+
+class Account:
+    """Which images stay, and how many each identity had and lost."""
+
+    def __init__(self, source: FaceSetReader, listed: ListedRecords) -> None:
+        self.images: dict[int, int] = {}
+        self.removed: dict[int, int] = {}
+        self.broken = BrokenRecords(source.path)
+        self._listed = listed
+
+    def removes(self, key: int, label: int) -> str:
+        """The noise list's line that removes an image, '' where it stays."""
+        self.images[label] = self.images.get(label, 0) + 1
+        row = self._listed.removes(key, label)
+        if row is None:
+            return ""
+        self.removed[label] = self.removed.get(label, 0) + 1
+        return noise_line(row)
+
+    def on_broken(self, key: int, reason: str) -> None:
+        """Takes note of an image that cannot be read."""
+        self.broken(key, reason)
+        self._listed.pass_over(key)
+
+    def close(self) -> None:
+        """Raises InputError where a list names what was no image, and where no image stays."""
+        self.broken.close()
+        self._listed.check_all_met()
+        if self.removed and self.removed == self.images:
+            raise InputError(
+                f"{self.broken.path}: the noise lists name every image; lower --threshold or give "
+                "lists made with a lower one"
+            )
+
+    def summary(self, bins: int) -> Summary:
+        """The sums."""
+        lost = [self.lost(label) for label in self.removed]
+        return Summary(
+            sum(self.images.values()), sum(self.removed.values()), self.broken.count,
+            len(self.images), lost.count("all"), lost.count("more than half"), bins,
+        )
+
+    def lost(self, label: int) -> str:
+        """How much of its images an identity lost, where that is a lot."""
+        images, removed = self.images[label], self.removed.get(label, 0)
+        if removed == images:
+            return "all"
+        return "more than half" if 2 * removed > images else ""
+
+
+def denoise(
+    data_dir: str | Path,
+    noise_lists: Sequence[str | Path],
+    output: str | Path,
+    *,
+    threshold: float | None = None,
+    keep: Sequence[str | Path] = (),
+    relabel: bool = False,
+    dry_run: bool = False,
+    overwrite: bool = False,
+    bins: bool = True,
+) -> Summary:
+    """Removes the images that noise lists name, as the module's docstring describes.
+
+    Args:
+        data_dir: the set that the lists were made from.
+        noise_lists: files of lines 'label record max(P) P[label]' (unequal.data.noise_list).
+        output: the folder to make; it appears when everything is written.
+        threshold: remove only images whose max(P) is below it, compared as train_NR.py does.
+        keep: files of lines 'label record ...'; these images stay.
+        relabel: number the identities that are left from 0.
+        dry_run: write nothing.
+        overwrite: replace an older set of this tool in `output`.
+        bins: whether the *.bin files of `data_dir` go along.
+
+    Raises:
+        InputError: the set or a list is not sound, a list is of another set, no image would be
+            left, or `output` cannot be made.
+    """
+    refuse_input_as_output(output, data_dir)
+    listed = ListedRecords(data_dir, noise_lists, keep, threshold)
+    if not len(listed):
+        logger.warning("the lists are empty: nothing is removed; see train_NR.py --noise-threshold")
+    source = FaceSetReader(data_dir)
+    account = Account(source, listed)
+    if dry_run:
+        for key, label in progress(source.labels(account.on_broken), source.images):
+            account.removes(key, label)
+        account.close()
+        return account.summary(0)
+    with new_folder(output, overwrite, OUR_FILES) as folder:
+        names = read_names(data_dir)
+        _write(source, account, folder, names, relabel)
+        _write_report(folder / "denoise_report.csv", account, names)
+        carried = carry_bins(data_dir, folder) if bins else []
+    return account.summary(len(carried))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _write(
+    source: FaceSetReader, account: Account, folder: Path, names: dict[int, str], relabel: bool
+) -> None:
+    with ExitStack() as opened:
+        removed = opened.enter_context((folder / "removed.txt").open("w", encoding="ascii"))
+        options = {}
+        if relabel:
+            options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
+        size = size_of(source)
+        copy = opened.enter_context(SetCopy(folder, source, size, relabel, names, **options))
+        for face in progress(source.faces(account.on_broken), source.images):
+            line = account.removes(face.key, face.label)
+            if line:
+                removed.write(line)
+            else:
+                copy.add(face)
+        account.close()
+        copy.keep_classes(account.images)
+
+
+def _write_report(path: Path, account: Account, names: dict[int, str]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["label", "name", "images", "removed", "kept", "lost"])
+        for label, images in account.images.items():
+            removed = account.removed.get(label, 0)
+            name = names.get(label, "")
+            rows.writerow([label, name, images, removed, images - removed, account.lost(label)])
+        sums = account.summary(0)
+        rows.writerow(["total", "", sums.images, sums.removed, sums.images - sums.removed, ""])
+
+
+def _work(args: argparse.Namespace) -> None:
+    options = vars(args)
+    summary = denoise(noise_lists=options.pop("noise_list"), **options)
+    kept = summary.images - summary.removed
+    share = 100 * summary.removed / max(summary.images, 1)
+    would = "would be " if args.dry_run else ""
+    print(f"{args.output}: {kept} of {summary.images} images {would}kept, {summary.removed} "
+          f"({share:.2f} %) {would}removed")
+    print(f"{summary.identities} identities: {summary.lost_all} lose all their images, "
+          f"{summary.lost_most} more than half")
+    if summary.broken:
+        print(f"{summary.broken} broken records left out")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("denoise", __doc__, EXAMPLE)
+    parser.add_argument("--data-dir", required=True, help="the set that the lists were made from")
+    parser.add_argument(
+        "--noise-list", required=True, nargs="+", action="extend", help="N_noiselist.txt files"
+    )
+    add_output(parser, "the set to make")
+    parser.add_argument(
+        "--threshold", type=float,
+        help="remove only images whose largest probability is below it (default: all listed)",
+    )
+    parser.add_argument(
+        "--keep", nargs="+", action="extend", default=[],
+        help="files of lines 'label record', whatever follows: these images stay",
+    )
+    parser.add_argument(
+        "--relabel", action="store_true",
+        help="number the identities that are left from 0; fc7 of a checkpoint no longer fits",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="tell what would go, write nothing")
+    add_no_bins(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Splits a set into the identities with many images and those with few.
+
+OUTPUT then holds
+
+  head/, tail/   two sets, each with labels from 0 in the old order; images stay byte for byte
+  mapping.csv    set, new label, old label, images and name of every identity
+
+The head are the identities with at least --min-images images, or those that --identities lists:
+labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
+*.bin of DATA_DIR go into both. Records that cannot be read are left out and told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+from recordio_tools.broken_records import BrokenRecords
+from recordio_tools.command import add_output, make_parser, progress, run
+from recordio_tools.companions import add_no_bins, carry_bins
+from recordio_tools.mapping import mapping_file, read_identity_list, read_names
+from recordio_tools.output import SET_FILES, new_folder, refuse_input_as_output, refuse_strangers
+from recordio_tools.reader import FaceSetReader
+from recordio_tools.set_copy import SetCopy, size_of
+from unequal.errors import InputError
+
+EXAMPLE = """\
+  python -m recordio_tools.split --data-dir MF2 --min-images 10 --output MF2_pic9
+  python train_softmax.py --data-dir MF2_pic9/head ..."""
+PARTS = ("head", "tail")
+
+
+class Part(NamedTuple):
+    """One of the two sets: its folder, and how many identities and images it has."""
+
+    folder: Path
+    identities: int
+    images: int
+
+
+class Summary(NamedTuple):
+    """The two sets, how many verification sets each has, and how many records were broken."""
+
+    head: Part
+    tail: Part
+    bins: int
+    broken: int
+
+
+def split_set(
+    data_dir: str | Path,
+    output: str | Path,
+    *,
+    min_images: int | None = None,
+    identities: str | Path | None = None,
+    overwrite: bool = False,
+    bins: bool = True,
+) -> Summary:
+    """Splits a set as the module's docstring describes.
+
+    Args:
+        data_dir: the set.
+        output: the folder to make; it appears when everything is written.
+        min_images: identities with so many images are the head.
+        identities: a file that lists the head; one of the two must be given.
+        overwrite: replace an older split in `output`.
+        bins: whether the *.bin files of `data_dir` go into both sets.
+
+    Raises:
+        InputError: the set or the list is not sound, one of the two sets would be empty, or
+            `output` cannot be made.
+    """
+    if (min_images is None) == (identities is None):
+        raise InputError("--min-images, --identities: give one of the two")
+    refuse_input_as_output(output, data_dir)
+    source = FaceSetReader(data_dir)
+    names = read_names(data_dir)
+    labels = progress(source.labels(lambda key, reason: None), source.images, "label")
+    counts = Counter(label for _, label in labels)
+    if identities is None:
+        head = _with_many_images(counts, min_images)
+    else:
+        head = read_identity_list(identities, data_dir, counts, names)
+        if len(head) == len(counts):
+            raise InputError(f"--identities {identities}: lists all identities, so the tail would "
+                             "be empty; list some of them")
+    broken = BrokenRecords(source.path)
+    with new_folder(output, overwrite, {*PARTS, "mapping.csv"}) as folder:
+        copies = _write(source, folder, head, names, broken)
+        for part in PARTS:
+            carried = carry_bins(data_dir, folder / part) if bins else []
+            known = {*SET_FILES, *os.listdir(folder / part)}
+            refuse_strangers(Path(output) / part, known)
+    parts = [
+        Part(Path(output) / part, copy.identities, copy.images)
+        for part, copy in zip(PARTS, copies)
+    ]
+    return Summary(*parts, len(carried), broken.count)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _with_many_images(counts: dict[int, int], min_images: int) -> set[int]:
+    if min_images < 1:
+        raise InputError(f"--min-images {min_images}: give a number above 0")
+    head = {label for label, count in counts.items() if count >= min_images}
+    if counts and len(head) in (0, len(counts)):
+        empty, mend = ("tail", "higher") if head else ("head", "lower")
+        raise InputError(
+            f"--min-images {min_images}: the {empty} would be empty, for the identities have "
+            f"{min(counts.values())} to {max(counts.values())} images; give a {mend} number"
+        )
+    return head
+
+
+def _write(
+    source: FaceSetReader,
+    folder: Path,
+    head: set[int],
+    names: dict[int, str],
+    broken: BrokenRecords,
+) -> list[SetCopy]:
+    """Writes both sets and the mapping in one pass over the images."""
+    size = size_of(source)
+    with mapping_file(folder / "mapping.csv") as write:
+
+        def copy_to(part: str) -> SetCopy:
+            (folder / part).mkdir()
+            return SetCopy(
+                folder / part, source, size, names=names,
+                on_identity=lambda identity: write(identity, part),
+            )
+
+        with copy_to("head") as many, copy_to("tail") as few:
+            before = many
+            for face in progress(source.faces(broken), source.images):
+                copy = many if face.label in head else few
+                if copy is not before:
+                    before.end_identity()  # the mapping is in the old order
+                    before = copy
+                copy.add(face)
+    broken.close()
+    return [many, few]
+
+
+def _work(args: argparse.Namespace) -> None:
+    summary = split_set(**vars(args))
+    for part in (summary.head, summary.tail):
+        print(f"{part.folder}: {part.identities} identities, {part.images} images, "
+              f"{summary.bins} verification sets")
+    if summary.broken:
+        print(f"{summary.broken} broken records left out")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("split", __doc__, EXAMPLE)
+    parser.add_argument("--data-dir", required=True, help="the set to split")
+    add_output(parser, "folder to make")
+    choice = parser.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--min-images", type=int, help="head: identities with so many images")
+    choice.add_argument("--identities", help="head: the identities that this file lists")
+    add_no_bins(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

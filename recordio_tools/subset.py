@@ -1,0 +1,139 @@
+"""Takes a part of a set: identities by list, by their number of images, or a random sample.
+
+OUTPUT is a set in InsightFace's layout with the images as they are, byte for byte, labelled from 0
+in the old order, and mapping.csv: new label, old label, images and name of every identity. With
+--keep-labels labels and number of classes stay, and nothing is mapped.
+
+With no filter at all, all readable records are taken. That is how a set with broken records, in
+im2rec's layout, or with the images of an identity scattered becomes a sound one.
+
+Filters apply in this order: lists, --min-images, --sample-identities, --max-images. Lists hold
+labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
+*.bin of DATA_DIR go along. Records that cannot be read are left out and told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple, Sequence
+
+from recordio_tools.broken_records import BrokenRecords
+from recordio_tools.choice import Filters, check_filters, choose, survey
+from recordio_tools.command import add_output, make_parser, progress, run
+from recordio_tools.companions import add_no_bins, carry_bins
+from recordio_tools.mapping import mapping_file, read_names
+from recordio_tools.output import SET_FILES, new_folder, refuse_input_as_output
+from recordio_tools.reader import FaceSetReader
+from recordio_tools.set_copy import SetCopy, size_of
+
+EXAMPLE = """\
+  python -m recordio_tools.subset --data-dir MF2 --sample-identities 1000 --max-images 20 \\
+      --output MF2_small"""
+OUR_FILES = SET_FILES | {"mapping.csv"}
+
+
+class Summary(NamedTuple):
+    """What was written, of how much, how many verification sets, how many records were broken."""
+
+    images: int
+    identities: int
+    of_images: int
+    of_identities: int
+    bins: int
+    broken: int
+
+
+def subset(
+    data_dir: str | Path,
+    output: str | Path,
+    *,
+    keep_labels: bool = False,
+    overwrite: bool = False,
+    bins: bool = True,
+    **filters: Any,
+) -> Summary:
+    """Takes a part of a set, as the module's docstring describes.
+
+    Args:
+        data_dir: the set.
+        output: the folder to make; it appears when everything is written.
+        keep_labels: leave labels and number of classes as they are.
+        overwrite: replace an older set of this tool in `output`.
+        bins: whether the *.bin files of `data_dir` go along.
+        **filters: the fields of `Filters`: what to take.
+
+    Raises:
+        InputError: the set or a list is not sound, a filter is out of bounds or leaves nothing,
+            or `output` cannot be made.
+    """
+    wanted = Filters(**filters)
+    check_filters(wanted)
+    refuse_input_as_output(output, data_dir)
+    source = FaceSetReader(data_dir)
+    found = survey(source, wanted)
+    if found is None:
+        source = FaceSetReader(data_dir, by_label=True)
+        found = survey(source, wanted)
+    names = read_names(data_dir)
+    choice = choose(data_dir, found, names, wanted)
+    broken = BrokenRecords(source.path)
+    with new_folder(output, overwrite, OUR_FILES) as folder, ExitStack() as opened:
+        options = {}
+        if not keep_labels:
+            options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
+        size = size_of(source)
+        copy = opened.enter_context(
+            SetCopy(folder, source, size, not keep_labels, names, **options)
+        )
+        for face in progress(source.faces(broken), source.images):
+            if choice.takes(face.key, face.label):
+                copy.add(face)
+        copy.keep_classes(found.images)
+        broken.close()
+        carried = carry_bins(data_dir, folder) if bins else []
+    total = sum(found.images.values())
+    return Summary(
+        copy.images, copy.identities, total, len(found.images), len(carried), broken.count
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> None:
+    summary = subset(**vars(args))
+    print(
+        f"{args.output}: {summary.images} of {summary.of_images} images, {summary.identities} of "
+        f"{summary.of_identities} identities, {summary.bins} verification sets"
+    )
+    if summary.broken:
+        print(f"{summary.broken} broken records left out")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("subset", __doc__, EXAMPLE)
+    parser.add_argument("--data-dir", required=True, help="the set to take from")
+    add_output(parser, "the set to make")
+    listed = parser.add_mutually_exclusive_group()
+    listed.add_argument("--keep-identities", help="take only the identities that this file lists")
+    listed.add_argument("--drop-identities", help="leave those that this file lists")
+    parser.add_argument("--min-images", type=int, help="take identities with so many images")
+    parser.add_argument("--sample-identities", type=int, help="take so many identities, at random")
+    parser.add_argument("--max-images", type=int, help="at most so many of each, at random")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="start of the random numbers (default %(default)s)"
+    )
+    parser.add_argument(
+        "--keep-labels", action="store_true", help="leave labels and number of classes as they are"
+    )
+    add_no_bins(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
