@@ -1,0 +1,255 @@
+"""Merges several sets into one.
+
+OUTPUT then holds
+
+  train.rec, ...  the images of all sets, byte for byte, with labels from 0
+  mapping.csv     set, new label, old label, images and name of every identity
+  merged.csv      with --model: every pair of identities that looks the same, with its cosine
+
+By default every identity is a new one, set after set. With --same-labels a label means one person
+in all sets, and labels stay in their order. With --model identities become one, also within a set,
+if their centres, the mean directions of their embeddings, have a cosine of at least --threshold, in
+chains too: look at merged.csv, or first at what --dry-run prints. The right threshold depends on
+model and images: with InsightFace's MobileFaceNet on LFW, centres of 5 images or more have at least
+0.80 for one person and at most 0.60 for two (sisters); those of 2 images come down to 0.36 and up
+to 0.66. The more identities, the more strangers come close: a large set wants a higher one.
+
+Where there are several sets, paths in train.lst start with the name of the set's folder. The
+verification sets *.bin go along, of one name the first. Broken records are left out and told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import logging
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Callable, NamedTuple, Sequence
+
+from recordio_tools.centres import Embed
+from recordio_tools.command import add_output, make_parser, progress, run
+from recordio_tools.companions import add_no_bins, carry_bins
+from recordio_tools.mapping import MappedIdentity, mapping_file
+from recordio_tools.merge_pairs import (
+    Pair,
+    named_pairs,
+    warn_of_chains,
+    warn_of_names,
+    write_pairs,
+)
+from recordio_tools.merge_plan import NO_MATCHES, find_matches, group
+from recordio_tools.merge_sources import Sources, open_sources, prefixes
+from recordio_tools.output import SET_FILES, new_folder, refuse_input_as_output
+from recordio_tools.saved_model import saved_model
+from recordio_tools.writer import FaceSetWriter
+from unequal.errors import InputError
+
+EXAMPLE = """\
+  python -m recordio_tools.merge --data-dir ms1m glint --output both --model y1/model,0 --dry-run
+  python -m recordio_tools.merge --data-dir head tail --output whole"""
+OUR_FILES = {*SET_FILES, "mapping.csv", "merged.csv"}
+THRESHOLD = 0.7
+IMAGES_PER_IDENTITY = 10
+BATCH_SIZE = 64
+logger = logging.getLogger(__name__)
+
+
+class Summary(NamedTuple):
+    """What was merged, or with `dry_run` would be.
+
+    `identities` and `images` are those of the result; `merged` is by how many the identities
+    became fewer, `pairs` how many pairs look the same, `broken` how many records cannot be read,
+    and `bins` how many verification sets went along.
+    """
+
+    output: Path
+    identities: int
+    images: int
+    merged: int
+    pairs: int
+    broken: int
+    bins: int
+
+
+def merge(
+    data_dirs: Sequence[str | Path],
+    output: str | Path,
+    *,
+    same_labels: bool = False,
+    embed: Embed | None = None,
+    threshold: float = THRESHOLD,
+    images_per_identity: int = IMAGES_PER_IDENTITY,
+    batch_size: int = BATCH_SIZE,
+    on_pair: Callable[[Pair], object] | None = None,
+    dry_run: bool = False,
+    overwrite: bool = False,
+    bins: bool = True,
+) -> Summary:
+    """Merges sets as the module's docstring describes.
+
+    Args:
+        data_dirs: the sets.
+        output: the folder to make; it appears when everything is written.
+        same_labels: a label means one identity in all sets.
+        embed: merge identities that look the same to it; it maps uint8 (n, 3, height, width) RGB
+            to embeddings (n, emb).
+        threshold: the cosine from which on centres are taken for one identity's, above 0.
+        images_per_identity: how many images make a centre, at most.
+        batch_size: images embedded at a time.
+        on_pair: is told each pair that looks the same, the closest first.
+        dry_run: find out what would be merged, and write nothing.
+        overwrite: replace an older set in `output`.
+        bins: whether the *.bin files of the sets go along.
+
+    Raises:
+        InputError: a set is not sound, sizes differ, a number is out of bounds, or `output` cannot
+            be made.
+    """
+    _check_numbers(threshold, images_per_identity, batch_size)
+    refuse_input_as_output(output, *data_dirs)
+    starts = prefixes(data_dirs)
+    with ExitStack() as opened:
+        sources = opened.enter_context(open_sources(data_dirs))
+        folder = None
+        if not dry_run:  # at once: hours of embedding are not to end at a folder that is in use
+            folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
+        matches = NO_MATCHES
+        if embed is not None:
+            matches = find_matches(sources, embed, threshold, images_per_identity, batch_size)
+        groups = group(sources, matches, same_labels)
+        if embed is None:
+            warn_of_names(sources, groups)
+        else:
+            warn_of_chains(sources, groups)
+        for pair in named_pairs(sources, matches) if on_pair else ():
+            on_pair(pair)
+        identities, images, carried = len(groups), int(sources.images.sum()), 0
+        if folder is not None:
+            identities, images = _write(folder, sources, groups, starts)
+            carried = _carry_bins(data_dirs, folder) if bins else 0
+            if embed is not None:
+                write_pairs(folder / "merged.csv", named_pairs(sources, matches))
+        for broken in sources.broken:
+            broken.close()
+    return Summary(
+        output=Path(output),
+        identities=identities,
+        images=images,
+        merged=len(sources) - len(groups),
+        pairs=len(matches.first),
+        broken=sum(broken.count for broken in sources.broken),
+        bins=carried,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) -> None:
+    if not 0 < threshold <= 1:
+        raise InputError(f"--threshold {threshold}: give a cosine above 0 and up to 1")
+    for flag, number in (("--images-per-identity", images_per_identity),
+                         ("--batch-size", batch_size)):
+        if number < 1:
+            raise InputError(f"{flag} {number}: give 1 or more")
+
+
+def _write(
+    folder: Path, sources: Sources, groups: list[list[int]], starts: list[str]
+) -> tuple[int, int]:
+    """Writes set and mapping; returns how many identities and images there are."""
+    label = 0
+    with FaceSetWriter(folder, sources.sets[0].size) as writer:
+        with mapping_file(folder / "mapping.csv") as write:
+            for members in progress(groups, len(groups), "person", "writing"):
+                before = writer.images
+                for number in members:
+                    identity = _add(writer, label, sources, number, starts)
+                    if identity.images:
+                        write(identity, str(sources.at(number)[0].data_dir))
+                label += writer.images > before
+    return label, writer.images
+
+
+def _add(
+    writer: FaceSetWriter, label: int, sources: Sources, number: int, starts: list[str]
+) -> MappedIdentity:
+    """Appends the images of one old identity, as part of the new identity `label`."""
+    source, row = sources.at(number)
+    set_number = sources.set_number(number)
+    before, name = writer.images, source.name_of(row)
+    for face in source.faces(row, sources.broken[set_number]):
+        path = face.name.lstrip("/") or (f"{name}/{writer.images + 1:07d}.jpg" if name else "")
+        writer.add(label, face.image, path and starts[set_number] + path, face.more)
+    return MappedIdentity(label, int(source.labels[row]), writer.images - before, name)
+
+
+def _carry_bins(data_dirs: Sequence[str | Path], folder: Path) -> int:
+    """Takes the verification sets along; of one name, the first. Returns how many there are."""
+    count = 0
+    for data_dir in data_dirs:
+        count += len(carry_bins(data_dir, folder))
+        for path in sorted(filter(Path.is_file, Path(data_dir).glob("*.bin"))):
+            if not filecmp.cmp(path, folder / path.name, shallow=False):
+                logger.warning("%s: stays behind, for a set before has another of that name", path)
+    return count
+
+
+def _work(args: argparse.Namespace) -> None:
+    options = vars(args)
+    data_dirs, model = options.pop("data_dir"), options.pop("model")
+    if args.threshold is None:
+        options["threshold"] = THRESHOLD
+    elif model is None:
+        raise InputError("--threshold: is of use with --model only; name the model, too")
+    embed = None if model is None else saved_model(model)
+    on_pair = (lambda pair: print(pair.text())) if args.dry_run else None
+    summary = merge(data_dirs, embed=embed, on_pair=on_pair, **options)
+    would = " (dry run, nothing written)" if args.dry_run else ""
+    print(f"{summary.output}: {summary.identities} identities, {summary.images} images, "
+          f"{summary.bins} verification sets, of {len(data_dirs)} sets{would}")
+    if model is not None:
+        print(f"{summary.pairs} pairs of identities look the same")
+    if summary.merged:
+        print(f"{summary.merged} identities became part of another one")
+    if summary.broken:
+        print(f"{summary.broken} broken records left out")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("merge", __doc__, EXAMPLE)
+    parser.add_argument("--data-dir", required=True, nargs="+", metavar="SET", help="the sets")
+    add_output(parser, "folder of the new set")
+    parser.add_argument(
+        "--same-labels", action="store_true", help="a label means one person in all sets"
+    )
+    parser.add_argument(
+        "--model", metavar="PREFIX,EPOCH", help="make one of identities that look the same to it"
+    )
+    parser.add_argument(
+        "--threshold", type=float,
+        help=f"cosine from which on they do; depends on the model (default {THRESHOLD})",
+    )
+    parser.add_argument(
+        "--images-per-identity", type=int, default=IMAGES_PER_IDENTITY,
+        help="images that make a centre, at most (default %(default)s)",
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=BATCH_SIZE,
+        help="images embedded at a time (default %(default)s)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="print what would be merged and write nothing; with a low --threshold, that shows "
+        "where the gap is",
+    )
+    add_no_bins(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
