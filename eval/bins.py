@@ -101,16 +101,7 @@ def load_bin(
     are of another size, are not two to a pair, or are fewer than two pairs.
     """
     path = Path(path)
-    content = read_plain_pickle(path)
-    if not isinstance(content, list) or len(content) != 2:
-        raise InputError(f"{path}: not a verification set: it must be a pickled (images, issame)")
-    encoded = _encoded_images(path, content[0])
-    issame = _booleans(path, content[1])
-    if len(encoded) != 2 * len(issame):
-        raise InputError(
-            f"{path}: {len(encoded)} images for {len(issame)} pairs, where each pair needs two: "
-            "make the file again"
-        )
+    encoded, issame = read_pairs(path)
     if len(issame) < 2:
         raise InputError(f"{path}: {len(issame)} pairs, but cross-validation needs 2 or more")
     if image_size is None:
@@ -124,6 +115,25 @@ def load_bin(
             progress(index)
         checked += len(batch)
     return verification_set
+
+
+def read_pairs(path: str | Path) -> tuple[tuple[bytes, ...], np.ndarray]:
+    """The encoded images of a verification set and its flags, bool (pairs,); nothing is decoded.
+
+    Raises InputError as `load_bin`, apart from what the images are and how many pairs there are.
+    """
+    path = Path(path)
+    content = read_plain_pickle(path)
+    if not isinstance(content, list) or len(content) != 2:
+        raise InputError(f"{path}: not a verification set: it must be a pickled (images, issame)")
+    encoded = _encoded_images(path, content[0])
+    issame = _booleans(path, content[1])
+    if len(encoded) != 2 * len(issame):
+        raise InputError(
+            f"{path}: {len(encoded)} images for {len(issame)} pairs, where each pair needs two: "
+            "make the file again"
+        )
+    return encoded, issame
 
 
 def _encoded_images(path: Path, entries: Any) -> tuple[bytes, ...]:

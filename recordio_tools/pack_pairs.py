@@ -1,0 +1,223 @@
+"""Packs a list of image pairs into a verification set, NAME.bin, as InsightFace's.
+
+PAIRS is LFW's pairs.txt as it is: its images are ROOT/name/name_0001.jpg, or .png and so on. Or it
+has lines
+
+  path1,path2,issame      issame: 0, 1, false or true; commas or tabs; a header may come first
+
+with paths below ROOT. The pairs keep their order, on which the folds of the accuracy depend. Image
+files go in byte for byte; they must decode and have one size, that of the aligned faces of the
+training set (see recordio_tools.align). Python 2 and 3 read the file, the latter by
+pickle.load(file, encoding="bytes").
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Iterator, NamedTuple, Sequence
+
+from recordio_tools.command import add_output, make_parser, progress, run
+from recordio_tools.output import refuse_input_as_output
+from recordio_tools.pair_list import ListedPair, read_pair_list
+from recordio_tools.pair_pickle import write_pair_pickle
+from unequal.data.decode import BadImage, decode_rgb
+from unequal.errors import InputError
+from unequal.files import replace_file
+
+EXAMPLE = """\
+  python -m recordio_tools.pack_pairs --pairs pairs.txt --images lfw_aligned --output faces/lfw.bin
+  python -m eval.verification --model model,1 --data-dir faces --target lfw"""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp")
+FEWEST_PAIRS = 2
+logger = logging.getLogger(__name__)
+
+
+class Summary(NamedTuple):
+    """What was packed: pairs, those of one person among them, pairs left out, (height, width)."""
+
+    output: Path
+    pairs: int
+    same: int
+    left_out: int
+    size: tuple[int, int]
+
+
+class _Unusable(Exception):
+    """An image that is missing or broken; the text tells which and why."""
+
+
+def pack_pairs(
+    pairs: str | Path,
+    images: str | Path,
+    output: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    names_suffix: str = SUFFIXES[0],
+    skip_missing: bool = False,
+    overwrite: bool = False,
+) -> Summary:
+    """Packs pairs as the module's docstring describes.
+
+    Args:
+        pairs: the list.
+        images: the folder that its paths start in.
+        output: the file to make; it appears when everything is written.
+        size: (height, width) that the images must have; by default that of the first.
+        names_suffix: what the images of LFW's list end in; where there is no such file, usual
+            suffixes are tried.
+        skip_missing: leave out, with a warning, pairs with an image that is missing or broken.
+        overwrite: replace an older file.
+
+    Raises:
+        InputError: a line of the list cannot be understood, an image is missing or broken (without
+            `skip_missing`) or has another size, fewer than two pairs are left, or `output` is
+            there already or cannot be written.
+    """
+    refuse_input_as_output(output, pairs)
+    _check_output(output, overwrite)
+    if not Path(images).is_dir():
+        raise InputError(f"--images {images}: no such folder; name the one that the paths start in")
+    # reading the list to its end tells of a bad line before an hour of work
+    total = sum(1 for _ in read_pair_list(pairs))
+    packer = _Packer(pairs, images, size, names_suffix, skip_missing)
+
+    def write(name: str) -> None:
+        with open(name, "wb") as file:
+            shown = progress(read_pair_list(pairs), total, "pair")
+            count = write_pair_pickle(file, packer.usable(shown))
+        if count < FEWEST_PAIRS:
+            raise InputError(f"{pairs}: {count} pairs with images; verification needs 2 or more")
+
+    try:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        replace_file(output, write)
+    except OSError as error:
+        raise InputError(
+            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+        ) from error
+    return Summary(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+class _Packer:
+    """Reads and checks the images of listed pairs, and counts.
+
+    `size` is (height, width), None until it is known.
+    """
+
+    def __init__(
+        self,
+        pairs: str | Path,
+        images: str | Path,
+        size: tuple[int, int] | None,
+        names_suffix: str,
+        skip_missing: bool,
+    ) -> None:
+        self.size = size
+        self.pairs = self.same = self.left_out = 0
+        self._given = size is not None
+        self._list, self._root, self._skip = pairs, Path(images), skip_missing
+        first = names_suffix if names_suffix.startswith(".") else f".{names_suffix}"
+        self._suffixes = (first, *(suffix for suffix in SUFFIXES if suffix != first))
+
+    def usable(self, pairs: Iterator[ListedPair]) -> Iterator[tuple[bytes, bytes, bool]]:
+        """Both images of each pair, and whether they show one person."""
+        for pair in pairs:
+            try:
+                first, second = (self._read(pair, path) for path in (pair.first, pair.second))
+            except _Unusable as error:
+                if not self._skip:
+                    raise InputError(
+                        f"{self._list}, line {pair.line}: {error}; mend it, check --images, or "
+                        "leave such pairs out with --skip-missing"
+                    ) from error
+                self.left_out += 1
+                logger.warning("%s, line %d is left out: %s", self._list, pair.line, error)
+                continue
+            self.pairs += 1
+            self.same += pair.same
+            yield first, second, pair.same
+
+    def _read(self, pair: ListedPair, name: str) -> bytes:
+        path = self._find(pair, name)
+        try:
+            image = path.read_bytes()
+            height, width = decode_rgb(image).shape[:2]
+        except OSError as error:
+            raise _Unusable(f"{path}: {error.strerror or error}") from error
+        except BadImage as error:
+            raise _Unusable(f"{path}: {error}") from error
+        self.size = self.size or (height, width)
+        if (height, width) != self.size:
+            source = "--size asks for" if self._given else "those before have"
+            raise InputError(
+                f"{self._list}, line {pair.line}: {path} is {height}x{width} pixels, where "
+                f"{source} {self.size[0]}x{self.size[1]}; align the faces first: python -m "
+                "recordio_tools.align"
+            )
+        return image
+
+    def _find(self, pair: ListedPair, name: str) -> Path:
+        if not pair.bare:
+            return self._root / name
+        paths = [self._root / f"{name}{suffix}" for suffix in self._suffixes]
+        return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _check_output(output: str | Path, overwrite: bool) -> None:
+    if Path(output).is_dir():
+        raise InputError(f"--output {output}: is a folder; name a file, such as lfw.bin")
+    if Path(output).exists() and not overwrite:
+        raise InputError(f"--output {output}: is there already; choose another or add --overwrite")
+
+
+def _work(args: argparse.Namespace) -> None:
+    options = vars(args)
+    options["size"] = _size(args.size)
+    summary = pack_pairs(**options)
+    height, width = summary.size
+    print(f"{summary.output}: {summary.pairs} pairs, {summary.same} of one person, images of "
+          f"{height}x{width} pixels")
+    if summary.left_out:
+        print(f"{summary.left_out} pairs left out")
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 2 or not all(part.isdecimal() and int(part) for part in parts):
+        raise InputError(f"--size {text}: write it as 112, or as height,width such as 112,96")
+    return int(parts[0]), int(parts[-1])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("pack_pairs", __doc__, EXAMPLE)
+    parser.add_argument("--pairs", required=True, help="list of pairs")
+    parser.add_argument(
+        "--images", required=True, metavar="ROOT", help="folder that the list's paths start in"
+    )
+    add_output(parser, "the .bin file to make")
+    parser.add_argument(
+        "--size", help="side of the images in pixels, or height,width (default: the first image's)"
+    )
+    parser.add_argument(
+        "--names-suffix", default=SUFFIXES[0], metavar=".EXT",
+        help="what files of LFW's list end in, others are tried next (default %(default)s)",
+    )
+    parser.add_argument(
+        "--skip-missing", action="store_true",
+        help="leave pairs out whose images are missing or broken; that is another benchmark then",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

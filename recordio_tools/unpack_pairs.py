@@ -1,0 +1,110 @@
+"""Writes the images of a verification set, NAME.bin, as files again.
+
+OUTPUT then holds
+
+  images/     pair p is 0000p_1.jpg and 0000p_2.jpg (.png and so on, as the images are), unchanged
+  pairs.csv   path1,path2,issame of each pair, in order
+
+python -m recordio_tools.pack_pairs --pairs OUTPUT/pairs.csv --images OUTPUT makes the set again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import logging
+import sys
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+import numpy as np
+
+from eval.bins import read_pairs
+from recordio_tools.command import add_output, make_parser, progress, run
+from recordio_tools.image_format import image_format
+from recordio_tools.output import new_folder, refuse_input_as_output
+from recordio_tools.pair_list import COLUMNS
+from unequal.errors import InputError
+
+EXAMPLE = "  python -m recordio_tools.unpack_pairs --bin faces/lfw.bin --output lfw_pairs"
+OUR_FILES = {"images", "pairs.csv"}
+UNKNOWN_SUFFIX = ".unknown"
+logger = logging.getLogger(__name__)
+
+
+class Summary(NamedTuple):
+    """What was written: pairs, those of one person among them, and images of no known format."""
+
+    output: Path
+    pairs: int
+    same: int
+    unknown: int
+
+
+def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = False) -> Summary:
+    """Writes a verification set's images and pairs as the module's docstring describes.
+
+    Args:
+        bin_file: the verification set; its images are held in memory.
+        output: the folder to make; it appears when everything is written.
+        overwrite: replace an older folder of this tool.
+
+    Raises:
+        InputError: `bin_file` is no verification set or has no pair, or `output` holds other files
+            or cannot be made.
+    """
+    refuse_input_as_output(output, bin_file)
+    encoded, issame = read_pairs(bin_file)
+    if not len(issame):
+        raise InputError(f"{bin_file}: has no pair; make the file again")
+    with new_folder(output, overwrite, OUR_FILES) as folder:
+        (folder / "images").mkdir()
+        unknown = _write(folder, encoded, issame)
+    if unknown:
+        logger.warning("%s: %d images are of no known format; their files end in %s",
+                       bin_file, unknown, UNKNOWN_SUFFIX)
+    return Summary(Path(output), len(issame), int(issame.sum()), unknown)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _write(folder: Path, encoded: Sequence[bytes], issame: np.ndarray) -> int:
+    """Writes images and list; returns how many images are of no known format."""
+    unknown = 0
+    with (folder / "pairs.csv").open("w", newline="", encoding="ascii") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for pair, same in enumerate(progress(issame.tolist(), len(issame), "pair")):
+            names = []
+            for side in (0, 1):
+                image = encoded[2 * pair + side]
+                found = image_format(image)
+                unknown += found is None
+                suffix = found.suffix if found else UNKNOWN_SUFFIX
+                names.append(f"images/{pair:05d}_{side + 1}{suffix}")
+                (folder / names[-1]).write_bytes(image)
+            rows.writerow([*names, int(same)])
+    return unknown
+
+
+def _work(args: argparse.Namespace) -> None:
+    summary = unpack_pairs(**vars(args))
+    print(f"{summary.output}: {summary.pairs} pairs, {summary.same} of one person")
+    if summary.unknown:
+        print(f"{summary.unknown} images of no known format")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("unpack_pairs", __doc__, EXAMPLE)
+    parser.add_argument(
+        "--bin", dest="bin_file", required=True, metavar="FILE", help="the verification set"
+    )
+    add_output(parser, "folder to make")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
