@@ -1,0 +1,232 @@
+"""Makes a page of pictures of a set, to look at in a browser: a contact sheet.
+
+OUTPUT is one HTML file that needs nothing else, no network either. It shows
+
+  --noise-list   what a noise list flags, the most surely noise first: label, probabilities, and
+                 pictures of the labelled identity that are not flagged; where the scores of the
+                 noise pass are known (--scores) the predicted identity, too
+  --records      the records of a list of keys, one a line, or of lines 'label record'
+  --identities   all images of identities: a file of labels or names, or those with commas between
+
+Pictures can be ticked and the ticks saved as a file: of a noise list in the format of noise lists,
+for denoise --keep; else as lines 'label record'. Ticks are remembered by the browser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Iterator, Sequence
+
+from recordio_tools.command import make_parser, progress, run
+from recordio_tools.sheet_about import Sheet, about_sheet, part_text, title_of
+from recordio_tools.sheet_choice import (
+    Choice,
+    flagged_records,
+    listed_records,
+    records_of_identities,
+)
+from recordio_tools.sheet_identities import SetIdentities
+from recordio_tools.sheet_items import Item, References, flagged_items, plain_items
+from recordio_tools.sheet_page import FIRST_LINES, About, write_page
+from recordio_tools.sheet_scores import SheetScores, usual_scores
+from unequal.data.records import FaceRecords
+from unequal.errors import InputError
+from unequal.files import replace_file
+
+__all__ = ["Sheet", "contact_sheet", "main"]
+
+EXAMPLE = """\
+  python -m recordio_tools.contact_sheet --data-dir faces/head --noise-list src/0_noiselist.txt \\
+      --output noise.html
+  python -m recordio_tools.denoise --data-dir faces/head --noise-list src/0_noiselist.txt \\
+      --keep ~/Downloads/keep.txt --output faces/head_denoise"""
+SIDES = range(16, 1025)
+logger = logging.getLogger(__name__)
+
+
+def contact_sheet(
+    data_dir: str | Path,
+    output: str | Path,
+    *,
+    noise_list: str | Path | None = None,
+    threshold: float | None = None,
+    scores: str | Path | None = None,
+    records: str | Path | None = None,
+    identities: str | Path | None = None,
+    limit: int = 1000,
+    skip: int = 0,
+    references: int = 3,
+    thumbnail: int = 112,
+    title: str | None = None,
+) -> Sheet:
+    """Writes the page that the module's docstring describes; it appears whole or not at all.
+
+    Args:
+        data_dir: the set.
+        output: the page; an older page of this function is replaced.
+        noise_list: what to show; or else `records`, or `identities`, see the module's docstring.
+        threshold: of a noise list, only images whose largest probability is below it.
+        scores: what train_NR.py wrote for all images; the file beside the noise list, if any,
+            where not given.
+        limit: at most so many images; those before are passed over with
+        skip: so many.
+        references: pictures of the labelled identity beside each flagged image.
+        thumbnail: the longer side of the pictures, pixels; smaller images stay as they are.
+        title: heads the page.
+
+    Raises:
+        InputError: the set or a list is not sound, a list is of another set, a number is out of
+            bounds, or `output` is another file or cannot be written.
+    """
+    _check_flags(noise_list, threshold, scores, records, identities)
+    _check_numbers(limit, skip, references, thumbnail)
+    _check_output(output)
+    opened = FaceRecords(data_dir)
+    known = SetIdentities(opened)
+    if noise_list is not None:
+        choice = flagged_records(opened, noise_list, threshold)
+    elif records is not None:
+        choice = listed_records(opened, records)
+    else:
+        choice = records_of_identities(opened, known, identities)
+    total = len(choice.keys)
+    if skip and skip >= total:
+        raise InputError(f"--skip {skip}: there are only {total} images; give a lower number")
+    part = choice.part(skip, limit)
+    found = None if noise_list is None else _scores(noise_list, scores, choice)
+    if noise_list is None:
+        items = plain_items(opened, known, part, thumbnail)
+    else:
+        others = References(opened, known, choice.keys, thumbnail, found)
+        items = flagged_items(opened, known, part, others, references, thumbnail, found)
+    sheet = Sheet(skip + min(1, total), skip + len(part.keys), total, 0, found is not None)
+    title = title or title_of(data_dir, noise_list or records or identities)
+    about = about_sheet(sheet, data_dir, choice, title, thumbnail)
+    broken = _write(output, about, progress(items, len(part.keys)))
+    return sheet._replace(broken=broken)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> None:
+    sheet = contact_sheet(**vars(args))
+    print(f"{args.output}: {sheet.images} of {sheet.total} images; open it in a browser")
+    if sheet.images < sheet.total:
+        print(part_text(sheet))
+    if sheet.broken:
+        print(f"{sheet.broken} cannot be shown; the grey boxes say why")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("contact_sheet", __doc__, EXAMPLE)
+    parser.add_argument("--data-dir", required=True, help="the set: train.rec, train.idx, ...")
+    parser.add_argument("--output", required=True, help="the page to make, such as noise.html")
+    shown = parser.add_mutually_exclusive_group(required=True)
+    shown.add_argument("--noise-list", help="show what this N_noiselist.txt flags")
+    shown.add_argument("--records", help="show the records whose keys this file lists, one a line")
+    shown.add_argument(
+        "--identities", help="show these: a file of labels or names, or such with commas between"
+    )
+    parser.add_argument(
+        "--threshold", type=float,
+        help="of the noise list, only images whose largest probability is below it",
+    )
+    parser.add_argument(
+        "--scores", help="predicted labels (default: N_noise_scores.csv beside the noise list)"
+    )
+
+    def add(flag: str, default: int, text: str) -> None:
+        parser.add_argument(flag, type=int, default=default, help=f"{text} (default %(default)s)")
+
+    add("--limit", 1000, "at most so many images on the page")
+    add("--skip", 0, "pass so many over: the next page")
+    add("--references", 3, "pictures of the labelled identity beside each flagged one")
+    add("--thumbnail", 112, "longer side of larger pictures, pixels")
+    parser.add_argument("--title", help="heads the page")
+    return parser
+
+
+def _check_flags(
+    noise_list: str | Path | None, threshold: float | None, scores: str | Path | None,
+    records: str | Path | None, identities: str | Path | None,
+) -> None:
+    if sum(given is not None for given in (noise_list, records, identities)) != 1:
+        raise InputError("give one of --noise-list, --records and --identities")
+    if noise_list is None and (threshold is not None or scores is not None):
+        raise InputError("--threshold, --scores: belong to --noise-list; leave them out")
+
+
+def _check_numbers(limit: int, skip: int, references: int, thumbnail: int) -> None:
+    if limit < 1:
+        raise InputError(f"--limit {limit}: give a number above 0")
+    if skip < 0:
+        raise InputError(f"--skip {skip}: give 0 or a number above it")
+    if not 0 <= references <= 12:
+        raise InputError(f"--references {references}: give a number from 0 to 12")
+    if thumbnail not in SIDES:
+        raise InputError(f"--thumbnail {thumbnail}: give a number from 16 to 1024")
+
+
+def _check_output(output: str | Path) -> None:
+    """Raises InputError where there is something that is no page of this tool."""
+    path = Path(output)
+    if path.is_dir():
+        raise InputError(f"--output {output}: is a folder; name a file, such as sheet.html")
+    if not path.parent.is_dir():
+        raise InputError(f"--output {output}: there is no folder {path.parent}; make it first")
+    if path.exists():
+        with path.open("rb") as file:
+            if file.read(len(FIRST_LINES)) != FIRST_LINES.encode():
+                raise InputError(f"--output {output}: is another file; choose another name")
+
+
+def _scores(
+    noise_list: str | Path, given: str | Path | None, choice: Choice
+) -> SheetScores | None:
+    path = usual_scores(noise_list) if given is None else given
+    if path is None:
+        return None
+    scores = SheetScores(path)
+    if scores.fit(choice):
+        return scores
+    if given is not None:
+        raise InputError(
+            f"--scores {given}: is not of the run that wrote {noise_list}; give the file that "
+            "train_NR.py wrote with it"
+        )
+    logger.warning("%s: is not of the run that wrote %s; predicted labels are left out",
+                   path, noise_list)
+    return None
+
+
+def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
+    """Writes the page; returns how many items' pictures cannot be shown."""
+    broken = 0
+
+    def counted() -> Iterator[Item]:
+        nonlocal broken
+        for item in items:
+            if item.picture.reason:
+                broken += 1
+                logger.warning("record %d cannot be shown: %s", item.key, item.picture.reason)
+            yield item
+
+    def write(name: str) -> None:
+        with open(name, "w", encoding="utf-8", newline="\n") as file:
+            write_page(file, about, counted())
+
+    try:
+        replace_file(output, write)
+    except OSError as error:
+        raise InputError(f"--output {output}: cannot be written ({error.strerror})") from error
+    return broken
+
+
+if __name__ == "__main__":
+    sys.exit(main())

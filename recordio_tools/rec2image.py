@@ -1,0 +1,183 @@
+"""Writes the images of a face set as files again, byte for byte.
+
+Each image gets the path that SET/train.lst names, below OUTPUT, or LABEL/KEY.jpg (.png, ...) where
+that names none. OUTPUT then also holds
+
+  train.lst      the images in the order of the records, with their labels: python -m
+                 recordio_tools.make --list OUTPUT/train.lst --output SET2 gives the set again
+  left_out.csv   record,reason of each record without an image that can be read
+
+Paths stay inside OUTPUT: their parts '', '.' and '..' are left out (/etc/../a.jpg becomes
+etc/a.jpg). A second image of the same path gets its key added (a_17.jpg), and a path that cannot
+be a file becomes LABEL/KEY.jpg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import sys
+from pathlib import Path
+from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
+
+from recordio_tools.broken_records import BrokenRecords
+from recordio_tools.command import add_output, make_parser, progress, run
+from recordio_tools.face_list import ListedFace, list_line, read_list
+from recordio_tools.image_format import image_format
+from recordio_tools.output import new_folder, refuse_input_as_output
+from recordio_tools.reader import Face, FaceSetReader
+from unequal.data.decode import BadImage, decode_rgb
+from unequal.errors import InputError
+
+__all__ = ["Extracted", "main", "rec_to_images"]
+
+EXAMPLE = "  python -m recordio_tools.rec2image --data-dir faces/head --output photos"
+LIST, LEFT_OUT = "train.lst", "left_out.csv"
+COLUMNS = ["record", "reason"]
+LONGEST_NAME = 255
+
+
+class Extracted(NamedTuple):
+    """Numbers of images written, of those not under the path of train.lst, of records left out."""
+
+    images: int
+    renamed: int
+    left_out: int
+
+
+def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = False) -> Extracted:
+    """Writes the images as the module's docstring describes.
+
+    Args:
+        data_dir: the set.
+        output: the folder to make; it appears when everything is written.
+        overwrite: replace an older folder of this tool in `output`.
+
+    Raises:
+        InputError: the set cannot be read or holds no image, or `output` holds other files or
+            cannot be made.
+    """
+    reader = FaceSetReader(data_dir)
+    refuse_input_as_output(output, data_dir)
+    broken = BrokenRecords(reader.path)
+    images = renamed = 0
+    ours = {LIST, LEFT_OUT, *(_older_names(Path(output)) if overwrite else ())}
+    with new_folder(output, overwrite, ours) as folder:
+        with _text(folder / LIST, "x") as listing, _text(folder / LEFT_OUT, "x") as table:
+            left_out = csv.writer(table, lineterminator="\n")
+            left_out.writerow(COLUMNS)
+
+            def leave_out(key: int, reason: str) -> None:
+                left_out.writerow([key, reason])
+                broken(key, reason)
+
+            for face in progress(reader.faces(leave_out), reader.images):
+                try:
+                    suffix = _suffix(face.image)
+                except BadImage as error:
+                    leave_out(face.key, str(error))
+                    continue
+                path = _write(folder, face, suffix)
+                listing.write(list_line(ListedFace(path, face.label)))
+                images += 1
+                renamed += face.name not in ("", path)
+        broken.close()
+        if not images:
+            raise InputError(f"{reader.path}: holds no image that can be read")
+    return Extracted(images, renamed, broken.count)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> None:
+    found = rec_to_images(args.data_dir, args.output, args.overwrite)
+    print(f"{args.output}: {found.images} images, listed in {Path(args.output) / LIST}")
+    if found.renamed:
+        print(f"under another path than train.lst of {args.data_dir} names: {found.renamed}")
+    if found.left_out:
+        print(f"{Path(args.output) / LEFT_OUT}: {found.left_out} records left out")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("rec2image", __doc__, EXAMPLE)
+    parser.add_argument("--data-dir", required=True, help="the set: train.rec, train.idx, ...")
+    add_output(parser, "folder to make")
+    return parser
+
+
+def _text(path: Path, mode: str) -> IO[str]:
+    # a path that is not UTF-8 comes out as it went in
+    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _older_names(output: Path) -> set[str]:
+    """What an older folder of this tool holds at its top, by its own list; empty for others."""
+    try:
+        with _text(output / LEFT_OUT, "r") as file:
+            if next(csv.reader(file), None) != COLUMNS:
+                return set()
+        return {face.path.partition("/")[0] for face in read_list(output / LIST)}
+    except (OSError, csv.Error, InputError):
+        return set()
+
+
+def _suffix(image: bytes) -> str:
+    """The suffix that tells the image's format; raises BadImage for bytes that are no image."""
+    found = image_format(image)
+    if found:
+        return found.suffix
+    decode_rgb(image)
+    return ".img"
+
+
+def _write(folder: Path, face: Face, suffix: str) -> str:
+    """Writes the image to the first path that is free, and returns that."""
+    for path in _paths(face, suffix):
+        file = _open_new(folder / path)
+        if file is not None:
+            with file:
+                file.write(face.image)
+            return path
+    raise AssertionError("the paths never end")
+
+
+def _paths(face: Face, suffix: str) -> Iterator[str]:
+    """Where the image may go, best first, without end."""
+    parts = [part for part in face.name.split("/") if part not in ("", ".", "..")]
+    if parts and all(_is_file_name(part) for part in parts):
+        yield "/".join(parts)
+        name = Path(parts[-1])
+        distinct = f"{name.stem}_{face.key}{name.suffix}"
+        if _is_file_name(distinct):
+            yield "/".join([*parts[:-1], distinct])
+    yield f"{face.label:06d}/{face.key:07d}{suffix}"
+    for number in itertools.count(1):
+        yield f"{face.label:06d}/{face.key:07d}_{number}{suffix}"
+        yield f"{face.key:07d}_{number}{suffix}"
+
+
+def _is_file_name(part: str) -> bool:
+    return "\0" not in part and len(part.encode("utf-8", "surrogateescape")) <= LONGEST_NAME
+
+
+def _open_new(path: Path) -> BinaryIO | None:
+    """The file, newly made; None where it is there, or a file stands where its folder should."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        pass
+    except (FileExistsError, NotADirectoryError):
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
+    except (FileExistsError, NotADirectoryError):
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
