@@ -1,0 +1,212 @@
+"""One look at a face set: what is in it, and whether it is sound.
+
+Shows layout, images, identities and how many images they have, formats and sizes. Tells broken
+records, labels that are no classes or do not fit property, record 0, the identities' ranges or
+train.lst, and an index that does not belong to the records. Reads train.rec from front to back,
+without needing its index.
+
+Exit status: 0 the set is sound, 1 there are problems, 2 there is nothing to inspect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Iterator, Sequence
+
+import numpy as np
+
+from recordio_tools.command import add_processes, make_parser, processes_of, progress, run
+from recordio_tools.findings import Findings
+from recordio_tools.image_check import ImageCheck, Place, look_at, place_of
+from recordio_tools.image_histogram import write_histogram
+from recordio_tools.index_check import IndexCheck
+from recordio_tools.index_repair import repair_index
+from recordio_tools.label_check import LabelCheck
+from recordio_tools.layout_check import LayoutCheck, is_bare
+from recordio_tools.list_check import ListCheck
+from recordio_tools.output import SET_FILES
+from recordio_tools.parallel import in_order
+from recordio_tools.record_scan import GOOD, scan
+from recordio_tools.set_report import HEAD_FROM, SetReport
+from unequal.data.records import Property, read_property
+from unequal.errors import InputError
+from unequal.files import replace_file
+
+EXAMPLE = """\
+  python -m recordio_tools.inspect_set faces/head --verify --histogram head.png
+  python -m recordio_tools.inspect_set faces/head --repair"""
+MEGABYTE = 1 << 20
+
+
+def inspect_set(data_dir: str | Path, verify: bool = False, processes: int = 0) -> SetReport:
+    """Reads the set `data_dir` from end to end.
+
+    Args:
+        data_dir: folder with train.rec and, if sound, train.idx and property.
+        verify: decode all images, else some that are drawn by chance.
+        processes: how many decode at the same time; 0 means one per usable core.
+
+    Raises:
+        InputError: there is no train.rec with any record in it.
+        OSError: a file cannot be read.
+    """
+    folder = Path(data_dir)
+    path = folder / "train.rec"
+    size = _size(folder, path)
+    findings = Findings()
+    index, labels, layout = IndexCheck(folder), LabelCheck(), LayoutCheck()
+    listed = ListCheck(folder)
+    found, reason = _property(folder)
+    images = ImageCheck((found.height, found.width) if found else None)
+    rows_met = 0
+
+    def places() -> Iterator[Place]:
+        nonlocal rows_met
+        blocks = progress(scan(path, MEGABYTE), -(-size // MEGABYTE), "megabyte", "train.rec")
+        for rows in blocks:
+            keys, known = index.keys_of(rows)
+            named = np.where(known, keys, -1)
+            bare = is_bare(rows)
+            layout.take(rows[bare], named[bare], rows_met + np.flatnonzero(bare))
+            rows_met += len(rows)
+            chosen = (rows["fault"] == GOOD) & ~bare
+            rows, keys, known, named = rows[chosen], keys[chosen], known[chosen], named[chosen]
+            layout.take_record_0(rows[named == 0])
+            classes = labels.take(rows, keys, known)
+            listed.take(keys[known], classes[known])
+            full = images.take(rows, named)
+            if verify:
+                yield from (place_of(rows[i], named[i]) for i in full)
+
+    workers = processes_of(processes) if verify else 1
+    with in_order(partial(look_at, path), places(), workers) as looks:
+        for look in looks:
+            images.add(look)
+    if not index.records:
+        raise InputError(f"{path}: holds no RecordIO records; give the folder of a face set")
+    empty, keys = layout.settle()
+    labels.take(empty, keys, keys >= 0)
+    images.take(empty, keys)
+    if not verify:
+        for place in images.sample():
+            images.add(look_at(path, place))
+    report = SetReport(
+        folder, found, size, rows_met, verify, index, layout, labels, images, findings
+    )
+    _tell(report, listed, reason)
+    return report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> int:
+    _check_places(args)
+    if args.repair:
+        report = inspect_set(args.set)
+        written, message = repair_index(report)
+        print(message)
+        if written or args.verify:
+            report = inspect_set(args.set, args.verify, args.processes)
+        for problem in report.findings.problems:
+            if "--repair" in problem.mend:
+                problem.mend = "train.rec does not hold what it takes to mend that"
+    else:
+        report = inspect_set(args.set, args.verify, args.processes)
+    for line in report.lines():
+        print(line)
+    if args.histogram:
+        title = f"{report.data_dir.resolve().name}: images per identity"
+        write_histogram(args.histogram, report.bins, title, HEAD_FROM)
+    if args.json:
+        text = json.dumps(report.as_dict(), indent=2) + "\n"
+        replace_file(args.json, lambda name: Path(name).write_text(text, encoding="utf-8"))
+    return 0 if report.sound else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("inspect_set", __doc__, EXAMPLE)
+    parser.add_argument("set", metavar="SET", help="folder with train.rec, train.idx and property")
+    parser.add_argument(
+        "--verify", action="store_true", help="decode all images (default: 256 of them)"
+    )
+    parser.add_argument(
+        "--histogram", metavar="FILE.png", help="draw the images per identity into this file"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write all that is shown to this file, too")
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="make a lost or wrong train.idx anew; the old one is kept as train.idx.old",
+    )
+    add_processes(parser)
+    return parser
+
+
+def _check_places(args: argparse.Namespace) -> None:
+    """Find out before the work whether its results can be written."""
+    processes_of(args.processes)
+    for flag, name in (("--histogram", args.histogram), ("--json", args.json)):
+        if name is None:
+            continue
+        place = Path(name)
+        if place.is_dir() or not os.access(place.resolve().parent, os.W_OK):
+            raise InputError(f"{flag} {name}: cannot be written; name a file in another folder")
+        if place.resolve().parent == Path(args.set).resolve() and place.name in SET_FILES:
+            raise InputError(f"{flag} {name}: is a file of the set; choose another name")
+
+
+def _size(folder: Path, path: Path) -> int:
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give the folder that holds train.rec")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}; give the folder of a face set, which holds train.rec"
+        ) from error
+    if not size:
+        raise InputError(f"{path}: is empty; copy or pack the set again")
+    return size
+
+
+def _property(folder: Path) -> tuple[Property | None, str]:
+    """The property file, or why it cannot be used."""
+    try:
+        return read_property(folder), ""
+    except InputError as error:
+        return None, str(error).replace(f"{folder / 'property'}:", "property:").partition(";")[0]
+
+
+def _tell(report: SetReport, listed: ListCheck, reason: str) -> None:
+    """Let all checks add their findings."""
+    findings, header = report.findings, report.layout.header
+    report.index.tell(findings)
+    if report.index.keys_known:
+        index = report.index
+        report.layout.tell(
+            findings, report.labels.keys, index.broken_keys, index.all_known, index.lost_header
+        )
+    if reason:
+        classes = max(report.labels.images, default=0) + 1
+        sizes = report.images.sizes.most_common(1)
+        height, width = sizes[0][0] if sizes else (112, 112)
+        findings.problem(
+            "property_unreadable", reason, f"write one line '{classes},{height},{width}' into it"
+        )
+    report.labels.tell(findings, report.property.num_classes if report.property else None)
+    report.images.tell(findings, report.property is not None)
+    images = report.labels.count
+    most = images + report.index.broken + report.index.beyond
+    listed.tell(findings, *((header[0] - 1,) * 2 if header else (images, most)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
