@@ -29,9 +29,13 @@ from functools import partial
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from recordio_tools.align_folder import USED, face_names, older_names, write_tables
-from recordio_tools.align_photo import Photo, Recipe, align_photo
-from recordio_tools.command import (
+from recordio_tools.photos.align_folder import USED, face_names, older_names, write_tables
+from recordio_tools.photos.align_photo import Photo, Recipe, align_photo
+from recordio_tools.photos.detector import MIN_SCORE, open_detector
+from recordio_tools.photos.identity_folders import IMAGE_SUFFIXES, identity_folders
+from recordio_tools.photos.landmarks import Landmarks, read_landmarks
+from recordio_tools.photos.similarity import ALIGNED_SIZE
+from recordio_tools.support.command import (
     add_output,
     add_processes,
     make_parser,
@@ -39,13 +43,9 @@ from recordio_tools.command import (
     progress,
     run,
 )
-from recordio_tools.detector import MIN_SCORE, open_detector
-from recordio_tools.identity_folders import IMAGE_SUFFIXES, identity_folders
-from recordio_tools.landmarks import Landmarks, read_landmarks
-from recordio_tools.left_out import LEFT_OUT_FILE
-from recordio_tools.output import new_folder, refuse_input_as_output
-from recordio_tools.parallel import in_order
-from recordio_tools.similarity import ALIGNED_SIZE
+from recordio_tools.support.left_out import LEFT_OUT_FILE
+from recordio_tools.support.output import new_folder, refuse_input_as_output
+from recordio_tools.support.parallel import in_order
 from unequal.errors import InputError
 
 __all__ = ["Summary", "align", "main"]
@@ -120,7 +120,7 @@ def align(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

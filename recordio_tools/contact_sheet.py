@@ -20,18 +20,18 @@ import sys
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from recordio_tools.command import make_parser, progress, run
-from recordio_tools.sheet_about import Sheet, about_sheet, part_text, title_of
-from recordio_tools.sheet_choice import (
+from recordio_tools.sheet.sheet_about import Sheet, about_sheet, part_text, title_of
+from recordio_tools.sheet.sheet_choice import (
     Choice,
     flagged_records,
     listed_records,
     records_of_identities,
 )
-from recordio_tools.sheet_identities import SetIdentities
-from recordio_tools.sheet_items import Item, References, flagged_items, plain_items
-from recordio_tools.sheet_page import FIRST_LINES, About, write_page
-from recordio_tools.sheet_scores import SheetScores, usual_scores
+from recordio_tools.sheet.sheet_identities import SetIdentities
+from recordio_tools.sheet.sheet_items import Item, References, flagged_items, plain_items
+from recordio_tools.sheet.sheet_page import FIRST_LINES, About, write_page
+from recordio_tools.sheet.sheet_scores import SheetScores, usual_scores
+from recordio_tools.support.command import make_parser, progress, run
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 from unequal.files import replace_file
@@ -110,7 +110,7 @@ def contact_sheet(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

@@ -22,14 +22,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from recordio_tools.broken_records import BrokenRecords
-from recordio_tools.command import add_output, make_parser, progress, run
-from recordio_tools.companions import add_no_bins, carry_bins
-from recordio_tools.listed_records import ListedRecords
-from recordio_tools.mapping import mapping_file, read_names
-from recordio_tools.output import SET_FILES, new_folder, refuse_input_as_output
-from recordio_tools.reader import FaceSetReader
-from recordio_tools.set_copy import SetCopy, size_of
+from recordio_tools.sets.companions import add_no_bins, carry_bins
+from recordio_tools.sets.listed_records import ListedRecords
+from recordio_tools.sets.mapping import mapping_file, read_names
+from recordio_tools.sets.reader import FaceSetReader
+from recordio_tools.sets.set_copy import SetCopy, size_of
+from recordio_tools.support.broken_records import BrokenRecords
+from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
 from unequal.data.noise_list import noise_line
 from unequal.errors import InputError
 
@@ -151,7 +151,7 @@ def denoise(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

@@ -20,19 +20,19 @@ from typing import Iterator, Sequence
 
 import numpy as np
 
-from recordio_tools.command import add_processes, make_parser, processes_of, progress, run
-from recordio_tools.findings import Findings
-from recordio_tools.image_check import ImageCheck, Place, look_at, place_of
-from recordio_tools.image_histogram import write_histogram
-from recordio_tools.index_check import IndexCheck
-from recordio_tools.index_repair import repair_index
-from recordio_tools.label_check import LabelCheck
-from recordio_tools.layout_check import LayoutCheck, is_bare
-from recordio_tools.list_check import ListCheck
-from recordio_tools.output import SET_FILES
-from recordio_tools.parallel import in_order
-from recordio_tools.record_scan import GOOD, scan
-from recordio_tools.set_report import HEAD_FROM, SetReport
+from recordio_tools.checks.findings import Findings
+from recordio_tools.checks.image_check import ImageCheck, Place, look_at, place_of
+from recordio_tools.checks.image_histogram import write_histogram
+from recordio_tools.checks.index_check import IndexCheck
+from recordio_tools.checks.index_repair import repair_index
+from recordio_tools.checks.label_check import LabelCheck
+from recordio_tools.checks.layout_check import LayoutCheck, is_bare
+from recordio_tools.checks.list_check import ListCheck
+from recordio_tools.checks.record_scan import GOOD, scan
+from recordio_tools.checks.set_report import HEAD_FROM, SetReport
+from recordio_tools.support.command import add_processes, make_parser, processes_of, progress, run
+from recordio_tools.support.output import SET_FILES
+from recordio_tools.support.parallel import in_order
 from unequal.data.records import Property, read_property
 from unequal.errors import InputError
 from unequal.files import replace_file
@@ -103,7 +103,7 @@ def inspect_set(data_dir: str | Path, verify: bool = False, processes: int = 0) 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

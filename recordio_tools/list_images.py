@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from recordio_tools.command import make_parser, progress, run
-from recordio_tools.face_list import ListedFace, list_line
-from recordio_tools.identity_folders import identity_folders
-from recordio_tools.landmarks import Landmarks, read_landmarks
+from recordio_tools.photos.identity_folders import identity_folders
+from recordio_tools.photos.landmarks import Landmarks, read_landmarks
+from recordio_tools.sets.face_list import ListedFace, list_line
+from recordio_tools.support.command import make_parser, progress, run
 from unequal.errors import InputError
 from unequal.files import replace_file
 
@@ -72,7 +72,7 @@ def list_images(
     Args:
         folder: holds one folder per identity.
         output: the list to write; an older one is replaced.
-        landmarks: file of landmarks, see recordio_tools.landmarks; None for aligned images.
+        landmarks: file of landmarks, see recordio_tools.photos.landmarks; None for aligned images.
         min_images: identities with fewer images are left out.
 
     Raises:
@@ -117,7 +117,7 @@ def warn_of_missing(folder: str | Path, listing: Listing) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

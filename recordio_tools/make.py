@@ -22,7 +22,12 @@ from functools import partial
 from pathlib import Path
 from typing import Sequence
 
-from recordio_tools.command import (
+from recordio_tools.photos.image_source import images_to_pack
+from recordio_tools.photos.packed_set import Made, nothing_left, write_packed
+from recordio_tools.photos.packing import Packed, Packing, pack_face, size_of
+from recordio_tools.sets.label_order import LabelOrder
+from recordio_tools.sets.writer import FaceSetWriter
+from recordio_tools.support.command import (
     add_output,
     add_processes,
     make_parser,
@@ -30,19 +35,14 @@ from recordio_tools.command import (
     progress,
     run,
 )
-from recordio_tools.image_source import images_to_pack
-from recordio_tools.label_order import LabelOrder
-from recordio_tools.left_out import LEFT_OUT_FILE
-from recordio_tools.output import (
+from recordio_tools.support.left_out import LEFT_OUT_FILE
+from recordio_tools.support.output import (
     SET_FILES,
     new_folder,
     refuse_input_as_output,
     refuse_strangers,
 )
-from recordio_tools.packed_set import Made, nothing_left, write_packed
-from recordio_tools.packing import Packed, Packing, pack_face, size_of
-from recordio_tools.parallel import in_order
-from recordio_tools.writer import FaceSetWriter
+from recordio_tools.support.parallel import in_order
 from unequal.errors import InputError
 
 __all__ = ["Made", "main", "make_set"]
@@ -105,7 +105,7 @@ def make_set(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

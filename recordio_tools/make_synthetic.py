@@ -22,13 +22,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Sequence
 
-from recordio_tools.command import add_output, add_processes, make_parser, run
-from recordio_tools.output import new_folder
-from recordio_tools.synthetic_drawing import drawn
-from recordio_tools.synthetic_identity import Identity, draw_identity
-from recordio_tools.synthetic_photos import draw_image
-from recordio_tools.synthetic_plan import Picture, Recipe, plan_head, plan_pairs, plan_tail
-from recordio_tools.writer import write_face_set
+from recordio_tools.sets.writer import write_face_set
+from recordio_tools.support.command import add_output, add_processes, make_parser, run
+from recordio_tools.support.output import new_folder
+from recordio_tools.synthetic.synthetic_drawing import drawn
+from recordio_tools.synthetic.synthetic_identity import Identity, draw_identity
+from recordio_tools.synthetic.synthetic_photos import draw_image
+from recordio_tools.synthetic.synthetic_plan import (
+    Picture,
+    Recipe,
+    plan_head,
+    plan_pairs,
+    plan_tail,
+)
 from unequal.errors import InputError
 
 __all__ = ["Identity", "Summary", "draw_identity", "draw_image", "main", "make_synthetic"]
@@ -89,7 +95,7 @@ def make_synthetic(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

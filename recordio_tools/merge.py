@@ -28,22 +28,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
-from recordio_tools.centres import Embed
-from recordio_tools.command import add_output, make_parser, progress, run
-from recordio_tools.companions import add_no_bins, carry_bins
-from recordio_tools.mapping import MappedIdentity, mapping_file
-from recordio_tools.merge_pairs import (
+from recordio_tools.merging.centres import Embed
+from recordio_tools.merging.merge_pairs import (
     Pair,
     named_pairs,
     warn_of_chains,
     warn_of_names,
     write_pairs,
 )
-from recordio_tools.merge_plan import NO_MATCHES, find_matches, group
-from recordio_tools.merge_sources import Sources, open_sources, prefixes
-from recordio_tools.output import SET_FILES, new_folder, refuse_input_as_output
-from recordio_tools.saved_model import saved_model
-from recordio_tools.writer import FaceSetWriter
+from recordio_tools.merging.merge_plan import NO_MATCHES, find_matches, group
+from recordio_tools.merging.merge_sources import Sources, open_sources, prefixes
+from recordio_tools.merging.saved_model import saved_model
+from recordio_tools.sets.companions import add_no_bins, carry_bins
+from recordio_tools.sets.mapping import MappedIdentity, mapping_file
+from recordio_tools.sets.writer import FaceSetWriter
+from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
 from unequal.errors import InputError
 
 EXAMPLE = """\
@@ -145,7 +145,7 @@ def merge(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

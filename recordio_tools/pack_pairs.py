@@ -19,10 +19,10 @@ import sys
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from recordio_tools.command import add_output, make_parser, progress, run
-from recordio_tools.output import refuse_input_as_output
-from recordio_tools.pair_list import ListedPair, read_pair_list
-from recordio_tools.pair_pickle import write_pair_pickle
+from recordio_tools.pairs.pair_list import ListedPair, read_pair_list
+from recordio_tools.pairs.pair_pickle import write_pair_pickle
+from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.output import refuse_input_as_output
 from unequal.data.decode import BadImage, decode_rgb
 from unequal.errors import InputError
 from unequal.files import replace_file
@@ -102,7 +102,7 @@ def pack_pairs(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

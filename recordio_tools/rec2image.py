@@ -21,12 +21,12 @@ import sys
 from pathlib import Path
 from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
 
-from recordio_tools.broken_records import BrokenRecords
-from recordio_tools.command import add_output, make_parser, progress, run
-from recordio_tools.face_list import ListedFace, list_line, read_list
-from recordio_tools.image_format import image_format
-from recordio_tools.output import new_folder, refuse_input_as_output
-from recordio_tools.reader import Face, FaceSetReader
+from recordio_tools.photos.image_format import image_format
+from recordio_tools.sets.face_list import ListedFace, list_line, read_list
+from recordio_tools.sets.reader import Face, FaceSetReader
+from recordio_tools.support.broken_records import BrokenRecords
+from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.output import new_folder, refuse_input_as_output
 from unequal.data.decode import BadImage, decode_rgb
 from unequal.errors import InputError
 
@@ -89,7 +89,7 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

@@ -19,13 +19,18 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from recordio_tools.broken_records import BrokenRecords
-from recordio_tools.command import add_output, make_parser, progress, run
-from recordio_tools.companions import add_no_bins, carry_bins
-from recordio_tools.mapping import mapping_file, read_identity_list, read_names
-from recordio_tools.output import SET_FILES, new_folder, refuse_input_as_output, refuse_strangers
-from recordio_tools.reader import FaceSetReader
-from recordio_tools.set_copy import SetCopy, size_of
+from recordio_tools.sets.companions import add_no_bins, carry_bins
+from recordio_tools.sets.mapping import mapping_file, read_identity_list, read_names
+from recordio_tools.sets.reader import FaceSetReader
+from recordio_tools.sets.set_copy import SetCopy, size_of
+from recordio_tools.support.broken_records import BrokenRecords
+from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.output import (
+    SET_FILES,
+    new_folder,
+    refuse_input_as_output,
+    refuse_strangers,
+)
 from unequal.errors import InputError
 
 EXAMPLE = """\
@@ -103,7 +108,7 @@ def split_set(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

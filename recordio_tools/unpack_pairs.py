@@ -20,10 +20,10 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from eval.bins import read_pairs
-from recordio_tools.command import add_output, make_parser, progress, run
-from recordio_tools.image_format import image_format
-from recordio_tools.output import new_folder, refuse_input_as_output
-from recordio_tools.pair_list import COLUMNS
+from recordio_tools.pairs.pair_list import COLUMNS
+from recordio_tools.photos.image_format import image_format
+from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.output import new_folder, refuse_input_as_output
 from unequal.errors import InputError
 
 EXAMPLE = "  python -m recordio_tools.unpack_pairs --bin faces/lfw.bin --output lfw_pairs"
@@ -67,7 +67,7 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.command.run."""
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
     return run(_parser(), _work, argv)
 
 

@@ -9,7 +9,7 @@ from typing import Iterable, Mapping
 from record_fixtures import encode, face
 
 from recordio_tools.make import main
-from recordio_tools.reader import FaceSetReader
+from recordio_tools.sets.reader import FaceSetReader
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:

@@ -13,10 +13,10 @@ import pytest
 from record_fixtures import encode
 
 from recordio_tools import align as tool
-from recordio_tools import align_photo
-from recordio_tools.landmarks import COLUMNS, landmark_row, read_landmarks
-from recordio_tools.reader import FaceSetReader
-from recordio_tools.similarity import TEMPLATE
+from recordio_tools.photos import align_photo
+from recordio_tools.photos.landmarks import COLUMNS, landmark_row, read_landmarks
+from recordio_tools.photos.similarity import TEMPLATE
+from recordio_tools.sets.reader import FaceSetReader
 from unequal.data.decode import decode_rgb
 from unequal.errors import InputError
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from recordio_tools import detector as module
-from recordio_tools.detector import FaceDetector, choose_face
-from recordio_tools.landmarks import read_landmarks
+from recordio_tools.photos import detector as module
+from recordio_tools.photos.detector import FaceDetector, choose_face
+from recordio_tools.photos.landmarks import read_landmarks
 from unequal.data.decode import decode_rgb
 from unequal.errors import InputError
 

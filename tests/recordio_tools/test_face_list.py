@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recordio_tools.face_list import ListedFace, list_line, read_list
+from recordio_tools.sets.face_list import ListedFace, list_line, read_list
 from unequal.errors import InputError
 
 POINTS = np.array([[38.5, 51.25], [73.5, 51.5], [56.0, 71.75], [41.5, 92.25], [70.75, 92.0]])

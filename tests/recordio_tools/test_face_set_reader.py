@@ -9,8 +9,8 @@ import mxnet as mx
 import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set
 
-from recordio_tools.reader import Face, FaceSetReader
-from recordio_tools.writer import write_face_set as write_ours
+from recordio_tools.sets.reader import Face, FaceSetReader
+from recordio_tools.sets.writer import write_face_set as write_ours
 from unequal.errors import InputError
 
 MAGIC = struct.pack("<I", 0xCED7230A)

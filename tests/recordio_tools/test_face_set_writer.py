@@ -8,8 +8,8 @@ from pathlib import Path
 import mxnet as mx
 import pytest
 
-from recordio_tools import writer as module
-from recordio_tools.writer import FaceSetWriter, write_face_set
+from recordio_tools.sets import writer as module
+from recordio_tools.sets.writer import FaceSetWriter, write_face_set
 from unequal.errors import InputError
 
 ITEMS = [(0, b"first", "a/1.jpg"), (0, b"second", "a/2.jpg"), (3, b"third", "b c/1.jpg")]

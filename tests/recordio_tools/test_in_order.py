@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from recordio_tools.parallel import CHUNKS_AHEAD, in_order
+from recordio_tools.support.parallel import CHUNKS_AHEAD, in_order
 
 ORPHANS = """
 import os, sys, time
-from recordio_tools.parallel import in_order
+from recordio_tools.support.parallel import in_order
 def work(item):
     if item:
         time.sleep(60)

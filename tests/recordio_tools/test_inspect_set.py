@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 
-from recordio_tools.findings import MOST_EXAMPLES
+from recordio_tools.checks.findings import MOST_EXAMPLES
 from recordio_tools.inspect_set import inspect_set, main
-from recordio_tools.reader import FaceSetReader
-from recordio_tools.writer import write_face_set as write_set
+from recordio_tools.sets.reader import FaceSetReader
+from recordio_tools.sets.writer import write_face_set as write_set
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 
@@ -436,7 +436,7 @@ def test_a_failure_while_the_index_is_written_leaves_the_old_one(tmp_path, capsy
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device", "train.idx")
 
-    monkeypatch.setattr("recordio_tools.index_repair.filecmp.cmp", fail)
+    monkeypatch.setattr("recordio_tools.checks.index_repair.filecmp.cmp", fail)
     assert main([str(folder), "--repair"]) == 2
     assert "No space left" in capsys.readouterr().err
     assert contents(folder) == before

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from recordio_tools.landmarks import COLUMNS, landmark_row, read_landmarks
+from recordio_tools.photos.landmarks import COLUMNS, landmark_row, read_landmarks
 from unequal.errors import InputError
 
 POINTS = np.array([[30.25, 40], [70.5, 41], [50, 60], [35, 80], [66, 81.75]])

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recordio_tools.face_list import read_list
 from recordio_tools.list_images import list_images, main
+from recordio_tools.sets.face_list import read_list
 from unequal.errors import InputError
 
 POINTS = [38.25, 51.5, 1073.4219, 51.25, 56.0, 71.75, 41.5, 92.25, 70.75, 92.0]

@@ -21,8 +21,8 @@ from script_runs import REPOSITORY
 from recordio_tools.align import align
 from recordio_tools.list_images import list_images
 from recordio_tools.make import make_set
-from recordio_tools.reader import FaceSetReader
-from recordio_tools.similarity import TEMPLATE
+from recordio_tools.photos.similarity import TEMPLATE
+from recordio_tools.sets.reader import FaceSetReader
 from unequal.data.decode import decode_rgb
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from recordio_tools import make_synthetic as tool
-from recordio_tools import synthetic_drawing
-from recordio_tools.synthetic_identity import draw_relative
-from recordio_tools.synthetic_photos import draw_clutter
-from recordio_tools.synthetic_plan import GROUPS, Recipe, identity_of
+from recordio_tools.synthetic import synthetic_drawing
+from recordio_tools.synthetic.synthetic_identity import draw_relative
+from recordio_tools.synthetic.synthetic_photos import draw_clutter
+from recordio_tools.synthetic.synthetic_plan import GROUPS, Recipe, identity_of
 from unequal.errors import InputError
 
 ENDS = ("low", "high")

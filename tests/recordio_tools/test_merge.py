@@ -15,7 +15,7 @@ import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 
 from recordio_tools.merge import main, merge
-from recordio_tools.writer import write_face_set as write_ours
+from recordio_tools.sets.writer import write_face_set as write_ours
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from recordio_tools import output as module
-from recordio_tools.output import new_folder, refuse_input_as_output
+from recordio_tools.support import output as module
+from recordio_tools.support.output import new_folder, refuse_input_as_output
 from unequal.errors import InputError
 
 CHILD = """
 import sys, time
-from recordio_tools.output import new_folder
+from recordio_tools.support.output import new_folder
 with new_folder(sys.argv[1], True) as folder:
     (folder / "train.rec").write_text("half")
     print("writing", flush=True)

@@ -16,7 +16,7 @@ from record_fixtures import encode, face
 
 from eval.bins import load_bin
 from recordio_tools.pack_pairs import main, pack_pairs
-from recordio_tools.pair_list import read_pair_list
+from recordio_tools.pairs.pair_list import read_pair_list
 from recordio_tools.unpack_pairs import main as unpack_main
 from recordio_tools.unpack_pairs import unpack_pairs
 from unequal.errors import InputError

@@ -12,9 +12,9 @@ import pytest
 from record_fixtures import encode, face, write_plain_set
 
 from recordio_tools import make, rec2image
-from recordio_tools.image_format import image_format
+from recordio_tools.photos.image_format import image_format
 from recordio_tools.rec2image import Extracted, rec_to_images
-from recordio_tools.writer import FaceSetWriter, write_face_set
+from recordio_tools.sets.writer import FaceSetWriter, write_face_set
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 

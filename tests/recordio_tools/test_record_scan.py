@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from record_fixtures import write_face_set
 
-from recordio_tools.record_scan import (
+from recordio_tools.checks.record_scan import (
     CUT_OFF,
     GOOD,
     NO_START,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recordio_tools.similarity import align_face, similarity, template
+from recordio_tools.photos.similarity import align_face, similarity, template
 
 ARCFACE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],

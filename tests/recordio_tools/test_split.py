@@ -9,7 +9,8 @@ import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set
 from sets_by_mxnet import damage, files, read_set, set_label
 
-from recordio_tools import companions, split
+from recordio_tools import split
+from recordio_tools.sets import companions
 from unequal.data.image_iter import ImageIter
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
@@ -60,11 +61,11 @@ def test_the_mapping_tells_old_and_new_labels_images_and_names(source, tmp_path)
 def test_the_paths_of_the_list_go_along(source, tmp_path):
     paths = [f"id {identity}/é{i}.jpg" for identity, n in enumerate(COUNTS) for i in range(n)]
     labels = [identity for identity, n in enumerate(COUNTS) for _ in range(n)]
-    lines = [f"0\t{path}\t{label}\n" for path, label in zip(paths, labels)]
+    lines = [f"1\t{path}\t{label}\n" for path, label in zip(paths, labels)]
     (source / "train.lst").write_text("".join(lines), encoding="utf-8")
     split.split_set(source, tmp_path / "out", min_images=5)
     assert (tmp_path / "out" / "tail" / "train.lst").read_text(encoding="utf-8") == "".join(
-        f"0\t{path}\t{label - 1}\n" for path, label in zip(paths, labels) if label
+        f"1\t{path}\t{label - 1}\n" for path, label in zip(paths, labels) if label
     )
     mapping = (tmp_path / "out" / "mapping.csv").read_text(encoding="utf-8").splitlines()
     assert mapping[1:3] == ["head,0,0,5,id 0", "tail,0,1,2,id 1"]

@@ -194,7 +194,7 @@ def test_without_filters_scattered_identities_are_brought_together(source, tmp_p
     for key in (3, 17):
         set_label(source, key, 3)
     labels = [0, 0, 3, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 3, 4, 4, 3]
-    lines = [f"0\tid {label}/{key}.jpg\t{label}\n" for key, label in enumerate(labels, start=1)]
+    lines = [f"1\tid {label}/{key}.jpg\t{label}\n" for key, label in enumerate(labels, start=1)]
     (source / "train.lst").write_text("".join(lines))
     images = {key: image for key, image in enumerate(read_scattered(source), start=1)}
     assert run(source, tmp_path / "out", *flags) == 0

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from recordio_tools import command
-from recordio_tools.command import make_parser, processes_of, progress, run
+from recordio_tools.support import command
+from recordio_tools.support.command import make_parser, processes_of, progress, run
 from unequal.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""Which identities become one, and from where their images come."""

@@ -1,0 +1,1 @@
+"""Lists of image pairs and the pickles that verification sets are."""

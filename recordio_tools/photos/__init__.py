@@ -1,0 +1,1 @@
+"""From files of photos to the image of a record: finding, aligning, checking, packing."""

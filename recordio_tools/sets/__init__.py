@@ -1,0 +1,1 @@
+"""Face sets as the tools see them: streamed, written, listed, mapped, copied."""

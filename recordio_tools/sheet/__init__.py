@@ -1,0 +1,1 @@
+"""The contact sheet: what is shown, and the page."""

@@ -1,0 +1,1 @@
+"""Drawn faces with planted noise: plan, identities, photos."""

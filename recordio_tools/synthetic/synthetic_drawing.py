@@ -1,0 +1,43 @@
+"""Draws planned pictures as JPEG, in order, in several processes."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from typing import Iterator, Sequence
+
+import cv2
+
+from recordio_tools.support.command import processes_of, progress
+from recordio_tools.support.parallel import in_order
+from recordio_tools.synthetic.synthetic_photos import draw_clutter, draw_image
+from recordio_tools.synthetic.synthetic_plan import Picture, Recipe, generator, identity_of
+
+JPEG_QUALITY = 95
+PICTURES_PER_CALL = 16
+
+
+def draw_jpeg(recipe: Recipe, picture: Picture) -> bytes:
+    """One picture, encoded; the same bytes whenever and wherever it is drawn."""
+    rng = generator(recipe, "picture", picture.group, picture.person, picture.take)
+    if picture.group == "clutter":
+        image = draw_clutter(rng, recipe.size, recipe.difficulty)
+    else:
+        identity = identity_of(recipe, picture.group, picture.person)
+        image = draw_image(identity, rng, recipe.size, recipe.difficulty)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+
+
+@contextmanager
+def drawn(recipe: Recipe, pictures: Sequence[Picture], processes: int) -> Iterator[Iterator[bytes]]:
+    """Gives an iterator over all pictures as JPEG, in order, that shows its progress on a terminal.
+
+    `processes` 0 means one per usable core.
+
+    Raises:
+        InputError: `processes` is negative or above 1024.
+    """
+    draw = functools.partial(draw_jpeg, recipe)
+    with in_order(draw, pictures, processes_of(processes), PICTURES_PER_CALL) as images:
+        yield progress(images, len(pictures))
