@@ -20,17 +20,17 @@ import sys
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from recordio_tools.sheet.sheet_about import Sheet, about_sheet, part_text, title_of
-from recordio_tools.sheet.sheet_choice import (
+from recordio_tools.sheet.about import Sheet, about_sheet, part_text, title_of
+from recordio_tools.sheet.choice import (
     Choice,
     flagged_records,
     listed_records,
     records_of_identities,
 )
-from recordio_tools.sheet.sheet_identities import SetIdentities
-from recordio_tools.sheet.sheet_items import Item, References, flagged_items, plain_items
-from recordio_tools.sheet.sheet_page import FIRST_LINES, About, write_page
-from recordio_tools.sheet.sheet_scores import SheetScores, usual_scores
+from recordio_tools.sheet.identities import SetIdentities
+from recordio_tools.sheet.items import Item, References, flagged_items, plain_items
+from recordio_tools.sheet.page import FIRST_LINES, About, write_page
+from recordio_tools.sheet.scores import SheetScores, usual_scores
 from recordio_tools.support.command import make_parser, progress, run
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError

@@ -25,10 +25,10 @@ from typing import Any, Iterator, NamedTuple, Sequence
 from recordio_tools.sets.writer import write_face_set
 from recordio_tools.support.command import add_output, add_processes, make_parser, run
 from recordio_tools.support.output import new_folder
-from recordio_tools.synthetic.synthetic_drawing import drawn
-from recordio_tools.synthetic.synthetic_identity import Identity, draw_identity
-from recordio_tools.synthetic.synthetic_photos import draw_image
-from recordio_tools.synthetic.synthetic_plan import (
+from recordio_tools.synthetic.drawing import drawn
+from recordio_tools.synthetic.identity import Identity, draw_identity
+from recordio_tools.synthetic.photos import draw_image
+from recordio_tools.synthetic.plan import (
     Picture,
     Recipe,
     plan_head,

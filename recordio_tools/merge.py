@@ -29,16 +29,16 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
 from recordio_tools.merging.centres import Embed
-from recordio_tools.merging.merge_pairs import (
+from recordio_tools.merging.pairs import (
     Pair,
     named_pairs,
     warn_of_chains,
     warn_of_names,
     write_pairs,
 )
-from recordio_tools.merging.merge_plan import NO_MATCHES, find_matches, group
-from recordio_tools.merging.merge_sources import Sources, open_sources, prefixes
+from recordio_tools.merging.plan import NO_MATCHES, find_matches, group
 from recordio_tools.merging.saved_model import saved_model
+from recordio_tools.merging.sources import Sources, open_sources, prefixes
 from recordio_tools.sets.companions import add_no_bins, carry_bins
 from recordio_tools.sets.mapping import MappedIdentity, mapping_file
 from recordio_tools.sets.writer import FaceSetWriter

@@ -17,9 +17,9 @@ from record_fixtures import encode, face, write_face_set, write_plain_set
 
 from recordio_tools import contact_sheet as tool
 from recordio_tools.contact_sheet import contact_sheet
-from recordio_tools.sheet.sheet_items import Item
-from recordio_tools.sheet.sheet_page import About, write_page
-from recordio_tools.sheet.sheet_pictures import Picture
+from recordio_tools.sheet.items import Item
+from recordio_tools.sheet.page import About, write_page
+from recordio_tools.sheet.pictures import Picture
 from unequal.data.noise_list import NoiseRow, noise_line, write_noise_list
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError

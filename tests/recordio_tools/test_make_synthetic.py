@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from recordio_tools import make_synthetic as tool
-from recordio_tools.synthetic import synthetic_drawing
-from recordio_tools.synthetic.synthetic_identity import draw_relative
-from recordio_tools.synthetic.synthetic_photos import draw_clutter
-from recordio_tools.synthetic.synthetic_plan import GROUPS, Recipe, identity_of
+from recordio_tools.synthetic import drawing
+from recordio_tools.synthetic.identity import draw_relative
+from recordio_tools.synthetic.photos import draw_clutter
+from recordio_tools.synthetic.plan import GROUPS, Recipe, identity_of
 from unequal.errors import InputError
 
 ENDS = ("low", "high")
@@ -253,7 +253,7 @@ def test_a_run_that_breaks_off_leaves_the_older_set_and_nothing_else(tmp_path, m
     def break_off(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(synthetic_drawing, "draw_clutter", break_off)
+    monkeypatch.setattr(drawing, "draw_clutter", break_off)
     flags = ["--identities", "4", "--images", "10", "--processes", "1", "--overwrite"]
     assert tool.main(["--output", str(out), *flags]) == 130
     assert files(out) == before

@@ -6,10 +6,10 @@ from typing import Iterator, NamedTuple
 
 import numpy as np
 
-from recordio_tools.sheet.sheet_choice import Choice
-from recordio_tools.sheet.sheet_identities import SetIdentities, label_of
-from recordio_tools.sheet.sheet_pictures import Picture, picture_of
-from recordio_tools.sheet.sheet_scores import SheetScores
+from recordio_tools.sheet.choice import Choice
+from recordio_tools.sheet.identities import SetIdentities, label_of
+from recordio_tools.sheet.pictures import Picture, picture_of
+from recordio_tools.sheet.scores import SheetScores
 from unequal.data.noise_list import NoiseRow
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError

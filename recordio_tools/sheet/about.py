@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from recordio_tools.sheet.sheet_choice import Choice
-from recordio_tools.sheet.sheet_page import About
+from recordio_tools.sheet.choice import Choice
+from recordio_tools.sheet.page import About
 
 LEAST_SHOWN, MOST_SHOWN = 128, 320
 LONGEST_TITLE = 60

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recordio_tools.sheet.sheet_choice import Choice
+from recordio_tools.sheet.choice import Choice
 from unequal.data.noise_scores import read_scores
 
 USUAL_NAME = "0_noise_scores.csv"

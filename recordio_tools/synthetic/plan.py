@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recordio_tools.synthetic.synthetic_identity import Identity, draw_identity, draw_relative
+from recordio_tools.synthetic.identity import Identity, draw_identity, draw_relative
 from unequal.errors import InputError
 
 GROUPS = ("head", "tail", "unseen", "stranger", "clutter")

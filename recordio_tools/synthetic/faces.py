@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recordio_tools.synthetic.synthetic_identity import Identity
-from recordio_tools.synthetic.synthetic_painter import Painter, Pose, band, column, ellipse
+from recordio_tools.synthetic.identity import Identity
+from recordio_tools.synthetic.painter import Painter, Pose, band, column, ellipse
 
 SKIN = np.array([[250, 222, 200], [233, 190, 155], [198, 146, 105], [141, 94, 62], [78, 50, 36]])
 HAIR = np.array([[226, 214, 190], [205, 165, 95], [135, 84, 45], [70, 44, 30], [22, 18, 20]])

@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 from typing import Iterable, Iterator, NamedTuple, Sequence
 
-from recordio_tools.merging.merge_plan import Matches
-from recordio_tools.merging.merge_sources import Sources
+from recordio_tools.merging.plan import Matches
+from recordio_tools.merging.sources import Sources
 
 LONG_CHAIN = 10
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Iterable, NamedTuple, TextIO
 
-from recordio_tools.sheet.sheet_items import Item
-from recordio_tools.sheet.sheet_pictures import Picture
+from recordio_tools.sheet.items import Item
+from recordio_tools.sheet.pictures import Picture
 from unequal.data.noise_list import noise_line
 
 FIRST_LINES = "<!DOCTYPE html>\n<!-- made by python -m recordio_tools.contact_sheet -->\n"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recordio_tools.sets.mapping import read_identity_list
-from recordio_tools.sheet.sheet_identities import SetIdentities, label_of
+from recordio_tools.sheet.identities import SetIdentities, label_of
 from unequal.data.noise_list import NoiseRow, read_noise_list
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError

@@ -9,7 +9,7 @@ from typing import Iterator, NamedTuple
 import numpy as np
 
 from recordio_tools.merging.centres import Embed, connected, identity_centres, pairs_above
-from recordio_tools.merging.merge_sources import Sources
+from recordio_tools.merging.sources import Sources
 from recordio_tools.support.command import progress
 from unequal.data.decode import BadImage, decode_rgb
 from unequal.errors import InputError

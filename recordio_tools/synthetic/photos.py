@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from recordio_tools.synthetic.synthetic_faces import Expression, paint_face
-from recordio_tools.synthetic.synthetic_identity import Identity
-from recordio_tools.synthetic.synthetic_painter import Pose
+from recordio_tools.synthetic.faces import Expression, paint_face
+from recordio_tools.synthetic.identity import Identity
+from recordio_tools.synthetic.painter import Pose
 
 SUPERSAMPLING = 2
 

@@ -10,8 +10,8 @@ import cv2
 
 from recordio_tools.support.command import processes_of, progress
 from recordio_tools.support.parallel import in_order
-from recordio_tools.synthetic.synthetic_photos import draw_clutter, draw_image
-from recordio_tools.synthetic.synthetic_plan import Picture, Recipe, generator, identity_of
+from recordio_tools.synthetic.photos import draw_clutter, draw_image
+from recordio_tools.synthetic.plan import Picture, Recipe, generator, identity_of
 
 JPEG_QUALITY = 95
 PICTURES_PER_CALL = 16
