@@ -35,26 +35,30 @@ NOISE_THRESHOLD = 0.25
 
 
 def stages(output: Path, seed: int) -> list[tuple[str, str, list[str], str]]:
-    """(title, script, flags, checkpoint it leaves) of each stage."""
+    """(title, script or module, flags, checkpoint it leaves if any) of each stage."""
     models = output / "models"
-    common = [*NETWORK, "--data-dir", str(output / "data" / "head"), "--seed", str(seed)]
+    head, denoised = output / "data" / "head", output / "head_denoise"
+    common = [*NETWORK, "--seed", str(seed), "--data-dir"]
     return [
         ("1   ArcFace on the head", "train_softmax.py",
-         [*common, "--lr", "0.1", "--lr-steps", "700,900", "--per-batch-size", "64",
+         [*common, str(head), "--lr", "0.1", "--lr-steps", "700,900", "--per-batch-size", "64",
           "--end-epoch", "14", "--prefix", str(models / "arcface" / "model")], "arcface/model,0"),
-        ("2a  the same under the NR graph", "train_NR_savemodel.py",
-         [*common, "--lr", "0.01", "--per-batch-size", "64", "--noise-beta", "0.9",
+        ("2.1 the same under the NR graph", "train_NR_savemodel.py",
+         [*common, str(head), "--lr", "0.01", "--per-batch-size", "64", "--noise-beta", "0.9",
           "--end-epoch", "1", "--max-steps", "1",
           "--pretrained", f"{models / 'arcface' / 'model'},0",
           "--prefix", str(models / "nr" / "model_t")], "nr/model_t,0"),
-        ("2b  noise left out, NR loss", "train_NR.py",
-         [*common, "--lr", "0.005", "--lr-steps", "200", "--per-batch-size", "64",
+        ("2.2 noise left out, NR loss", "train_NR.py",
+         [*common, str(head), "--lr", "0.005", "--lr-steps", "200", "--per-batch-size", "64",
           "--noise-beta", "0.9", "--end-epoch", "4", "--noise-threshold", str(NOISE_THRESHOLD),
           "--batch_size_mining", "64", "--pretrained", f"{models / 'nr' / 'model_t'},0",
           "--prefix", str(models / "nr" / "model"), "--bin-dir", str(output)], "nr/model,0"),
-        ("3   head and tail", "train_debug_soft_gs.py",
-         [*common, "--data-dir-interclass", str(output / "data" / "tail"), "--lr", "0.003",
-          "--interweight", "5", "--bag-size", "360", "--batch-size1", "60",
+        ("3.1 the head without that noise", "-m recordio_tools.denoise",
+         ["--data-dir", str(head), "--noise-list", str(output / "0_noiselist.txt"),
+          "--output", str(denoised), "--overwrite"], ""),
+        ("3.2 head and tail", "train_debug_soft_gs.py",
+         [*common, str(denoised), "--data-dir-interclass", str(output / "data" / "tail"),
+          "--lr", "0.003", "--interweight", "5", "--bag-size", "360", "--batch-size1", "60",
           "--batchsize_id", "60", "--batch-size2", "120", "--end-epoch", "1",
           "--pretrained", f"{models / 'nr' / 'model'},0",
           "--prefix", str(models / "all" / "model")], "all/model,0"),
@@ -62,9 +66,9 @@ def stages(output: Path, seed: int) -> list[tuple[str, str, list[str], str]]:
 
 
 def run_stage(script: str, flags: Sequence[str], log: Path) -> None:
-    """Run a script as a user would, its output in ``log``; raises InputError when it fails."""
+    """Run it as a user would, its output in ``log``; raises InputError when it fails."""
     with open(log, "w", encoding="utf-8") as file:
-        done = subprocess.run([sys.executable, "-u", str(REPOSITORY / script), *flags],
+        done = subprocess.run([sys.executable, "-u", *script.split(), *flags], cwd=REPOSITORY,
                               stdout=file, stderr=subprocess.STDOUT,
                               env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
     if done.returncode != 0:
@@ -125,10 +129,13 @@ def run(output: Path, seed: int) -> None:
     pairs = verification.load_bin(output / "data" / "head" / "unseen.bin")
     rows = [("stage", "accuracy on unseen people", "seconds")]
     for title, script, flags, left in stages(output, seed):
-        log = output / (Path(script).stem + ".log")
+        log = output / f"{script.split('.')[-1 if script.startswith('-m') else 0]}.log"
         print(f"\n{title}\n  python {script} {' '.join(flags)}\n  (log: {log})", flush=True)
         before = time.time()
         run_stage(script, flags, log)
+        if not left:
+            rows.append((title, "", f"{time.time() - before:.0f}"))
+            continue
         prefix, _, epoch = left.partition(",")
         embed = load_embedder(str(output / "models" / prefix), int(epoch))
         result = verification.test(pairs, embed, 100)
@@ -138,7 +145,7 @@ def run(output: Path, seed: int) -> None:
     quality = noise_quality(output / "0_noiselist.txt", output / "data" / "truth.csv")
     print("\n" + table(rows))
     print(f"""
-noise list of stage 2b: {quality['flagged']} of {quality['images']} images, \
+noise list of stage 2.2: {quality['flagged']} of {quality['images']} images, \
 {quality['outliers']} planted ones belong to nobody
   precision {quality['precision']:.2f} (by chance {quality['chance']:.2f}; \
 {quality['any_precision']:.2f} with wrong labels counted as found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -14,7 +15,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SCRIPTS = {"train_softmax.py": "softmax", "train_NR_savemodel.py": "savemodel",
            "train_NR.py": "NR", "train_debug_soft_gs.py": "stage2"}
-OTHER_COMMANDS = {"--model", "--data-dir", "--target", "--output", "--help"}
+OTHER_COMMANDS = {"--model", "--data-dir", "--target", "--help"}
+TOOLS = sorted(path.stem for path in (REPOSITORY / "recordio_tools").glob("[!_]*.py"))
 
 
 def stage_commands():
@@ -33,8 +35,39 @@ def test_commands_parse(script, flags):
     assert args.network == "r50" and args.loss_type == 4
 
 
+def tool_parser(tool):
+    return importlib.import_module(f"recordio_tools.{tool}")._parser()
+
+
+def tool_commands():
+    joined = README.replace("\\\n", " ")
+    return re.findall(r"^python -m recordio_tools\.(\w+) (.+)$", joined, re.MULTILINE)
+
+
+def test_every_tool_is_in_the_table_and_nothing_else():
+    table = README.partition("| command | what it does |\n")[2].partition("\n\n")[0]
+    cells = [row.split("|")[1] for row in table.splitlines()[1:]]
+    assert sorted(name for cell in cells for name in re.findall(r"`(\w+)`", cell)) == TOOLS
+
+
+@pytest.mark.parametrize("tool,flags", tool_commands())
+def test_tool_commands_parse(tool, flags):
+    tool_parser(tool).parse_args(shlex.split(flags))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_examples_of_the_help_parse(tool):
+    joined = re.sub(r"\\\n\s*", " ", tool_parser(tool).epilog)
+    examples = re.findall(r"python -m recordio_tools\.(\w+) (.+)", joined)
+    assert tool in [name for name, _ in examples]
+    for name, flags in examples:
+        tool_parser(name).parse_args(shlex.split(flags))
+
+
 def test_flags_exist():
     known = {option.flag for option in (*arguments.OPTIONS, *arguments.ADDED)} | OTHER_COMMANDS
+    for tool in TOOLS:
+        known |= {flag for action in tool_parser(tool)._actions for flag in action.option_strings}
     named = set(re.findall(r"--[a-zA-Z][\w-]*\w", README)) - {"--version"}
     assert named <= known
 
