@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 from unequal.errors import InputError
+from unequal.files import numbered_lines
 
 COLUMNS = ("path1", "path2", "issame")
 HEADERS = ("issame", "is_same", "same")
@@ -39,19 +40,14 @@ def read_pair_list(path: str | Path) -> Iterator[ListedPair]:
     Raises InputError, naming file and line, for what cannot be understood, for an LFW list that
     has more or fewer lines than its first one tells, and for a file that cannot be read.
     """
-    try:
-        # a path that is not UTF-8 comes out as it went in
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-            first = next(lines, None)
-            if first is None:
-                raise InputError(f"{path}: is empty; give a list of image pairs")
-            if re.fullmatch(r"\d+(\s+\d+)?", first[1].strip()):
-                yield from _lfw_pairs(path, first[1], lines)
-            else:
-                yield from _path_pairs(path, chain([first], lines))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the name of the list") from error
+    lines = numbered_lines(path, "list")
+    first = next(lines, None)
+    if first is None:
+        raise InputError(f"{path}: is empty; give a list of image pairs")
+    if re.fullmatch(r"\d+(\s+\d+)?", first[1].strip()):
+        yield from _lfw_pairs(path, first[1], lines)
+    else:
+        yield from _path_pairs(path, chain([first], lines))
 
 
 def _lfw_pairs(

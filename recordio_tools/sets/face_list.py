@@ -8,6 +8,7 @@ from typing import Iterator, NamedTuple
 import numpy as np
 
 from unequal.errors import InputError
+from unequal.files import numbered_lines
 
 
 class ListedFace(NamedTuple):
@@ -30,14 +31,8 @@ def read_list(path: str | Path) -> Iterator[ListedFace]:
     Fields are separated by tabs, since paths may hold spaces. Raises InputError, naming file and
     line, for what cannot be understood, and for a file that cannot be read.
     """
-    try:
-        # a path that is not UTF-8 comes out as it went in
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield parse_line(path, number, line)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the name of the list") from error
+    for number, line in numbered_lines(path, "list"):
+        yield parse_line(path, number, line)
 
 
 def list_line(face: ListedFace) -> str:

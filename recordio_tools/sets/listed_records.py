@@ -13,6 +13,7 @@ import numpy as np
 
 from unequal.data.noise_list import NoiseRow, read_noise_list
 from unequal.errors import InputError
+from unequal.files import numbered_lines
 
 MOST = 2**62  # a number beyond any label and key, which an array of eight bytes can hold
 
@@ -123,13 +124,8 @@ def read_keep_list(path: str | Path) -> Iterator[NoiseRow]:
     are NaN. Raises InputError, naming file and line, for what is no such list and a file that
     cannot be read.
     """
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield _keep_row(path, number, line)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the name of the keep list") from error
+    for number, line in numbered_lines(path, "keep list"):
+        yield _keep_row(path, number, line)
 
 
 def _keep_row(path: str | Path, number: int, line: str) -> NoiseRow:
@@ -154,6 +150,5 @@ def _reordered(column: array, order: np.ndarray) -> array:
 
 def _line_number(path: str | Path, row: int) -> int:
     """The line in which row `row`, from 0, of a list stands."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        numbers = (number for number, line in enumerate(file, start=1) if line.strip())
-        return next(itertools.islice(numbers, row, None), row + 1)
+    lines = itertools.islice(numbered_lines(path, "list"), row, None)
+    return next(lines, (row + 1, ""))[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Callable, Collection, Iterator, Mapping, NamedTuple
 
 from unequal.errors import InputError
+from unequal.files import numbered_lines
 
 IDENTITY_LINE = re.compile(r"(\d+)[ \t]+(.+)[ \t]+(\d+)")
 
@@ -114,10 +115,5 @@ def read_identity_list(
 
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line that is not empty, without white space around it."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line.strip()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the name of the list") from error
+    for number, line in numbered_lines(path, "list"):
+        yield number, line.strip()

@@ -15,6 +15,7 @@ from recordio_tools.sheet.identities import SetIdentities, label_of
 from unequal.data.noise_list import NoiseRow, read_noise_list
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
+from unequal.files import numbered_lines
 
 MOST = 2**62  # a number beyond any label and key, which an array of eight bytes can hold
 
@@ -79,14 +80,8 @@ def listed_records(records: FaceRecords, path: str | Path) -> Choice:
     A line may be 'label record ...', too, as pages save them. Raises InputError for what is no
     such list and one of another set.
     """
-    listed = array("q")
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    listed.append(_listed_key(path, number, line))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the name of the list") from error
+    lines = numbered_lines(path, "list")
+    listed = array("q", (_listed_key(path, number, line) for number, line in lines))
     keys = np.unique(np.array(listed, np.int64))
     _check_keys(records, path, keys)
     found = (label_of(records, key) for key in keys.tolist())

@@ -1,9 +1,11 @@
-"""Writing a file so that others see the old one or the new one, never half of it."""
+"""Files: replaced as a whole, so that nobody sees half of one; text read line by line."""
 
 from __future__ import annotations
 
 import os
-from typing import Callable
+from typing import Callable, Iterator
+
+from unequal.errors import InputError
 
 
 def replace_file(path: str | os.PathLike, write: Callable[[str], object]) -> None:
@@ -18,3 +20,18 @@ def replace_file(path: str | os.PathLike, write: Callable[[str], object]) -> Non
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+def numbered_lines(path: str | os.PathLike, what: str) -> Iterator[tuple[int, str]]:
+    """Number, from 1, and text, without its end, of each line that is not empty.
+
+    Bytes that are not UTF-8 come out as they went in (surrogateescape). Raises InputError, which
+    says that ``what`` cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; check the name of the {what}") from error

@@ -9,7 +9,7 @@ from typing import Iterable, Iterator, NamedTuple
 import numpy as np
 
 from unequal.errors import InputError
-from unequal.files import replace_file
+from unequal.files import numbered_lines, replace_file
 
 
 class NoiseRow(NamedTuple):
@@ -50,13 +50,8 @@ def read_noise_list(path: str | Path) -> Iterator[NoiseRow]:
     Raises InputError, naming file and line, for what is no noise list and a file that cannot be
     read.
     """
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield _row(path, number, line)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the name of the noise list") from error
+    for number, line in numbered_lines(path, "noise list"):
+        yield _row(path, number, line)
 
 
 def _row(path: str | Path, number: int, line: str) -> NoiseRow:
