@@ -36,6 +36,7 @@ from unequal.errors import InputError
 EXAMPLE = """\
   python -m recordio_tools.split --data-dir MF2 --min-images 10 --output MF2_pic9
   python train_softmax.py --data-dir MF2_pic9/head ..."""
+MIN_IMAGES = 10
 PARTS = ("head", "tail")
 
 
@@ -70,8 +71,8 @@ def split_set(
     Args:
         data_dir: the set.
         output: the folder to make; it appears when everything is written.
-        min_images: identities with so many images are the head.
-        identities: a file that lists the head; one of the two must be given.
+        min_images: identities with so many images are the head (10, without `identities`).
+        identities: a file that lists the head.
         overwrite: replace an older split in `output`.
         bins: whether the *.bin files of `data_dir` go into both sets.
 
@@ -79,7 +80,7 @@ def split_set(
         InputError: the set or the list is not sound, one of the two sets would be empty, or
             `output` cannot be made.
     """
-    if (min_images is None) == (identities is None):
+    if min_images is not None and identities is not None:
         raise InputError("--min-images, --identities: give one of the two")
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
@@ -87,7 +88,7 @@ def split_set(
     labels = progress(source.labels(lambda key, reason: None), source.images, "label")
     counts = Counter(label for _, label in labels)
     if identities is None:
-        head = _with_many_images(counts, min_images)
+        head = _with_many_images(counts, MIN_IMAGES if min_images is None else min_images)
     else:
         head = read_identity_list(identities, data_dir, counts, names)
         if len(head) == len(counts):
@@ -168,8 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("split", __doc__, EXAMPLE)
     parser.add_argument("--data-dir", required=True, help="the set to split")
     add_output(parser, "folder to make")
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--min-images", type=int, help="head: identities with so many images")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--min-images", type=int,
+                        help=f"head: identities with so many images (default {MIN_IMAGES})")
     choice.add_argument("--identities", help="head: the identities that this file lists")
     add_no_bins(parser)
     return parser

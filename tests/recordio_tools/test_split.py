@@ -129,13 +129,19 @@ def test_a_choice_that_leaves_a_side_empty_is_refused(source, tmp_path, capsys, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]
 
 
-@pytest.mark.parametrize("flags", [(), ("--min-images", 3, "--identities", "x")])
-def test_exactly_one_way_to_choose_the_head_is_asked_for(source, tmp_path, flags):
+def test_the_head_is_chosen_in_one_way(source, tmp_path):
     with pytest.raises(SystemExit) as stopped:
-        run(source, tmp_path / "out", *flags)
+        run(source, tmp_path / "out", "--min-images", 3, "--identities", "x")
     assert stopped.value.code == 2
     with pytest.raises(InputError, match="one of the two"):
-        split.split_set(source, tmp_path / "out")
+        split.split_set(source, tmp_path / "out", min_images=3, identities="x")
+
+
+def test_ten_images_make_a_head_where_nothing_is_chosen(tmp_path):
+    source = write_face_set(tmp_path / "set", (9, 10, 11, 2))
+    assert run(source, tmp_path / "out") == 0
+    assert read_set(tmp_path / "out" / "head").identities == [0] * 10 + [1] * 11
+    assert read_set(tmp_path / "out" / "tail").identities == [0] * 9 + [1] * 2
 
 
 @pytest.mark.parametrize("linkable", [True, False])
