@@ -4,8 +4,8 @@
 
 Makes a list of tiny images (8x8 pixels; a thousand files, each listed many times over) and lets
 make, inspect_set, split and denoise work on sets of each size, then on one of --large images of
-112x112 pixels. Each tool is a process of its own: its time and its peak memory, children
-included, are the operating system's numbers. `copy` is train.rec copied and brought to the disk,
+112x112 pixels. Each tool is a process of its own; its peak is the resident memory of it and its
+children together, looked at twenty times a second. `copy` is train.rec copied and brought to disk,
 `start` a tool asked for its --help. split and denoise write everything that they read.
 """
 
@@ -64,7 +64,7 @@ def measure(work: Path, files: list[str], count: int, size: int) -> Iterator[dic
         "make": ["make", "--list", str(work / "train.lst"), "--root", str(work), "--output", head,
                  "--size", f"{size},{size}"],
         "copy": [],
-        "inspect_set": ["inspect_set", head],
+        "inspect_set": ["inspect_set", "--data-dir", head],
         "split": ["split", "--data-dir", head, "--output", str(work / "split")],
         "denoise": ["denoise", "--data-dir", head, "--noise-list", str(work / "0_noiselist.txt"),
                     "--output", str(work / "denoised")],
@@ -110,12 +110,12 @@ def watch_memory(process: int, peak: list[int], done: threading.Event) -> None:
 
 
 def resident(process: int) -> int:
-    """Resident bytes of a process without what it shares; 0 when it has ended."""
+    """Resident bytes of a process; 0 when it has ended."""
     try:
-        whole, shared = Path(f"/proc/{process}/statm").read_text().split()[1:3]
+        pages = Path(f"/proc/{process}/statm").read_text().split()[1]
     except OSError:
         return 0
-    return (int(whole) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def children(process: int) -> list[int]:

@@ -119,6 +119,8 @@ def _work(args: argparse.Namespace) -> None:
     print(f"{args.output}: {sheet.images} of {sheet.total} images; open it in a browser")
     if sheet.images < sheet.total:
         print(part_text(sheet))
+    if args.noise_list and not sheet.predicted:
+        print("predicted identities are not shown: no scores of this noise pass; see --scores")
     if sheet.broken:
         print(f"{sheet.broken} cannot be shown; the grey boxes say why")
 

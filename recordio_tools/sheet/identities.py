@@ -21,11 +21,11 @@ class SetIdentities:
         self._records = records
         self._keys, self._starts = records.groups
         self.names = read_names(records.data_dir)
-        self._places: dict[int, int] = {}
+        self._places: dict[int, list[int]] = {}
         for place in range(len(self._starts) - 1):
             label = self._label_of_group(place)
             if label is not None:
-                self._places.setdefault(label, place)
+                self._places.setdefault(label, []).append(place)
 
     @property
     def labels(self) -> set[int]:
@@ -34,10 +34,8 @@ class SetIdentities:
 
     def keys(self, label: int) -> np.ndarray:
         """int64 keys of an identity's images; none where the set has none."""
-        place = self._places.get(label)
-        if place is None:
-            return np.empty(0, np.int64)
-        return self._keys[self._starts[place] : self._starts[place + 1]]
+        found = [self._group(place) for place in self._places.get(label, ())]
+        return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def name(self, label: int) -> str:
         """The identity's name, '' where it has none."""
@@ -67,9 +65,13 @@ class SetIdentities:
             raise InputError("--identities: names no identity; give labels, or names")
         return chosen
 
+    def _group(self, place: int) -> np.ndarray:
+        """The keys of a group; an identity that comes back later in the set has several groups."""
+        return self._keys[self._starts[place] : self._starts[place + 1]]
+
     def _label_of_group(self, place: int) -> int | None:
         """The label of a group's first image that can be read."""
-        for key in self._keys[self._starts[place] : self._starts[place + 1]].tolist():
+        for key in self._group(place).tolist():
             label = label_of(self._records, key)
             if label is not None:
                 return label

@@ -51,9 +51,10 @@ class SheetScores:
 def usual_scores(noise_list: str | Path) -> Path | None:
     """The scores that lie beside a noise list: 3_noise_scores.csv for 3_noiselist.txt.
 
-    For a list of another name that is 0_noise_scores.csv. None where there is no such file.
+    Where that is not there, 0_noise_scores.csv; None where that is not either.
     """
     path = Path(noise_list)
     number, found, rest = path.name.partition("_noiselist.txt")
-    name = f"{number}_noise_scores.csv" if found and not rest else USUAL_NAME
-    return path.with_name(name) if path.with_name(name).is_file() else None
+    own = f"{number}_noise_scores.csv" if found and not rest else USUAL_NAME
+    beside = (path.with_name(name) for name in (own, USUAL_NAME))
+    return next((scores for scores in beside if scores.is_file()), None)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import logging
 import os
 import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Collection, Iterator
+from typing import Callable, Collection, Iterator
 
 from unequal.errors import InputError
 
+logger = logging.getLogger(__name__)
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 SET_FILES = frozenset(
@@ -40,6 +42,8 @@ def new_folder(
         InputError: `output` is a file, is not empty, holds something else than `ours`, or cannot
             be written.
     """
+    if not str(output):
+        raise InputError("--output: is empty; name a folder")
     target = Path(output).resolve()
     _check_target(output, target, overwrite)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
@@ -52,10 +56,11 @@ def new_folder(
             lock = _lock(partial)
         with _write_errors(output, partial, target):
             yield partial
+            _check_target(output, target, overwrite)  # another run may have finished meanwhile
             refuse_strangers(output, {*ours, *os.listdir(partial)})
             _put_in_place(partial, target)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
         if lock is not None:
             os.close(lock)
 
@@ -110,7 +115,7 @@ def _put_in_place(partial: Path, target: Path) -> None:
         older = partial.with_suffix(".older")
         os.replace(target, older)
         os.replace(partial, target)
-        shutil.rmtree(older, ignore_errors=True)
+        _remove(older)
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -148,4 +153,18 @@ def _remove_abandoned(target: Path) -> None:
             os.close(_lock(entry))
         except BlockingIOError:
             continue  # another process is writing it
-        shutil.rmtree(entry, ignore_errors=True)
+        _remove(entry)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder and all below it, write-protected or not; what stays is told."""
+
+    def unprotect(function: Callable, path: str, error: object) -> None:
+        try:
+            os.chmod(os.path.dirname(path), 0o700)
+            function(path)
+        except OSError as reason:
+            logger.warning("%s: cannot be removed (%s); remove it yourself", path, reason.strerror)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=unprotect)

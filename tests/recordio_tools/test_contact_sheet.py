@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set
+from sets_by_mxnet import set_label
 
 from recordio_tools import contact_sheet as tool
 from recordio_tools.contact_sheet import contact_sheet
+from recordio_tools.sheet.identities import SetIdentities
 from recordio_tools.sheet.items import Item
 from recordio_tools.sheet.page import About, write_page
 from recordio_tools.sheet.pictures import Picture
@@ -139,7 +141,9 @@ def test_flagged_images_come_the_surest_noise_first(faces, noise_list, tmp_path,
     assert page.records == sorted(FLAGGED, key=lambda key: (np.float32(FLAGGED[key]), key))
     lines = {card["data-line"] + "\n" for card in page.cards}
     assert lines == set(noise_list.read_text().splitlines(keepends=True))
-    assert capsys.readouterr().out == f"{output}: 6 of 6 images; open it in a browser\n"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{output}: 6 of 6 images; open it in a browser",
+        "predicted identities are not shown: no scores of this noise pass; see --scores"]
 
 
 def test_a_card_tells_label_name_and_both_probabilities(faces, noise_list, tmp_path):
@@ -356,6 +360,15 @@ def test_identities_are_named_by_label_or_name(faces, tmp_path, given, labels):
     expected = [key for key, label in enumerate(LABELS, start=1) if label in labels]
     assert Page(tmp_path / "sheet.html").records == expected
     assert sheet.total == len(expected)
+
+
+def test_an_identity_that_comes_back_later_in_the_set_is_shown_whole(tmp_path):
+    source = write_face_set(tmp_path / "set", (2, 1, 3))
+    for key in (4, 5, 6):
+        set_label(source, key, 0.0)
+    known = SetIdentities(FaceRecords(source))
+    assert known.keys(0).tolist() == [1, 2, 4, 5, 6] and known.keys(1).tolist() == [3]
+    assert contact_sheet(source, tmp_path / "sheet.html", identities="0").total == 5
 
 
 def test_identities_come_from_a_file_too(faces, tmp_path):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Iterator
 
@@ -82,8 +83,9 @@ def command(work: Path, tool: str, output: Path) -> list[str]:
 def content(path: Path) -> Iterator[tuple[str, int]]:
     """Names and sizes of the files below a folder, hidden ones too, or of a file."""
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            yield str(file.relative_to(path)), file.stat().st_size
+        with suppress(FileNotFoundError):  # renamed meanwhile
+            if file.is_file():
+                yield str(file.relative_to(path)), file.stat().st_size
 
 
 def kill_in_the_middle(run: list[str], output: Path) -> bool:
@@ -92,8 +94,9 @@ def kill_in_the_middle(run: list[str], output: Path) -> bool:
     while process.poll() is None:
         begun = [entry for entry in output.parent.iterdir() if entry != output]
         if any(size for entry in begun for _, size in content(entry)):
-            process.send_signal(signal.SIGKILL)
-            break
+            process.send_signal(signal.SIGSTOP)  # is it still at it?
+            begun = [entry for entry in begun if entry.exists()]
+            process.send_signal(signal.SIGKILL if begun else signal.SIGCONT)
         time.sleep(0.001)
     return process.wait() == -signal.SIGKILL
 

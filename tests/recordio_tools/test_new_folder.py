@@ -164,3 +164,27 @@ def test_a_second_run_for_the_same_output_at_the_same_time_does_not_harm_the_fir
             break
         time.sleep(0.05)
     assert content(tmp_path) == {"set/train.rec": "new"}
+
+
+def test_what_another_run_finished_meanwhile_is_not_lost(tmp_path):
+    with pytest.raises(InputError, match="add --overwrite"):
+        with new_folder(tmp_path / "set") as folder:
+            (folder / "train.rec").write_text("slow")
+            older(tmp_path / "set")
+    assert content(tmp_path) == {"set/train.rec": "old"}
+
+
+def test_an_empty_name_is_not_the_current_folder():
+    with pytest.raises(InputError, match="--output: is empty"):
+        with new_folder(""):
+            pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_write_protected_folder_is_replaced_and_removed(tmp_path):
+    older(tmp_path / "set")
+    (tmp_path / "set").chmod(0o555)
+    with new_folder(tmp_path / "set", overwrite=True) as folder:
+        (folder / "train.rec").write_text("new")
+    assert content(tmp_path) == {"set/train.rec": "new"}
+    assert os.listdir(tmp_path) == ["set"]
