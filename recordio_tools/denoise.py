@@ -1,15 +1,17 @@
-"""Removes the images that noise lists name from a set: stage 3.1, head -> denoised head.
+"""Removes the images that lists name from a set: stage 3.1, head -> denoised head.
 
 OUTPUT is a set in which the other images stay as they are, byte for byte, with their labels and in
 their order. The number of classes stays, too, so that fc7 of a checkpoint fits: an identity that
 loses all its images leaves a gap. OUTPUT also holds
 
-  removed.txt          the lines of the noise lists whose images went
+  removed.txt          the lines of the lists whose images went: 'label record', probabilities
   denoise_report.csv   images before, removed and kept of every identity, and who lost all or most
   mapping.csv          with --relabel: new label, old label, images and name of every identity
+  left_out.csv         record and reason of every record that cannot be read, where there are any
 
-Every line of a list is checked with the set: the record must be an image with that label. The
-verification sets *.bin of DATA_DIR go along. Records that cannot be read are left out and told.
+Every line of a list is checked with the set: the record must be an image with that label. Records
+are numbered anew in OUTPUT, so that lists made for DATA_DIR mean other images there. The
+verification sets *.bin of DATA_DIR are copied.
 """
 
 from __future__ import annotations
@@ -22,13 +24,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from recordio_tools.sets.companions import add_no_bins, carry_bins
+import numpy as np
+
+from recordio_tools.sets.companions import add_no_bins, bins_of, carry_bins
 from recordio_tools.sets.listed_records import ListedRecords
 from recordio_tools.sets.mapping import mapping_file, read_names
 from recordio_tools.sets.reader import FaceSetReader
 from recordio_tools.sets.set_copy import SetCopy, size_of
-from recordio_tools.support.broken_records import BrokenRecords
+from recordio_tools.sets.summary_lines import broken_line, set_line
+from recordio_tools.support.broken_records import COLUMNS, BrokenRecords
 from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.counted import counted
+from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
 from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
 from unequal.data.noise_list import noise_line
 from unequal.errors import InputError
@@ -37,7 +44,7 @@ EXAMPLE = """\
   python -m recordio_tools.denoise --data-dir MF2_pic9_head --noise-list src/0_noiselist.txt \\
       --threshold 0.007 --output MF2_pic9_head_denoise
   python train_debug_soft_gs.py --data-dir MF2_pic9_head_denoise ..."""
-OUR_FILES = SET_FILES | {"removed.txt", "denoise_report.csv", "mapping.csv"}
+OUR_FILES = SET_FILES | {"removed.txt", "denoise_report.csv", "mapping.csv", LEFT_OUT_FILE}
 logger = logging.getLogger(__name__)
 
 
@@ -56,20 +63,20 @@ class Summary(NamedTuple):
 class Account:
     """Which images stay, and how many each identity had and lost."""
 
-    def __init__(self, source: FaceSetReader, listed: ListedRecords) -> None:
+    def __init__(self, broken: BrokenRecords, listed: ListedRecords) -> None:
         self.images: dict[int, int] = {}
         self.removed: dict[int, int] = {}
-        self.broken = BrokenRecords(source.path)
+        self.broken = broken
         self._listed = listed
 
     def removes(self, key: int, label: int) -> str:
-        """The noise list's line that removes an image, '' where it stays."""
+        """The list's line that removes an image, '' where it stays."""
         self.images[label] = self.images.get(label, 0) + 1
         row = self._listed.removes(key, label)
         if row is None:
             return ""
         self.removed[label] = self.removed.get(label, 0) + 1
-        return noise_line(row)
+        return f"{label} {key}\n" if np.isnan(row.largest) else noise_line(row)
 
     def on_broken(self, key: int, reason: str) -> None:
         """Takes note of an image that cannot be read."""
@@ -82,8 +89,8 @@ class Account:
         self._listed.check_all_met()
         if self.removed and self.removed == self.images:
             raise InputError(
-                f"{self.broken.path}: the noise lists name every image; lower --threshold or give "
-                "lists made with a lower one"
+                f"{self.broken.path}: the lists name every image; lower --threshold, or give other "
+                "lists"
             )
 
     def summary(self, bins: int) -> Summary:
@@ -107,6 +114,7 @@ def denoise(
     noise_lists: Sequence[str | Path],
     output: str | Path,
     *,
+    remove: Sequence[str | Path] = (),
     threshold: float | None = None,
     keep: Sequence[str | Path] = (),
     relabel: bool = False,
@@ -114,13 +122,15 @@ def denoise(
     overwrite: bool = False,
     bins: bool = True,
 ) -> Summary:
-    """Removes the images that noise lists name, as the module's docstring describes.
+    """Removes the images that lists name, as the module's docstring describes.
 
     Args:
         data_dir: the set that the lists were made from.
         noise_lists: files of lines 'label record max(P) P[label]' (unequal.data.noise_list).
         output: the folder to make; it appears when everything is written.
-        threshold: remove only images whose max(P) is below it, compared as train_NR.py does.
+        remove: files of lines 'label record ...'; these images go, too.
+        threshold: of the noise lists, remove only images whose max(P) is below it, compared as
+            train_NR.py does.
         keep: files of lines 'label record ...'; these images stay.
         relabel: number the identities that are left from 0.
         dry_run: write nothing.
@@ -132,19 +142,23 @@ def denoise(
             left, or `output` cannot be made.
     """
     refuse_input_as_output(output, data_dir)
-    listed = ListedRecords(data_dir, noise_lists, keep, threshold)
+    if not noise_lists and not remove:
+        raise InputError("--noise-list, --remove: give at least one list of what is to go")
+    listed = ListedRecords(data_dir, noise_lists, remove, keep, threshold)
     if not len(listed):
         logger.warning("the lists are empty: nothing is removed; see train_NR.py --noise-threshold")
     source = FaceSetReader(data_dir)
-    account = Account(source, listed)
     if dry_run:
+        account = Account(BrokenRecords(source.path), listed)
         for key, label in progress(source.labels(account.on_broken), source.images):
             account.removes(key, label)
         account.close()
-        return account.summary(0)
+        return account.summary(len(bins_of(data_dir)) if bins else 0)
     with new_folder(output, overwrite, OUR_FILES) as folder:
         names = read_names(data_dir)
-        _write(source, account, folder, names, relabel)
+        with LeftOutTable(folder, COLUMNS) as left_out:
+            account = Account(BrokenRecords(source.path, left_out.write), listed)
+            _write(source, account, folder, names, relabel)
         _write_report(folder / "denoise_report.csv", account, names)
         carried = carry_bins(data_dir, folder) if bins else []
     return account.summary(len(carried))
@@ -191,26 +205,31 @@ def _work(args: argparse.Namespace) -> None:
     options = vars(args)
     summary = denoise(noise_lists=options.pop("noise_list"), **options)
     kept = summary.images - summary.removed
+    identities = summary.identities - summary.lost_all
+    print(set_line(args.output, kept, identities, summary.bins, args.dry_run))
     share = 100 * summary.removed / max(summary.images, 1)
-    would = "would be " if args.dry_run else ""
-    print(f"{args.output}: {kept} of {summary.images} images {would}kept, {summary.removed} "
-          f"({share:.2f} %) {would}removed")
-    print(f"{summary.identities} identities: {summary.lost_all} lose all their images, "
-          f"{summary.lost_most} more than half")
+    print(f"removed: {summary.removed} of {counted(summary.images, 'image')} ({share:.2f} %)")
+    print(f"identities that lose all their images: {summary.lost_all}, more than half: "
+          f"{summary.lost_most}")
     if summary.broken:
-        print(f"{summary.broken} broken records left out")
+        print(broken_line(summary.broken, args.dry_run))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("denoise", __doc__, EXAMPLE)
     parser.add_argument("--data-dir", required=True, help="the set that the lists were made from")
     parser.add_argument(
-        "--noise-list", required=True, nargs="+", action="extend", help="N_noiselist.txt files"
+        "--noise-list", nargs="+", action="extend", default=[], help="N_noiselist.txt files"
+    )
+    parser.add_argument(
+        "--remove", nargs="+", action="extend", default=[],
+        help="files of lines 'label record', whatever follows: these images go, too",
     )
     add_output(parser, "the set to make")
     parser.add_argument(
         "--threshold", type=float,
-        help="remove only images whose largest probability is below it (default: all listed)",
+        help="of the noise lists, only images whose largest probability is below it (default: "
+        "all listed)",
     )
     parser.add_argument(
         "--keep", nargs="+", action="extend", default=[],

@@ -5,6 +5,7 @@ OUTPUT then holds
   train.rec, ...  the images of all sets, byte for byte, with labels from 0
   mapping.csv     set, new label, old label, images and name of every identity
   merged.csv      with --model: every pair of identities that looks the same, with its cosine
+  left_out.csv    set, record and reason of every record that cannot be read, where there are any
 
 By default every identity is a new one, set after set. With --same-labels a label means one person
 in all sets, and labels stay in their order. With --model identities become one, also within a set,
@@ -15,7 +16,7 @@ model and images: with InsightFace's MobileFaceNet on LFW, centres of 5 images o
 to 0.66. The more identities, the more strangers come close: a large set wants a higher one.
 
 Where there are several sets, paths in train.lst start with the name of the set's folder. The
-verification sets *.bin go along, of one name the first. Broken records are left out and told.
+verification sets *.bin are copied, of one name the first.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
 from recordio_tools.merging.centres import Embed
+from recordio_tools.merging.merged_set import write_merged
 from recordio_tools.merging.pairs import (
     Pair,
     named_pairs,
@@ -38,18 +40,21 @@ from recordio_tools.merging.pairs import (
 )
 from recordio_tools.merging.plan import NO_MATCHES, find_matches, group
 from recordio_tools.merging.saved_model import saved_model
-from recordio_tools.merging.sources import Sources, open_sources, prefixes
-from recordio_tools.sets.companions import add_no_bins, carry_bins
-from recordio_tools.sets.mapping import MappedIdentity, mapping_file
-from recordio_tools.sets.writer import FaceSetWriter
-from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.merging.sources import open_sources, prefixes
+from recordio_tools.sets.companions import add_no_bins, bins_of, carry_bins
+from recordio_tools.sets.summary_lines import broken_line, set_line
+from recordio_tools.sets.writer import check_fits
+from recordio_tools.support.broken_records import COLUMNS
+from recordio_tools.support.command import add_output, make_parser, run
+from recordio_tools.support.counted import counted
+from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
 from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
 from unequal.errors import InputError
 
 EXAMPLE = """\
   python -m recordio_tools.merge --data-dir ms1m glint --output both --model y1/model,0 --dry-run
   python -m recordio_tools.merge --data-dir head tail --output whole"""
-OUR_FILES = {*SET_FILES, "mapping.csv", "merged.csv"}
+OUR_FILES = {*SET_FILES, "mapping.csv", "merged.csv", LEFT_OUT_FILE}
 THRESHOLD = 0.7
 IMAGES_PER_IDENTITY = 10
 BATCH_SIZE = 64
@@ -104,31 +109,37 @@ def merge(
         bins: whether the *.bin files of the sets go along.
 
     Raises:
-        InputError: a set is not sound, sizes differ, a number is out of bounds, or `output` cannot
-            be made.
+        InputError: a set is not sound, sizes differ, a number is out of bounds, the sets have more
+            images and identities than one set can hold, or `output` cannot be made.
     """
     _check_numbers(threshold, images_per_identity, batch_size)
     refuse_input_as_output(output, *data_dirs)
     starts = prefixes(data_dirs)
     with ExitStack() as opened:
-        sources = opened.enter_context(open_sources(data_dirs))
-        folder = None
+        folder = listing = None
         if not dry_run:  # at once: hours of embedding are not to end at a folder that is in use
             folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
+            listing = opened.enter_context(LeftOutTable(folder, ("set", *COLUMNS))).write
+        sources = opened.enter_context(open_sources(data_dirs, listing))
+        images = int(sources.images.sum())
+        check_fits(output, images, min(1, len(sources)))  # before the hours of embedding
         matches = NO_MATCHES
         if embed is not None:
             matches = find_matches(sources, embed, threshold, images_per_identity, batch_size)
         groups = group(sources, matches, same_labels)
+        check_fits(output, images, len(groups))
         if embed is None:
             warn_of_names(sources, groups)
         else:
             warn_of_chains(sources, groups)
         for pair in named_pairs(sources, matches) if on_pair else ():
             on_pair(pair)
-        identities, images, carried = len(groups), int(sources.images.sum()), 0
+        identities = len(groups)
+        carried = len({path.name for path in _all_bins(data_dirs)}) if bins else 0
         if folder is not None:
-            identities, images = _write(folder, sources, groups, starts)
-            carried = _carry_bins(data_dirs, folder) if bins else 0
+            identities, images = write_merged(folder, sources, groups, starts)
+            if bins:
+                _carry_bins(data_dirs, folder)
             if embed is not None:
                 write_pairs(folder / "merged.csv", named_pairs(sources, matches))
         for broken in sources.broken:
@@ -158,45 +169,17 @@ def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) 
             raise InputError(f"{flag} {number}: give 1 or more")
 
 
-def _write(
-    folder: Path, sources: Sources, groups: list[list[int]], starts: list[str]
-) -> tuple[int, int]:
-    """Writes set and mapping; returns how many identities and images there are."""
-    label = 0
-    with FaceSetWriter(folder, sources.sets[0].size) as writer:
-        with mapping_file(folder / "mapping.csv") as write:
-            for members in progress(groups, len(groups), "person", "writing"):
-                before = writer.images
-                for number in members:
-                    identity = _add(writer, label, sources, number, starts)
-                    if identity.images:
-                        write(identity, str(sources.at(number)[0].data_dir))
-                label += writer.images > before
-    return label, writer.images
-
-
-def _add(
-    writer: FaceSetWriter, label: int, sources: Sources, number: int, starts: list[str]
-) -> MappedIdentity:
-    """Appends the images of one old identity, as part of the new identity `label`."""
-    source, row = sources.at(number)
-    set_number = sources.set_number(number)
-    before, name = writer.images, source.name_of(row)
-    for face in source.faces(row, sources.broken[set_number]):
-        path = face.name.lstrip("/") or (f"{name}/{writer.images + 1:07d}.jpg" if name else "")
-        writer.add(label, face.image, path and starts[set_number] + path, face.more)
-    return MappedIdentity(label, int(source.labels[row]), writer.images - before, name)
-
-
-def _carry_bins(data_dirs: Sequence[str | Path], folder: Path) -> int:
-    """Takes the verification sets along; of one name, the first. Returns how many there are."""
-    count = 0
+def _carry_bins(data_dirs: Sequence[str | Path], folder: Path) -> None:
+    """Copies the verification sets; of one name, the first."""
     for data_dir in data_dirs:
-        count += len(carry_bins(data_dir, folder))
-        for path in sorted(filter(Path.is_file, Path(data_dir).glob("*.bin"))):
-            if not filecmp.cmp(path, folder / path.name, shallow=False):
-                logger.warning("%s: stays behind, for a set before has another of that name", path)
-    return count
+        carry_bins(data_dir, folder)
+    for path in _all_bins(data_dirs):
+        if not filecmp.cmp(path, folder / path.name, shallow=False):
+            logger.warning("%s: stays behind, for a set before has another of that name", path)
+
+
+def _all_bins(data_dirs: Sequence[str | Path]) -> list[Path]:
+    return [path for data_dir in data_dirs for path in bins_of(data_dir)]
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -209,15 +192,14 @@ def _work(args: argparse.Namespace) -> None:
     embed = None if model is None else saved_model(model)
     on_pair = (lambda pair: print(pair.text())) if args.dry_run else None
     summary = merge(data_dirs, embed=embed, on_pair=on_pair, **options)
-    would = " (dry run, nothing written)" if args.dry_run else ""
-    print(f"{summary.output}: {summary.identities} identities, {summary.images} images, "
-          f"{summary.bins} verification sets, of {len(data_dirs)} sets{would}")
+    dry_run = args.dry_run
+    print(set_line(args.output, summary.images, summary.identities, summary.bins, dry_run))
     if model is not None:
-        print(f"{summary.pairs} pairs of identities look the same")
+        print(f"pairs of identities that look the same: {summary.pairs}")
     if summary.merged:
-        print(f"{summary.merged} identities became part of another one")
+        print(f"{counted(summary.merged, 'identity', 'identities')} became part of another one")
     if summary.broken:
-        print(f"{summary.broken} broken records left out")
+        print(broken_line(summary.broken, dry_run))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,10 +4,11 @@ OUTPUT then holds
 
   head/, tail/   two sets, each with labels from 0 in the old order; images stay byte for byte
   mapping.csv    set, new label, old label, images and name of every identity
+  left_out.csv   record and reason of every record that cannot be read, where there are any
 
 The head are the identities with at least --min-images images, or those that --identities lists:
 labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
-*.bin of DATA_DIR go into both. Records that cannot be read are left out and told.
+*.bin of DATA_DIR are copied into both.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from recordio_tools.sets.companions import add_no_bins, carry_bins
 from recordio_tools.sets.mapping import mapping_file, read_identity_list, read_names
 from recordio_tools.sets.reader import FaceSetReader
 from recordio_tools.sets.set_copy import SetCopy, size_of
-from recordio_tools.support.broken_records import BrokenRecords
+from recordio_tools.sets.summary_lines import broken_line, set_line
+from recordio_tools.sets.writer import check_fits
+from recordio_tools.support.broken_records import COLUMNS, BrokenRecords
 from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
 from recordio_tools.support.output import (
     SET_FILES,
     new_folder,
@@ -38,6 +42,7 @@ EXAMPLE = """\
   python train_softmax.py --data-dir MF2_pic9/head ..."""
 MIN_IMAGES = 10
 PARTS = ("head", "tail")
+OUR_FILES = {*PARTS, "mapping.csv", LEFT_OUT_FILE}
 
 
 class Part(NamedTuple):
@@ -77,8 +82,8 @@ def split_set(
         bins: whether the *.bin files of `data_dir` go into both sets.
 
     Raises:
-        InputError: the set or the list is not sound, one of the two sets would be empty, or
-            `output` cannot be made.
+        InputError: the set or the list is not sound, one of the two sets would be empty or larger
+            than a set can be, or `output` cannot be made.
     """
     if min_images is not None and identities is not None:
         raise InputError("--min-images, --identities: give one of the two")
@@ -94,9 +99,12 @@ def split_set(
         if len(head) == len(counts):
             raise InputError(f"--identities {identities}: lists all identities, so the tail would "
                              "be empty; list some of them")
-    broken = BrokenRecords(source.path)
-    with new_folder(output, overwrite, {*PARTS, "mapping.csv"}) as folder:
-        copies = _write(source, folder, head, names, broken)
+    for part, labels in zip(PARTS, (head, counts.keys() - head)):
+        check_fits(Path(output) / part, sum(counts[label] for label in labels), len(labels))
+    with new_folder(output, overwrite, OUR_FILES) as folder:
+        with LeftOutTable(folder, COLUMNS) as left_out:
+            broken = BrokenRecords(source.path, left_out.write)
+            copies = _write(source, folder, head, names, broken)
         for part in PARTS:
             carried = carry_bins(data_dir, folder / part) if bins else []
             known = {*SET_FILES, *os.listdir(folder / part)}
@@ -159,10 +167,9 @@ def _write(
 def _work(args: argparse.Namespace) -> None:
     summary = split_set(**vars(args))
     for part in (summary.head, summary.tail):
-        print(f"{part.folder}: {part.identities} identities, {part.images} images, "
-              f"{summary.bins} verification sets")
+        print(set_line(part.folder, part.images, part.identities, summary.bins))
     if summary.broken:
-        print(f"{summary.broken} broken records left out")
+        print(broken_line(summary.broken))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     add_output(parser, "folder to make")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--min-images", type=int,
-                        help=f"head: identities with so many images (default {MIN_IMAGES})")
+                        help=f"head: identities with at least so many (default {MIN_IMAGES})")
     choice.add_argument("--identities", help="head: the identities that this file lists")
     add_no_bins(parser)
     return parser

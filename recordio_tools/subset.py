@@ -5,11 +5,13 @@ in the old order, and mapping.csv: new label, old label, images and name of ever
 --keep-labels labels and number of classes stay, and nothing is mapped.
 
 With no filter at all, all readable records are taken. That is how a set with broken records, in
-im2rec's layout, or with the images of an identity scattered becomes a sound one.
+im2rec's layout, or with the images of an identity scattered becomes a sound one. With --verify,
+images that cannot be decoded are left out as well.
 
 Filters apply in this order: lists, --min-images, --sample-identities, --max-images. Lists hold
 labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
-*.bin of DATA_DIR go along. Records that cannot be read are left out and told.
+*.bin of DATA_DIR are copied. Records that are left out because they are broken are listed, with the
+reason, in left_out.csv.
 """
 
 from __future__ import annotations
@@ -20,19 +22,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from recordio_tools.sets.choice import Filters, check_filters, choose, survey
 from recordio_tools.sets.companions import add_no_bins, carry_bins
+from recordio_tools.sets.filters import Filters, check_filters, select, survey
 from recordio_tools.sets.mapping import mapping_file, read_names
-from recordio_tools.sets.reader import FaceSetReader
+from recordio_tools.sets.reader import Face, FaceSetReader
 from recordio_tools.sets.set_copy import SetCopy, size_of
-from recordio_tools.support.broken_records import BrokenRecords
+from recordio_tools.sets.summary_lines import broken_line, images_of, set_line
+from recordio_tools.sets.writer import check_fits
+from recordio_tools.support.broken_records import COLUMNS, BrokenRecords
 from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
 from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
+from unequal.data.decode import BadImage, decode_rgb
 
 EXAMPLE = """\
   python -m recordio_tools.subset --data-dir MF2 --sample-identities 1000 --max-images 20 \\
       --output MF2_small"""
-OUR_FILES = SET_FILES | {"mapping.csv"}
+OUR_FILES = SET_FILES | {"mapping.csv", LEFT_OUT_FILE}
 
 
 class Summary(NamedTuple):
@@ -51,6 +57,7 @@ def subset(
     output: str | Path,
     *,
     keep_labels: bool = False,
+    verify: bool = False,
     overwrite: bool = False,
     bins: bool = True,
     **filters: Any,
@@ -61,13 +68,14 @@ def subset(
         data_dir: the set.
         output: the folder to make; it appears when everything is written.
         keep_labels: leave labels and number of classes as they are.
+        verify: leave out images that cannot be decoded.
         overwrite: replace an older set of this tool in `output`.
         bins: whether the *.bin files of `data_dir` go along.
         **filters: the fields of `Filters`: what to take.
 
     Raises:
-        InputError: the set or a list is not sound, a filter is out of bounds or leaves nothing,
-            or `output` cannot be made.
+        InputError: the set or a list is not sound, a filter is out of bounds or leaves nothing or
+            more than a set can hold, or `output` cannot be made.
     """
     wanted = Filters(**filters)
     check_filters(wanted)
@@ -78,9 +86,11 @@ def subset(
         source = FaceSetReader(data_dir, by_label=True)
         found = survey(source, wanted)
     names = read_names(data_dir)
-    choice = choose(data_dir, found, names, wanted)
-    broken = BrokenRecords(source.path)
+    selection = select(data_dir, found, names, wanted)
+    check_fits(output, selection.images, len(selection.labels))
     with new_folder(output, overwrite, OUR_FILES) as folder, ExitStack() as opened:
+        left_out = opened.enter_context(LeftOutTable(folder, COLUMNS))
+        broken = BrokenRecords(source.path, left_out.write)
         options = {}
         if not keep_labels:
             options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
@@ -89,8 +99,11 @@ def subset(
             SetCopy(folder, source, size, not keep_labels, names, **options)
         )
         for face in progress(source.faces(broken), source.images):
-            if choice.takes(face.key, face.label):
-                copy.add(face)
+            if not selection.takes(face.key, face.label):
+                continue
+            if verify and not _decodes(face, broken):
+                continue
+            copy.add(face)
         copy.keep_classes(found.images)
         broken.close()
         carried = carry_bins(data_dir, folder) if bins else []
@@ -105,14 +118,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_parser(), _work, argv)
 
 
+def _decodes(face: Face, broken: BrokenRecords) -> bool:
+    try:
+        decode_rgb(face.image)
+    except BadImage as error:
+        broken(face.key, str(error))
+        return False
+    return True
+
+
 def _work(args: argparse.Namespace) -> None:
     summary = subset(**vars(args))
-    print(
-        f"{args.output}: {summary.images} of {summary.of_images} images, {summary.identities} of "
-        f"{summary.of_identities} identities, {summary.bins} verification sets"
-    )
+    print(set_line(args.output, summary.images, summary.identities, summary.bins))
+    print(f"taken from {images_of(summary.of_images, summary.of_identities)}")
     if summary.broken:
-        print(f"{summary.broken} broken records left out")
+        print(broken_line(summary.broken))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     listed = parser.add_mutually_exclusive_group()
     listed.add_argument("--keep-identities", help="take only the identities that this file lists")
     listed.add_argument("--drop-identities", help="leave those that this file lists")
-    parser.add_argument("--min-images", type=int, help="take identities with so many images")
+    parser.add_argument("--min-images", type=int, help="take identities with at least so many")
     parser.add_argument("--sample-identities", type=int, help="take so many identities, at random")
     parser.add_argument("--max-images", type=int, help="at most so many of each, at random")
     parser.add_argument(
@@ -130,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--keep-labels", action="store_true", help="leave labels and number of classes as they are"
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="leave out images that cannot be decoded, too"
     )
     add_no_bins(parser)
     return parser

@@ -9,6 +9,7 @@ from typing import Iterable, Iterator, NamedTuple, Sequence
 
 from recordio_tools.merging.plan import Matches
 from recordio_tools.merging.sources import Sources
+from recordio_tools.support.counted import counted
 
 LONG_CHAIN = 10
 logger = logging.getLogger(__name__)
@@ -76,5 +77,5 @@ def warn_of_names(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
             different += 1
             first = first or f"{sources.labels[members[0]]} is {' and '.join(sorted(names))}"
     if different:
-        logger.warning("--same-labels: %d labels have different names in the sets, label %s",
-                       different, first)
+        logger.warning("--same-labels: %s with different names in the sets, label %s",
+                       counted(different, "label"), first)

@@ -11,6 +11,7 @@ import numpy as np
 from recordio_tools.merging.centres import Embed, connected, identity_centres, pairs_above
 from recordio_tools.merging.sources import Sources
 from recordio_tools.support.command import progress
+from recordio_tools.support.counted import counted
 from unequal.data.decode import BadImage, decode_rgb
 from unequal.errors import InputError
 
@@ -111,5 +112,6 @@ def _sample(sources: Sources, most: int) -> Iterator[tuple[int, np.ndarray]]:
                 )
             yield number, image.transpose(2, 0, 1)
     if undecodable:
-        logger.warning("%d images cannot be decoded and tell nothing of their identities; see "
-                       "python -m recordio_tools.inspect_set --verify", undecodable)
+        logger.warning("%s that cannot be decoded, of no use to compare identities; see python -m "
+                       "recordio_tools.inspect_set --data-dir SET --verify",
+                       counted(undecodable, "image"))

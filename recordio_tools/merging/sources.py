@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -45,13 +46,19 @@ class Sources:
 
 
 @contextmanager
-def open_sources(data_dirs: Sequence[str | Path]) -> Iterator[Sources]:
+def open_sources(
+    data_dirs: Sequence[str | Path], listing: Callable[[str, int, str], object] | None = None
+) -> Iterator[Sources]:
     """Opens the sets and reads their labels.
 
-    Raises InputError where one is not sound or has images of another size than the first.
+    `listing` is given set, key and reason of each record that cannot be read, now or later. Raises
+    InputError where a set is not sound or has images of another size than the first.
     """
     sets: list[IdentitySet] = []
-    broken = [BrokenRecords(Path(data_dir) / "train.rec") for data_dir in data_dirs]
+    broken = [
+        BrokenRecords(Path(data_dir) / "train.rec", listing and partial(listing, str(data_dir)))
+        for data_dir in data_dirs
+    ]
     with ExitStack() as opened:
         for data_dir, on_broken in zip(data_dirs, broken):
             sets.append(opened.enter_context(IdentitySet(data_dir, on_broken)))

@@ -14,24 +14,23 @@ def add_no_bins(parser: argparse.ArgumentParser) -> None:
         "--no-bins",
         dest="bins",
         action="store_false",
-        help="leave the verification sets *.bin of DATA_DIR behind (default: they go along, as "
-        "hard links where that is possible)",
+        help="leave the verification sets *.bin of DATA_DIR behind (default: they are copied)",
     )
 
 
-def carry_bins(data_dir: str | Path, folder: str | Path) -> list[str]:
-    """Links the *.bin files of `data_dir` into `folder`, or copies them where that fails.
+def bins_of(data_dir: str | Path) -> list[Path]:
+    """The *.bin files of `data_dir`, sorted."""
+    return sorted(path for path in Path(data_dir).glob("*.bin") if path.is_file())
 
-    Names that `folder` has already are passed over. Returns the others, sorted. A symbolic link
-    is followed. Raises OSError.
+
+def carry_bins(data_dir: str | Path, folder: str | Path) -> list[str]:
+    """Copies the *.bin files of `data_dir` into `folder`.
+
+    Links would share what is later written to one of the two. Names that `folder` has already are
+    passed over. Returns the others, sorted. A symbolic link is followed. Raises OSError.
     """
     there = set(os.listdir(folder))
-    found = sorted(path for path in Path(data_dir).glob("*.bin") if path.is_file())
-    bins = [path for path in found if path.name not in there]
+    bins = [path for path in bins_of(data_dir) if path.name not in there]
     for path in bins:
-        source, target = path.resolve(), Path(folder) / path.name
-        try:
-            os.link(source, target)
-        except OSError:  # another file system, another owner, or one that knows no links
-            shutil.copyfile(source, target)
+        shutil.copyfile(path, Path(folder) / path.name)
     return [path.name for path in bins]

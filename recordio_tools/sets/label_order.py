@@ -9,6 +9,7 @@ from typing import Iterator
 import numpy as np
 
 from recordio_tools.sets.face_list import ListedFace, parse_line
+from recordio_tools.support.path_key import path_key
 from unequal.errors import InputError
 
 LARGEST_LABEL = 2**24
@@ -26,8 +27,8 @@ class LabelOrder:
         identities: how many different labels.
         largest_label: the largest of them, -1 for an empty list.
         ascending: whether the list is in the order of its labels.
-        repeated: how many lines name a path that an earlier line names, and one such path,
-            `repeated_path`, '' where there is none.
+        repeated: how many lines name a path that an earlier line names, and the
+            first such path, `repeated_path`, '' where there is none.
 
     Raises:
         InputError: as read_list, at once, and for a label that a record cannot hold.
@@ -49,31 +50,31 @@ class LabelOrder:
         return self._by_label()
 
     def _look_through(self) -> None:
-        hashes = array("q")
+        keys = array("Q")
         last = -1
         for number, _, face in self._lines():
             if face.label > LARGEST_LABEL:
+                shown = str(face.label)[:20]
                 raise InputError(
-                    f"{self.path}, line {number}: label {face.label} is beyond {LARGEST_LABEL}, "
-                    "the largest that a record holds; number the identities from 0"
+                    f"{self.path}, line {number}: label {shown} is beyond {LARGEST_LABEL}, the "
+                    "largest that a record holds; number the identities from 0"
                 )
             self.ascending &= face.label >= last
             self.identities += face.label != last
             self.largest_label = max(face.label, self.largest_label)
             last = face.label
-            hashes.append(hash(face.path))
+            keys.append(path_key(face.path))
             self.images += 1
-        if hashes:
-            self._find_repeated(np.frombuffer(hashes, np.int64))
+        if keys:
+            self._find_repeated(np.frombuffer(keys, np.uint64))
 
-    def _find_repeated(self, hashes: np.ndarray) -> None:
-        hashes.sort()
-        same = np.flatnonzero(hashes[1:] == hashes[:-1])
-        self.repeated = len(same)
+    def _find_repeated(self, keys: np.ndarray) -> None:
+        keys.sort()
+        repeated = keys[1:][keys[1:] == keys[:-1]]
+        self.repeated = len(repeated)
         if self.repeated:
-            wanted = int(hashes[same[0]])
             paths = (face.path for _, _, face in self._lines())
-            self.repeated_path = next(path for path in paths if hash(path) == wanted)
+            self.repeated_path = next(path for path in paths if _holds(repeated, path_key(path)))
 
     def _sort(self) -> None:
         offsets, labels = array("q"), array("i")
@@ -104,6 +105,11 @@ class LabelOrder:
             raise InputError(
                 f"{self.path}: {error.strerror}; check the name of the list"
             ) from error
+
+
+def _holds(ascending: np.ndarray, key: int) -> bool:
+    place = int(np.searchsorted(ascending, np.uint64(key)))
+    return place < len(ascending) and int(ascending[place]) == key
 
 
 def _text(line: bytes) -> str:

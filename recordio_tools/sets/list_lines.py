@@ -19,6 +19,8 @@ class ListLines:
 
     Where there is no such file, every image has the path ''; also, after one warning, where it
     turns out to be another set's (as with recordio_tools.sets.set_names.SetNames).
+
+    For records in any order; SetNames holds nothing for a set that is read front to back.
     """
 
     def __init__(self, path: Path) -> None:

@@ -19,13 +19,15 @@ MOST = 2**62  # a number beyond any label and key, which an array of eight bytes
 
 
 class ListedRecords:
-    """Tells which images of a set noise lists remove, and whether all lists fit that set.
+    """Tells which images of a set lists remove, and whether all lists fit that set.
 
     Args:
         data_dir: the set, for messages.
         noise_lists: files as train_NR.py writes them.
-        keep_lists: see read_keep_list; their images stay.
-        threshold: where given, only images whose largest probability is below it are removed.
+        remove_lists: see read_record_list; their images go, whatever a model says of them.
+        keep_lists: likewise; their images stay, whatever the other lists say.
+        threshold: where given, of the noise lists' images only those go whose largest probability
+            is below it.
 
     Raises:
         InputError: a list cannot be read, naming file and line, or `threshold` is no probability.
@@ -34,7 +36,8 @@ class ListedRecords:
     def __init__(
         self,
         data_dir: str | Path,
-        noise_lists: Sequence[str | Path],
+        noise_lists: Sequence[str | Path] = (),
+        remove_lists: Sequence[str | Path] = (),
         keep_lists: Sequence[str | Path] = (),
         threshold: float | None = None,
     ) -> None:
@@ -43,8 +46,9 @@ class ListedRecords:
         # find_noise compares float32 with the threshold as a float32
         self._threshold = float(np.float32(math.inf if threshold is None else threshold))
         self._data_dir = data_dir
-        self._lists = [*noise_lists, *keep_lists]
+        self._lists = [*noise_lists, *remove_lists, *keep_lists]
         self._noise_lists = len(noise_lists)
+        self._keep_from = len(noise_lists) + len(remove_lists)
         self._read()
         self._met = bytearray(len(self._keys))
 
@@ -55,7 +59,8 @@ class ListedRecords:
     def removes(self, key: int, label: int) -> NoiseRow | None:
         """The row that removes an image of the set, of the first list that has it; None: it stays.
 
-        Raises InputError where a list gives the image another label.
+        In a row of a list without probabilities these are NaN. Raises InputError where a list
+        gives the image another label.
         """
         found = None
         kept = False
@@ -63,9 +68,12 @@ class ListedRecords:
             if self._labels[row] != label:
                 raise self._misfit(row, f"has label {label}, not {self._labels[row]}")
             self._met[row] = 1
-            if self._list_numbers[row] >= self._noise_lists:
+            number = self._list_numbers[row]
+            if number >= self._keep_from:
                 kept = True
-            elif found is None and self._largest[row] < self._threshold:
+            elif found is not None:
+                continue
+            elif number >= self._noise_lists or self._largest[row] < self._threshold:
                 found = row
         if kept or found is None:
             return None
@@ -94,7 +102,7 @@ class ListedRecords:
         largest, of_label = array("f"), array("f")
         list_numbers, row_numbers = array("i"), array("i")
         for list_number, path in enumerate(self._lists):
-            read = read_noise_list if list_number < self._noise_lists else read_keep_list
+            read = read_noise_list if list_number < self._noise_lists else read_record_list
             for row_number, row in enumerate(read(path)):
                 keys.append(min(row.key, MOST))
                 labels.append(min(row.label, MOST))
@@ -117,18 +125,18 @@ class ListedRecords:
         )
 
 
-def read_keep_list(path: str | Path) -> Iterator[NoiseRow]:
-    """The rows of a list of images that stay; empty lines are passed over.
+def read_record_list(path: str | Path) -> Iterator[NoiseRow]:
+    """The rows of a list of images that stay, or go; empty lines are passed over.
 
     Lines are 'label record', whatever follows: those of a noise list will do. The probabilities
     are NaN. Raises InputError, naming file and line, for what is no such list and a file that
     cannot be read.
     """
-    for number, line in numbered_lines(path, "keep list"):
-        yield _keep_row(path, number, line)
+    for number, line in numbered_lines(path, "list"):
+        yield _record_row(path, number, line)
 
 
-def _keep_row(path: str | Path, number: int, line: str) -> NoiseRow:
+def _record_row(path: str | Path, number: int, line: str) -> NoiseRow:
     try:
         label, key = (float(part) for part in line.split()[:2])
         whole = label == int(label) >= 0 and key == int(key) >= 0
@@ -136,8 +144,8 @@ def _keep_row(path: str | Path, number: int, line: str) -> NoiseRow:
         whole = False
     if not whole:
         raise InputError(
-            f"{path}, line {number}: {line.strip()[:60]!r} is no line 'label record'; give a keep "
-            "list, or lines of a noise list"
+            f"{path}, line {number}: {line.strip()[:60]!r} is no line 'label record'; give a list "
+            "of such lines, as recordio_tools.contact_sheet saves it, or a noise list"
         )
     return NoiseRow(int(label), int(key), np.float32(math.nan), np.float32(math.nan))
 

@@ -11,7 +11,7 @@ from typing import Callable, Collection, Iterator, Mapping, NamedTuple
 from unequal.errors import InputError
 from unequal.files import numbered_lines
 
-IDENTITY_LINE = re.compile(r"(\d+)[ \t]+(.+)[ \t]+(\d+)")
+IDENTITY_LINE = re.compile(r"(\d{1,18})[ \t]+(.+)[ \t]+(\d{1,18})")
 
 
 class MappedIdentity(NamedTuple):
@@ -91,7 +91,7 @@ def read_identity_list(
     listed: set[int] = set()
     for number, line in _lines(path):
         found = set(named.get(line, ()))
-        as_label = int(line) if re.fullmatch(r"0|[1-9]\d*", line) else None
+        as_label = int(line) if re.fullmatch(r"0|[1-9]\d{0,17}", line) else None
         if as_label in labels:
             if found - {as_label}:
                 raise InputError(

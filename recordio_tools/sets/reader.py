@@ -42,6 +42,9 @@ class FaceSetReader:
     is read front to back; nothing grows with the number of images. Of other sets the index and the
     labels are held in memory, and images are read in ascending order of label.
 
+    For tools that go through a set once. IdentitySet gives single identities, as often as needed;
+    unequal.data.records.FaceRecords single records, as training does.
+
     Args:
         data_dir: the folder.
         by_label: read in ascending order of label whatever the layout, for a set in which the
@@ -97,13 +100,6 @@ class FaceSetReader:
                     continue
                 yield key, label
 
-    def images_per_label(self) -> dict[int, int]:
-        """How many images each label has, by reading all labels; broken records do not count."""
-        counts: dict[int, int] = {}
-        for _, label in self.labels(lambda key, reason: None):
-            counts[label] = counts.get(label, 0) + 1
-        return counts
-
     def _property(self) -> Property | None:
         return read_property(self.data_dir) if (self.data_dir / "property").exists() else None
 
@@ -154,7 +150,7 @@ class FaceSetReader:
         keys, offsets = keys[order], offsets[order]
         if np.any(np.diff(keys) == 0):
             raise InputError(f"{self.index_path}: lists a record twice; make it anew by python -m "
-                             f"recordio_tools.inspect_set {self.data_dir} --repair")
+                             f"recordio_tools.inspect_set --data-dir {self.data_dir} --repair")
         if self._first_identity and len(keys) != self._first_identity - 1:
             raise InputError(
                 f"{self.index_path}: lacks images that record 0 of {self.path.name} counts "
@@ -208,7 +204,7 @@ class FaceSetReader:
     def _is_broken(self, key: int, error: ValueError) -> InputError:
         return InputError(
             f"{self.path}: record {key} is broken: {error}; see python -m "
-            f"recordio_tools.inspect_set {self.data_dir}"
+            f"recordio_tools.inspect_set --data-dir {self.data_dir}"
         )
 
     @contextmanager

@@ -64,7 +64,7 @@ class SetCopy:
         if face.label != self._old_label:
             self._start_identity(face)
         name = face.name or self._make_name(face.label)
-        self.writer.add(self._new_label, face.image, name, face.more)
+        self.writer.add(self._new_label, face.image, name, face.more, self._name)
 
     def end_identity(self) -> None:
         """Tells `on_identity` of the one whose images were added last; `add` does it likewise."""

@@ -12,7 +12,11 @@ logger = logging.getLogger(__name__)
 
 
 class SetNames:
-    """The paths of a train.lst, looked up in the order of its lines or, for im2rec's, by key."""
+    """The paths of a train.lst, looked up in the order of its lines or, for im2rec's, by key.
+
+    For a set that is read front to back: the list is read alongside. Records asked for in any other
+    order need ListLines.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -13,7 +13,7 @@ from recordio_tools.support.output import new_folder
 from unequal.data.record_format import frame, pack
 from unequal.errors import InputError
 
-LARGEST_KEY = 2**24
+LARGEST_KEY = 2**24 - 1  # record 0 tells the key after it as a float32, exact up to 2**24
 BUFFER = 1 << 20
 ALIGNED = (1.0,)
 
@@ -24,8 +24,7 @@ class FaceSetWriter:
     Records 1..N are the images, each with the label array [identity, 1] (1: it is aligned). Record
     0, which follows them, has the label [first identity record, last identity record + 1]; then
     comes one record per identity, whose label is its range [first image, last image + 1)
-    (face2rec2 of InsightFace). `identities.txt` has lines 'label name images', the name being the
-    folder that train.lst gives the identity's first image.
+    (face2rec2 of InsightFace). `identities.txt` has lines 'label name images'.
 
     The set is complete when the `with` block has ended without an exception.
 
@@ -55,13 +54,25 @@ class FaceSetWriter:
             self._opened = opened.pop_all()
 
     def add(
-        self, label: int, image: bytes, name: str = "", more: Sequence[float] | None = ALIGNED
+        self,
+        label: int,
+        image: bytes,
+        name: str = "",
+        more: Sequence[float] | None = ALIGNED,
+        identity: str = "",
     ) -> int:
         """Appends one encoded image and returns its record key.
 
-        `name` is the path that train.lst gives it. `more` follows the label in the record's label
-        array; None writes a single number in place of an array. The images of a label must follow
-        one another; labels may leave gaps and come in any order.
+        The images of a label must follow one another; labels may leave gaps and come in any order.
+
+        Args:
+            label: the identity's.
+            image: the encoded file.
+            name: the path that train.lst gives it; one is made up where it is not given.
+            more: follows the label in the record's label array; None writes a single number in
+                place of an array.
+            identity: the identity's name for identities.txt, taken from its first image; the
+                folder in `name` where it is not given.
 
         Raises:
             ValueError: a label that was finished comes back or is not below num_classes.
@@ -69,9 +80,9 @@ class FaceSetWriter:
         """
         key = self.images + 1
         if label != self._label:
-            self._start_identity(label, key, name)
+            self._start_identity(label, key, identity or name.rpartition("/")[0])
         if key + len(self._first_keys) > LARGEST_KEY:
-            raise InputError(f"{self.folder}: more than {LARGEST_KEY} records; split the set")
+            raise InputError(f"--output: would hold more images and identities than the {_limit()}")
         labels = None if more is None else (label, *more)
         self._write(key, pack(labels, label, key, image))
         path = name or f"{label:06d}/{key:07d}.jpg"
@@ -115,7 +126,7 @@ class FaceSetWriter:
         self._end_identity()
         self._finished.add(label)
         self._label = label
-        self._name = name.rpartition("/")[0] or str(label)
+        self._name = name or str(label)
         self.largest_label = max(label, self.largest_label)
         self._first_keys.append(key)
 
@@ -135,6 +146,22 @@ class FaceSetWriter:
         return (self.folder / name).open(
             "w", BUFFER, encoding="utf-8", errors="surrogateescape", newline="\n"
         )
+
+
+def check_fits(output: str | Path, images: int, identities: int) -> None:
+    """Raises InputError, naming --output, for more than the header of a set can address."""
+    if images + identities > LARGEST_KEY:
+        raise InputError(
+            f"--output {output}: would hold {images} images and {identities} identities, more than "
+            f"the {_limit()}"
+        )
+
+
+def _limit() -> str:
+    return (
+        f"{LARGEST_KEY} records that a set's header can count (as float32); make several sets, by "
+        "python -m recordio_tools.subset or recordio_tools.split"
+    )
 
 
 def write_face_set(

@@ -40,6 +40,32 @@ def run(source: Path, noise: Path, output: Path, *flags: object) -> int:
     return tool.main([str(flag) for flag in (*fixed, *flags)])
 
 
+def test_what_a_person_lists_goes_whatever_its_probability_and_what_is_kept_stays(
+    source, noise, tmp_path
+):
+    by_hand = write(tmp_path / "remove.txt", "1 7\n3 11 0.9 0.9\n0 2\n")
+    keep = write(tmp_path / "keep.txt", "3 11\n")
+    flags = ["--remove", by_hand, "--threshold", "0.002", "--keep", keep]
+    assert run(source, noise, tmp_path / "out", *flags) == 0
+    assert kept_keys(source, tmp_path / "out") == [1, 3, 4, 5, 6, 8, 11, 12, 13]
+    assert (tmp_path / "out" / "removed.txt").read_text() == (
+        "0 2\n1 7\n2 9 1e-05 0.0\n2 10 0.001 0.0\n")
+    fixed = ["--data-dir", str(source), "--output", str(tmp_path / "by hand")]
+    assert tool.main([*fixed, "--remove", str(by_hand)]) == 0
+    assert kept_keys(source, tmp_path / "by hand") == [1, 3, 4, 5, 6, 8, 9, 10, 12, 13]
+
+
+def test_a_list_of_what_is_to_go_is_needed_and_checked_with_the_set(source, tmp_path, capsys):
+    fixed = ["--data-dir", str(source), "--output", str(tmp_path / "out")]
+    assert tool.main(fixed) == 2
+    assert "--noise-list, --remove: give at least one" in capsys.readouterr().err
+    for line, told in (("1 2", "has label 0, not 1"), ("1 99", "is no image"), ("x", "line 1")):
+        listed = write(tmp_path / "remove.txt", line)
+        assert tool.main([*fixed, "--remove", str(listed)]) == 2
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def kept_keys(source: Path, output: Path) -> list[int]:
     """The keys in `source` of the images of `output`; each with its old label array, in order."""
     before = {image.content: (key, image) for key, image in read_set(source).images.items()}
@@ -75,8 +101,9 @@ def test_the_report_tells_what_went(source, noise, tmp_path, capsys):
     removed = (tmp_path / "out" / "removed.txt").read_text()
     assert removed == (tmp_path / "expected.txt").read_text()
     assert capsys.readouterr().out.splitlines() == [
-        f"{tmp_path / 'out'}: 7 of 13 images kept, 6 (46.15 %) removed",
-        "4 identities: 1 lose all their images, 1 more than half",
+        f"{tmp_path / 'out'}: 7 images of 3 identities",
+        "removed: 6 of 13 images (46.15 %)",
+        "identities that lose all their images: 1, more than half: 1",
     ]
 
 
@@ -178,13 +205,17 @@ def test_a_threshold_is_a_probability(source, noise, tmp_path, capsys, threshold
 
 def test_a_dry_run_tells_the_same_and_writes_nothing(source, noise, tmp_path, capsys):
     damage(source, 12)
+    write(source / "lfw.bin", "pairs")
     before = files(tmp_path)
     assert run(source, noise, tmp_path / "out", "--dry-run") == 0
     dry = capsys.readouterr().out
     assert files(tmp_path) == before and not (tmp_path / "out").exists()
     assert run(source, noise, tmp_path / "out") == 0
-    assert dry.replace("would be ", "") == capsys.readouterr().out
-    assert "would be removed" in dry and "1 broken records left out" in dry
+    done = capsys.readouterr().out
+    assert dry.replace(" (dry run, nothing written)", "") == done.replace(", see left_out.csv", "")
+    line = f"{tmp_path / 'out'}: 6 images of 3 identities, 1 verification set"
+    assert dry.splitlines()[0] == f"{line} (dry run, nothing written)"
+    assert dry.splitlines()[-1] == "1 broken record left out"
 
 
 def test_relabelled_identities_are_contiguous_and_mapped(source, noise, tmp_path):
@@ -205,9 +236,14 @@ def test_broken_records_are_left_out_whether_listed_or_not(source, noise, tmp_pa
     assert (summary.images, summary.removed, summary.broken) == (11, 5, 2)
     told = [record.getMessage() for record in caplog.records]
     assert ["record 2 is" in told[0], "record 12 is" in told[1], len(told)] == [True, True, 2]
+    lines = (tmp_path / "out" / "left_out.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["record", "2", "12"]
     contents = read_set(write_face_set(tmp_path / "whole", COUNTS)).images
     expected = [contents[key].content for key in (1, 3, 4, 7, 11, 13)]
     assert read_set(tmp_path / "out").contents == expected
+    write_face_set(source, COUNTS, num_classes=9)
+    tool.denoise(source, [noise], tmp_path / "out", overwrite=True)
+    assert not (tmp_path / "out" / "left_out.csv").exists()
 
 
 def test_lists_that_remove_everything_are_refused(source, tmp_path, capsys):
@@ -256,7 +292,9 @@ def test_an_identity_that_comes_back_is_told_with_the_mend(source, noise, tmp_pa
 def test_verification_sets_go_along_and_are_never_lost(source, noise, tmp_path, capsys):
     write(source / "lfw.bin", "pairs")
     out = tmp_path / "out"
-    assert run(source, noise, out) == 0 and (out / "lfw.bin").samefile(source / "lfw.bin")
+    assert run(source, noise, out) == 0 and (out / "lfw.bin").read_text() == "pairs"
+    write(out / "lfw.bin", "other pairs")
+    assert (source / "lfw.bin").read_text() == "pairs"
     assert run(source, noise, out) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert run(source, noise, out, "--no-bins", "--overwrite") == 2

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import mxnet as mx
+import numpy as np
 import pytest
 
 from recordio_tools.sets import writer as module
@@ -79,6 +80,17 @@ def test_list_property_and_identities_tell_names_classes_and_height_before_width
     assert (tmp_path / "two" / "property").read_text().strip() == "100,112,96"
 
 
+def test_an_identity_has_the_name_given_with_its_first_image_else_the_folder_or_its_label(tmp_path):
+    with FaceSetWriter(tmp_path, (8, 8)) as writer:
+        writer.add(0, b"a", "p00/1.jpg", identity="Ann Lee")
+        writer.add(0, b"b", "p00/2.jpg", identity="Bo")
+        writer.add(1, b"c", "p01/1.jpg")
+        writer.add(1, b"d", "p01/2.jpg", identity="Cy")
+        writer.add(2, b"e", "1.jpg")
+    assert (tmp_path / "identities.txt").read_text() == "0 Ann Lee 2\n1 p01 2\n2 2 1\n"
+    assert "p00/1.jpg" in (tmp_path / "train.lst").read_text()
+
+
 def test_other_label_arrays_are_kept(tmp_path):
     with FaceSetWriter(tmp_path, (8, 8)) as writer:
         writer.add(5, b"a", "x/1.jpg", None)
@@ -114,11 +126,17 @@ def test_a_label_beyond_the_classes_leaves_an_older_set_as_it_was(tmp_path):
 
 
 def test_a_set_larger_than_its_header_can_tell_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LARGEST_KEY", 4)  # 2**24 in earnest: float32 has no finer step
+    in_the_header = module.LARGEST_KEY + 1
+    assert np.float32(in_the_header) == in_the_header
+    assert np.float32(in_the_header + 1) != in_the_header + 1
+    monkeypatch.setattr(module, "LARGEST_KEY", 4)
     write_face_set(tmp_path / "fits", ITEMS[:2] + [(0, b"", "")], (8, 8))
-    with pytest.raises(InputError, match="split the set"):
+    with pytest.raises(InputError, match="^--output: would hold more .* recordio_tools.subset"):
         write_face_set(tmp_path / "set", ITEMS, (8, 8))
     assert not (tmp_path / "set").exists()
+    module.check_fits("set", 3, 1)
+    with pytest.raises(InputError, match="^--output set: would hold 3 images and 2 identities"):
+        module.check_fits("set", 3, 2)
 
 
 def test_an_empty_set_is_refused_and_leaves_nothing(tmp_path):

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 
+from recordio_tools import merge as tool
 from recordio_tools.merge import main, merge
+from recordio_tools.sets import writer
 from recordio_tools.sets.writer import write_face_set as write_ours
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
@@ -98,7 +100,7 @@ def test_equal_labels_are_one_identity_on_demand_and_keep_their_order(tmp_path, 
     assert not caplog.records
     write_people(tmp_path / "three", {3: ("Flo", 7, (0,))})
     merge([one, tmp_path / "three"], tmp_path / "more", same_labels=True)
-    assert "1 labels have different names in the sets, label 3 is Ed and Flo" in caplog.text
+    assert "1 label with different names in the sets, label 3 is Ed and Flo" in caplog.text
 
 
 def test_names_start_with_what_tells_the_folders_apart(tmp_path):
@@ -111,6 +113,8 @@ def test_names_start_with_what_tells_the_folders_apart(tmp_path):
     )
     names = [row["name"] for row in rows_of(tmp_path / "out" / "mapping.csv")]
     assert names == ["Ann", "Ж é", "/data/Ann"]
+    identities = (tmp_path / "out" / "identities.txt").read_text(encoding="utf-8")
+    assert identities == "0 Ann 2\n1 Ж é 1\n2 /data/Ann 1\n"
     merge([one], tmp_path / "alone")
     assert (tmp_path / "alone" / "train.lst").read_bytes() == (one / "train.lst").read_bytes()
     (two / "train.lst").unlink()
@@ -121,6 +125,43 @@ def test_names_start_with_what_tells_the_folders_apart(tmp_path):
     lines = (tmp_path / "third" / "train.lst").read_text().splitlines()
     paths = [line.split("\t")[1] for line in lines]
     assert paths == ["train/Di/0000001.jpg", "plain/a/2.jpg", "plain/b/4.jpg"]
+
+
+def test_identities_have_the_names_that_the_mapping_shows(tmp_path):
+    one = write_people(tmp_path / "one", {0: ("p00", 0, (0, 1)), 1: ("p01", 1, (0,))})
+    two = write_people(tmp_path / "two", {0: ("p00", 2, (0,)), 1: ("p01", 1, (1, 2))})
+    three = write_angles(tmp_path / "three", [0, 90])
+    (one / "identities.txt").write_text("0 Ann Lee 2\n1 Bo 1\n")
+    (three / "identities.txt").unlink()
+    (three / "train.lst").write_text("1\t0.png\t0\n1\t1.png\t1\n")
+    merge([one, two, three], tmp_path / "out")
+    assert (tmp_path / "out" / "identities.txt").read_text() == (
+        "0 Ann Lee 2\n1 Bo 1\n2 p00 1\n3 p01 2\n4 4 1\n5 5 1\n"
+    )
+    names = [row["name"] for row in rows_of(tmp_path / "out" / "mapping.csv")]
+    assert names == ["Ann Lee", "Bo", "p00", "p01", "", ""]
+    merge([one, two], tmp_path / "same", same_labels=True)
+    assert (tmp_path / "same" / "identities.txt").read_text() == "0 Ann Lee 3\n1 Bo 3\n"
+
+
+def test_more_than_a_set_can_hold_is_told_before_the_model_is_asked(tmp_path, monkeypatch):
+    one, two = (write_face_set(tmp_path / name, (3, 2)) for name in ("one", "two"))
+    write_face_set(two, (3, 2), seed=4)
+
+    def unused(images):
+        raise AssertionError("is not to be asked")
+
+    monkeypatch.setattr(writer, "LARGEST_KEY", 10)
+    with pytest.raises(InputError, match=f"^--output {tmp_path / 'out'}: would hold 10 images and"):
+        merge([one, two], tmp_path / "out", embed=unused)
+    monkeypatch.setattr(writer, "LARGEST_KEY", 13)
+    monkeypatch.setattr(tool, "write_merged", unused)
+    with pytest.raises(InputError, match="would hold 10 images and 4 identities"):
+        merge([one, two], tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    monkeypatch.undo()
+    monkeypatch.setattr(writer, "LARGEST_KEY", 12)  # enough where identities become one
+    assert merge([one, two], tmp_path / "out", same_labels=True).identities == 2
 
 
 def test_a_list_of_another_set_is_not_believed(tmp_path, caplog):
@@ -230,7 +271,7 @@ def test_a_dry_run_prints_the_pairs_and_writes_nothing(tmp_path, golden, capsys)
     assert main([*flags, str((closest + next_one) / 2)]) == 0
     labels = [int(label) for (label, _), _ in by_mxnet(tmp_path / "out")]
     assert labels == [0] * 8 + [1] * 4
-    assert "1 identities became part of another one" in capsys.readouterr().out
+    assert "1 identity became part of another one" in capsys.readouterr().out
 
 
 def test_broken_records_are_left_out_and_told(tmp_path, caplog, capsys):
@@ -244,10 +285,16 @@ def test_broken_records_are_left_out_and_told(tmp_path, caplog, capsys):
     shifted = [([label[0] + 2, 0.0], image) for label, image in whole]
     assert by_mxnet(tmp_path / "out") == kept + shifted
     output = capsys.readouterr().out
-    assert "5 identities, 8 images" in output and "2 broken records left out" in output
+    assert "8 images of 5 identities\n" in output
+    assert "2 broken records left out, see left_out.csv" in output
+    rows = rows_of(tmp_path / "out" / "left_out.csv")
+    assert [(row["set"], row["record"]) for row in rows] == [(str(one), "2"), (str(one), "3")]
+    assert all(row["reason"] for row in rows)
     assert [f"record {key} is left out" in caplog.text for key in (1, 2, 3, 4)] == [
         False, True, True, False
     ]
+    merge([tmp_path / "whole"], tmp_path / "out", overwrite=True)
+    assert not (tmp_path / "out" / "left_out.csv").exists()
 
 
 def test_an_image_that_cannot_be_decoded_stays_and_tells_the_model_nothing(tmp_path, caplog):
@@ -255,7 +302,7 @@ def test_an_image_that_cannot_be_decoded_stays_and_tells_the_model_nothing(tmp_p
     summary = merge([one], tmp_path / "out", embed=embed)
     assert (summary.identities, summary.images) == (3, 5)
     assert by_mxnet(tmp_path / "out")[1] == ([0.0, 0.0], b"no image")
-    assert "2 images cannot be decoded" in caplog.text
+    assert "2 images that cannot be decoded" in caplog.text
 
 
 def test_verification_sets_go_along_of_one_name_the_first(tmp_path, caplog, capsys):
@@ -268,10 +315,11 @@ def test_verification_sets_go_along_of_one_name_the_first(tmp_path, caplog, caps
     carried = {name: pickle.loads(blob) for name, blob in contents(tmp_path / "out").items()
                if name.endswith(".bin")}
     assert carried == {"a.bin": b"1", "b.bin": b"3", "c.bin": b"4"}
+    (tmp_path / "out" / "a.bin").write_bytes(b"other")
     assert (contents(one), contents(two)) == before
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [str(two / "a.bin")]
     flags = ["--data-dir", str(one), str(two), "--output", str(tmp_path / "bare"), "--no-bins"]
-    assert main(flags) == 0 and "0 verification sets" in capsys.readouterr().out
+    assert main(flags) == 0 and "verification set" not in capsys.readouterr().out
     assert not list((tmp_path / "bare").glob("*.bin"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from record_fixtures import encode, face, write_face_set, write_plain_set
 from sets_by_mxnet import damage, files, read_set, set_label
 
 from recordio_tools import split
-from recordio_tools.sets import companions
+from recordio_tools.sets import writer
 from unequal.data.image_iter import ImageIter
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
@@ -144,30 +143,27 @@ def test_ten_images_make_a_head_where_nothing_is_chosen(tmp_path):
     assert read_set(tmp_path / "out" / "tail").identities == [0] * 9 + [1] * 2
 
 
-@pytest.mark.parametrize("linkable", [True, False])
-def test_verification_sets_go_into_both(source, tmp_path, monkeypatch, capsys, linkable):
+def test_verification_sets_are_copied_into_both(source, tmp_path, capsys):
     (source / "lfw.bin").write_bytes(b"pairs")
     (tmp_path / "elsewhere.bin").write_bytes(b"more")
     (source / "cfp_fp.bin").symlink_to("../elsewhere.bin")
     (source / "folder.bin").mkdir()
-    if not linkable:
-
-        def link(*_):
-            raise OSError("crosses file systems")
-
-        monkeypatch.setattr(companions.os, "link", link)
     assert run(source, tmp_path / "out", "--min-images", 3) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{tmp_path / 'out' / 'head'}: 3 identities, 12 images, 2 verification sets",
-        f"{tmp_path / 'out' / 'tail'}: 2 identities, 3 images, 2 verification sets",
+        f"{tmp_path / 'out' / 'head'}: 12 images of 3 identities, 2 verification sets",
+        f"{tmp_path / 'out' / 'tail'}: 3 images of 2 identities, 2 verification sets",
     ]
     for part in ("head", "tail"):
         folder = tmp_path / "out" / part
         assert sorted(path.name for path in folder.glob("*.bin")) == ["cfp_fp.bin", "lfw.bin"]
         assert (folder / "cfp_fp.bin").read_bytes() == b"more"
         assert not (folder / "cfp_fp.bin").is_symlink()
-        assert os.path.samefile(folder / "lfw.bin", source / "lfw.bin") == linkable
-    assert run(source, tmp_path / "none", "--min-images", 3, "--no-bins") == 0
+        (folder / "lfw.bin").write_bytes(b"other")
+    assert (source / "lfw.bin").read_bytes() == b"pairs"
+    assert run(source, tmp_path / "none", "--min-images", 5, "--no-bins") == 0
+    assert capsys.readouterr().out.splitlines()[0] == (
+        f"{tmp_path / 'none' / 'head'}: 5 images of 1 identity"
+    )
     assert not list((tmp_path / "none").rglob("*.bin"))
 
 
@@ -208,7 +204,29 @@ def test_broken_records_are_left_out_told_and_counted(tmp_path, capsys, caplog):
     assert tail.identities == [0, 0, 0, 1, 1, 1] and tail.num_classes == 2
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 11 and "record 2 is left out" in told[0] and "5 more" in told[-1]
-    assert capsys.readouterr().out.splitlines()[-1] == "15 broken records left out"
+    assert told[-1].endswith("left_out.csv")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "15 broken records left out, see left_out.csv"
+    )
+    lines = (tmp_path / "out" / "left_out.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["record", *map(str, range(2, 16)), "24"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "head", "left_out.csv", "mapping.csv", "tail"
+    ]
+    assert run(tmp_path / "whole", tmp_path / "out", "--min-images", 5, "--overwrite") == 0
+    assert not (tmp_path / "out" / "left_out.csv").exists()
+
+
+@pytest.mark.parametrize(("most", "told"), [(13, "head: would hold 12 images and 3 identities"),
+                                            (15, "")])
+def test_a_side_larger_than_a_set_can_be_is_told_before_anything_is_written(
+    source, tmp_path, capsys, monkeypatch, most, told
+):
+    monkeypatch.setattr(writer, "LARGEST_KEY", most)
+    assert run(source, tmp_path / "out", "--min-images", 3) == (2 if told else 0)
+    message = capsys.readouterr().err
+    assert told in message and message.count("\n") == bool(told)
+    assert (tmp_path / "out").exists() == (not told)
 
 
 def test_a_file_cut_off_in_its_last_image_loses_only_that_one(tmp_path):

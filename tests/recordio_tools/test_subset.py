@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from record_fixtures import encode, face, write_face_set, write_plain_set
 from sets_by_mxnet import damage, files, overwrite, read_set, set_label
 
 from recordio_tools import subset as tool
+from recordio_tools.sets import writer
 from unequal.data.image_iter import ImageIter
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
@@ -72,8 +74,44 @@ def test_labels_are_new_mapped_and_keep_the_rest_of_their_array(source, tmp_path
     names = (tmp_path / "out" / "identities.txt").read_text()
     assert names == "0 Ann Lee 5\n1 Cy 6\n2 Ed 3\n"
     assert capsys.readouterr().out.splitlines() == [
-        f"{tmp_path / 'out'}: 14 of 17 images, 3 of 5 identities, 0 verification sets"
+        f"{tmp_path / 'out'}: 14 images of 3 identities",
+        "taken from 17 images of 5 identities",
     ]
+
+
+def test_names_of_identities_txt_stay_where_paths_say_others(source, tmp_path):
+    paths = [f"p{label:02d}/{i}.jpg" for label, count in enumerate(COUNTS) for i in range(count)]
+    lines = [f"1\t{path}\t{int(path[1:3])}\n" for path in paths]
+    (source / "train.lst").write_text("".join(lines))
+    (tmp_path / "list.txt").write_text("Ann Lee\nEd\n")
+    assert run(source, tmp_path / "out", "--keep-identities", tmp_path / "list.txt") == 0
+    assert (tmp_path / "out" / "identities.txt").read_text() == "0 Ann Lee 5\n1 Ed 3\n"
+    assert (tmp_path / "out" / "mapping.csv").read_text().splitlines()[1:] == [
+        "0,0,5,Ann Lee", "1,4,3,Ed"
+    ]
+    assert "\tp04/0.jpg\t1\n" in (tmp_path / "out" / "train.lst").read_text()
+    assert run(tmp_path / "out", tmp_path / "2", "--keep-identities", tmp_path / "list.txt") == 0
+    assert read_set(tmp_path / "2").identities == [0] * 5 + [1] * 3
+
+
+def test_real_sets_are_copied_byte_for_byte(shared, tmp_path):
+    head = shared / "real" / "rec_head"
+    assert run(head, tmp_path / "out") == 0
+    for name in ("train.rec", "train.idx", "train.lst", "property", "identities.txt"):
+        assert (tmp_path / "out" / name).read_bytes() == (head / name).read_bytes()
+
+
+def test_more_than_a_set_can_hold_is_told_before_anything_is_written(source, tmp_path, capsys,
+                                                                     monkeypatch):
+    monkeypatch.setattr(writer, "LARGEST_KEY", 13)  # 9 images and 4 identities, and no more
+    monkeypatch.setattr(tool, "new_folder", None)
+    assert run(source, tmp_path / "out", "--max-images", 2) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"--output {tmp_path / 'out'}: would hold 9 images and 5 identities, ")
+    assert "python -m recordio_tools.subset" in told and told.count("\n") == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(writer, "LARGEST_KEY", 14)
+    assert run(source, tmp_path / "out", "--max-images", 2) == 0
 
 
 def test_kept_labels_leave_gaps_and_the_number_of_classes(source, tmp_path):
@@ -186,7 +224,16 @@ def test_without_filters_broken_records_go_and_identities_close_ranks(source, tm
     assert [r.getMessage().split(" is left")[0][-2:] for r in caplog.records] == [
         " 2", " 8", "14", "16", "17"
     ]
-    assert capsys.readouterr().out.splitlines()[-1] == "5 broken records left out"
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told == "5 broken records left out, see left_out.csv"
+    with (tmp_path / "out" / "left_out.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["record", "reason"]
+    assert [row[0] for row in rows] == ["2", "8", "14", "16", "17"]
+    assert rows[-1][1] == "its label is nan"
+    write_face_set(source, COUNTS)
+    assert run(source, tmp_path / "out", "--overwrite") == 0
+    assert not (tmp_path / "out" / "left_out.csv").exists()
 
 
 @pytest.mark.parametrize("flags", [(), ("--keep-labels",)])
@@ -257,7 +304,8 @@ def test_verification_sets_go_along_and_an_older_set_is_replaced_as_a_whole(sour
     (source / "lfw.bin").write_bytes(b"pairs")
     out = tmp_path / "out"
     assert run(source, out) == 0
-    assert (out / "lfw.bin").samefile(source / "lfw.bin")
+    (out / "lfw.bin").write_bytes(b"other pairs")
+    assert (source / "lfw.bin").read_bytes() == b"pairs"
     before = files(out)
     assert run(source, out, "--no-bins", "--overwrite") == 2
     assert "lfw.bin, which would be lost" in capsys.readouterr().err
@@ -293,6 +341,17 @@ def test_real_sets_of_both_layouts(shared, tmp_path):
     assert (read_set(tmp_path / "plain").num_classes, len(read_set(tmp_path / "plain").images)) == (
         2, 8
     )
+
+
+def test_images_that_cannot_be_decoded_are_left_out_when_asked(tmp_path, capsys):
+    payloads = {2: b"no image", 6: b""}
+    source = write_face_set(tmp_path / "set", (3, 1, 3), payloads=payloads)
+    assert run(source, tmp_path / "all") == 0
+    assert len(read_set(tmp_path / "all").images) == 7
+    assert run(source, tmp_path / "sound", "--verify") == 0
+    assert read_set(tmp_path / "sound").identities == [0, 0, 1, 2, 2]
+    listed = (tmp_path / "sound" / "left_out.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in listed] == ["record", "2", "6"]
 
 
 def test_help_tells_how_a_set_is_made_sound_and_has_an_example(capsys):

@@ -63,7 +63,8 @@ class FaceRecords:
 
     Two layouts are read: InsightFace's, where record 0 says which records are images and which
     are identities, and im2rec's, where every record is an image. Reading is safe from several
-    threads and after a fork: no file position is shared.
+    threads and after a fork: no file position is shared. For reading in any order, as training
+    does; to go through a set from end to end, recordio_tools' FaceSetReader holds no index.
 
     Attributes:
         path: the .rec file.
@@ -221,10 +222,17 @@ def read_index_blocks(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray
                     yield _parse_index(path, text)
     except OSError as error:
         raise InputError(
-            f"{path}: {error.strerror}; a data folder needs train.rec, train.idx and property"
+            f"{path}: {error.strerror}; a data folder needs train.rec, train.idx and property; "
+            f"where only the .idx is lost, {_anew(path)}"
         ) from error
     if empty:
-        raise InputError(f"{path}: is empty; copy it again or make it anew from train.rec")
+        raise InputError(f"{path}: is empty; {_anew(path)}")
+
+
+def _anew(index_path: str | Path) -> str:
+    """How a lost or wrong index is mended."""
+    folder = Path(index_path).parent
+    return f"make it anew: python -m recordio_tools.inspect_set --data-dir {folder} --repair"
 
 
 def _parse_index(path: str | Path, text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -235,7 +243,7 @@ def _parse_index(path: str | Path, text: str) -> tuple[np.ndarray, np.ndarray]:
         except (DeprecationWarning, ValueError):
             numbers = np.empty(0, np.int64)
     if not len(numbers) or len(numbers) % 2 or numbers[1::2].min() < 0:
-        raise InputError(f"{path}: is no index of lines 'key<tab>offset'; take the .idx again")
+        raise InputError(f"{path}: is no index of lines 'key<tab>offset'; {_anew(path)}")
     return numbers[::2], numbers[1::2]
 
 
@@ -244,7 +252,7 @@ def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
     blocks = list(read_index_blocks(path))
     keys, offsets = (np.concatenate(columns) for columns in zip(*blocks))
     if len(np.unique(keys)) != len(keys):
-        raise InputError(f"{path}: lists a record twice; make it anew from train.rec")
+        raise InputError(f"{path}: lists a record twice; {_anew(path)}")
     return keys, offsets
 
 
@@ -265,7 +273,7 @@ def _check_positions(
         except ValueError as error:
             raise InputError(
                 f"{index_path}: does not belong to {path.name}: byte {offset} is listed, but "
-                f"{error}; take the .idx written with this .rec"
+                f"{error}; take the .idx written with this .rec, or {_anew(index_path)}"
             ) from error
         if offset + length > size:
             raise InputError(

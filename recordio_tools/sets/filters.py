@@ -42,10 +42,11 @@ class Survey(NamedTuple):
     last_ranks: dict[int, bytes]
 
 
-class Choice(NamedTuple):
-    """The labels to take, and what `Survey.last_ranks` is."""
+class Selection(NamedTuple):
+    """The labels to take, how many images they have to take, and what `Survey.last_ranks` is."""
 
     labels: set[int]
+    images: int
     last_ranks: dict[int, bytes]
     seed: int
 
@@ -85,9 +86,9 @@ def survey(source: FaceSetReader, filters: Filters) -> Survey | None:
     return Survey(images, last_ranks)
 
 
-def choose(
+def select(
     data_dir: str | Path, found: Survey, names: Mapping[int, str], filters: Filters
-) -> Choice:
+) -> Selection:
     """Applies the filters to the set `data_dir`, whose identities have `names`.
 
     Random choices depend on nothing but the seed, labels and keys: what a larger number takes
@@ -115,7 +116,10 @@ def choose(
             )
         ranked = sorted(labels, key=lambda label: _rank("identity", label, filters.seed))
         labels = set(ranked[: filters.sample_identities])
-    return Choice(labels, found.last_ranks, filters.seed)
+    counts = (found.images[label] for label in labels)
+    if filters.max_images is not None:
+        counts = (min(count, filters.max_images) for count in counts)
+    return Selection(labels, sum(counts), found.last_ranks, filters.seed)
 
 
 def _rank(kind: str, number: int, seed: int) -> bytes:
