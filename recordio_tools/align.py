@@ -23,16 +23,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from recordio_tools.photos.align_folder import USED, face_names, older_names, write_tables
+from recordio_tools.photos.align_folder import face_names, older_files, write_tables
 from recordio_tools.photos.align_photo import Photo, Recipe, align_photo
 from recordio_tools.photos.detector import MIN_SCORE, open_detector
 from recordio_tools.photos.identity_folders import IMAGE_SUFFIXES, identity_folders
+from recordio_tools.photos.jpeg import QUALITY, add_quality, check_quality
 from recordio_tools.photos.landmarks import Landmarks, read_landmarks
 from recordio_tools.photos.similarity import ALIGNED_SIZE
 from recordio_tools.support.command import (
@@ -43,8 +43,10 @@ from recordio_tools.support.command import (
     progress,
     run,
 )
+from recordio_tools.support.image_size import add_size, check_size, size_of_flag
 from recordio_tools.support.left_out import LEFT_OUT_FILE
-from recordio_tools.support.output import new_folder, refuse_input_as_output
+from recordio_tools.support.older_tree import new_tree
+from recordio_tools.support.output import refuse_input_as_output
 from recordio_tools.support.parallel import in_order
 from unequal.errors import InputError
 
@@ -54,7 +56,6 @@ EXAMPLE = """\
   python -m recordio_tools.align --input photos --output faces \\
       --detector face_detection_yunet_2023mar.onnx"""
 NOT_LISTED = "the landmark file has no line for it (paths are those from --input)"
-SMALLEST, LARGEST = 16, 1024
 
 
 class Summary(NamedTuple):
@@ -76,7 +77,7 @@ def align(
     detector: str | Path | None = None,
     size: tuple[int, int] = ALIGNED_SIZE,
     min_score: float = MIN_SCORE,
-    quality: int = 95,
+    quality: int = QUALITY,
     processes: int = 0,
     overwrite: bool = False,
 ) -> Summary:
@@ -109,8 +110,7 @@ def align(
         open_detector(model, min_score)
     known = None if landmarks is None else read_landmarks(landmarks, photos)
     total, other_files = _count(photos)
-    ours = {USED, LEFT_OUT_FILE, *(older_names(output) if overwrite else ())}
-    with new_folder(output, overwrite, ours) as folder:
+    with new_tree(output, overwrite, older_files(output)) as folder:
         recipe = Recipe(os.fspath(photos), str(folder), size, quality, model, min_score)
         items = _photos(photos, known)
         with in_order(partial(align_photo, recipe), items, processes) as done:
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(args: argparse.Namespace) -> None:
-    options = {**vars(args), "size": _size(args.size)}
+    options = {**vars(args), "size": size_of_flag(args.size)}
     summary = align(options.pop("input"), options.pop("output"), **options)
     print(f"{args.output}: {summary.faces} faces from {summary.photos} photos")
     for reason, count in summary.left_out.items():
@@ -143,32 +143,19 @@ def _parser() -> argparse.ArgumentParser:
     points = parser.add_mutually_exclusive_group(required=True)
     points.add_argument("--landmarks", help="file of landmarks")
     points.add_argument("--detector", help="YuNet model that finds landmarks, an ONNX file")
-    parser.add_argument(
-        "--size", default="112", help="of the faces, pixels: 112 (default), or HEIGHT,WIDTH: 112,96"
-    )
+    add_size(parser, "of the faces (default: 112)", "112")
     parser.add_argument(
         "--min-score", type=float, default=MIN_SCORE,
         help="faces that the detector is less sure of are passed over (default %(default)s)",
     )
-    parser.add_argument(
-        "--quality", type=int, default=95, help="of the JPEG files (default %(default)s)"
-    )
+    add_quality(parser, "of the JPEG files")
     add_processes(parser)
     return parser
 
 
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,5})(?:,(\d{1,5}))?", text)
-    if not match:
-        raise InputError(f"--size {text}: give a number such as 112, or two: HEIGHT,WIDTH")
-    return int(match.group(1)), int(match.group(2) or match.group(1))
-
-
 def _check(photos: str | Path, size: tuple[int, int], quality: int) -> None:
-    if not SMALLEST <= min(size) <= max(size) <= LARGEST:
-        raise InputError(f"--size {size[0]},{size[1]}: give {SMALLEST} to {LARGEST} pixels")
-    if not 1 <= quality <= 100:
-        raise InputError(f"--quality {quality}: give a number from 1 to 100")
+    check_size(size)
+    check_quality(quality)
     if not os.path.isdir(photos):
         raise InputError(f"--input {photos}: is no folder; name the folder of photos")
 

@@ -16,13 +16,13 @@ out and why. Labels are kept as they are, gaps too.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Sequence
 
 from recordio_tools.photos.image_source import images_to_pack
+from recordio_tools.photos.jpeg import QUALITY, add_quality, check_quality
 from recordio_tools.photos.packed_set import Made, nothing_left, write_packed
 from recordio_tools.photos.packing import Packed, Packing, pack_face, size_of
 from recordio_tools.sets.label_order import LabelOrder
@@ -35,6 +35,7 @@ from recordio_tools.support.command import (
     progress,
     run,
 )
+from recordio_tools.support.image_size import add_size, check_size, size_of_flag
 from recordio_tools.support.left_out import LEFT_OUT_FILE
 from recordio_tools.support.output import (
     SET_FILES,
@@ -51,7 +52,6 @@ EXAMPLE = """\
   python -m recordio_tools.make --input faces --output set --size 112
   python -m recordio_tools.make --list photos.lst --root photos --output set --size 112"""
 OUR_FILES = SET_FILES | {LEFT_OUT_FILE}
-LARGEST_SIDE = 4096
 
 
 def make_set(
@@ -61,7 +61,7 @@ def make_set(
     *,
     size: tuple[int, int] | None = None,
     resize: bool = False,
-    quality: int = 95,
+    quality: int = QUALITY,
     num_classes: int | None = None,
     processes: int = 0,
     trust: bool = False,
@@ -120,7 +120,7 @@ def _work(args: argparse.Namespace) -> None:
         args.list if args.input is None else args.input,
         args.output,
         args.root,
-        size=_size(args.size),
+        size=size_of_flag(args.size),
         resize=args.resize,
         quality=args.quality,
         num_classes=args.num_classes,
@@ -148,20 +148,11 @@ def _parser() -> argparse.ArgumentParser:
         "--root", metavar="FOLDER", help="what the list's paths start from (default: its folder)"
     )
     add_output(parser, "folder to make")
-    parser.add_argument(
-        "--size",
-        metavar="H,W",
-        help="height and width of the images, or one number for both (default: those of the first)",
-    )
+    add_size(parser, "of the images (default: those of the first)")
     parser.add_argument(
         "--resize", action="store_true", help="stretch images of another size (default: left out)"
     )
-    parser.add_argument(
-        "--quality",
-        type=int,
-        default=95,
-        help="of JPEGs written anew, 1 to 100 (default %(default)s)",
-    )
+    add_quality(parser, "of JPEGs written anew")
     parser.add_argument(
         "--num-classes",
         type=int,
@@ -177,20 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,9})(?:[,x](\d{1,9}))?", text)
-    if not match:
-        raise InputError(f"--size {text}: give height and width such as 112,96, or one number")
-    return int(match.group(1)), int(match.group(2) or match.group(1))
-
-
 def _check_options(size: tuple[int, int] | None, resize: bool, quality: int, trust: bool) -> None:
-    if size is not None and not all(1 <= side <= LARGEST_SIDE for side in size):
-        raise InputError(f"--size {size[0]},{size[1]}: give numbers from 1 to {LARGEST_SIDE}")
-    if not 1 <= quality <= 100:
-        raise InputError(f"--quality {quality}: give a number from 1 to 100")
+    check_size(size)
+    check_quality(quality)
     if trust and size is None:
         raise InputError("--trust: sizes are not looked at; say what they are with --size")
     if trust and resize:

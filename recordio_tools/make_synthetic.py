@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import pickle
 import re
 import sys
@@ -24,7 +25,7 @@ from typing import Any, Iterator, NamedTuple, Sequence
 
 from recordio_tools.sets.writer import write_face_set
 from recordio_tools.support.command import add_output, add_processes, make_parser, run
-from recordio_tools.support.output import new_folder
+from recordio_tools.support.output import SET_FILES, new_folder, refuse_strangers
 from recordio_tools.synthetic.drawing import drawn
 from recordio_tools.synthetic.identity import Identity, draw_identity
 from recordio_tools.synthetic.photos import draw_image
@@ -83,6 +84,8 @@ def make_synthetic(
             with (folder / "head" / "unseen.bin").open("wb") as file:
                 pickle.dump((list(islice(images, len(unseen))), matches), file, protocol=2)
         _write_truth(folder / "truth.csv", pictures)
+        for name in ("head", "tail"):
+            refuse_strangers(Path(output) / name, {*SET_FILES, *os.listdir(folder / name)})
     kinds = [picture.kind for picture in head]
     return Summary(
         output=Path(output),

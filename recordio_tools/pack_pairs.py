@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
@@ -22,6 +23,8 @@ from typing import Iterator, NamedTuple, Sequence
 from recordio_tools.pairs.pair_list import ListedPair, read_pair_list
 from recordio_tools.pairs.pair_pickle import write_pair_pickle
 from recordio_tools.support.command import add_output, make_parser, progress, run
+from recordio_tools.support.image_size import add_size, check_size, size_of_flag
+from recordio_tools.support.new_file import refuse_existing
 from recordio_tools.support.output import refuse_input_as_output
 from unequal.data.decode import BadImage, decode_rgb
 from unequal.errors import InputError
@@ -77,7 +80,9 @@ def pack_pairs(
             there already or cannot be written.
     """
     refuse_input_as_output(output, pairs)
-    _check_output(output, overwrite)
+    check_size(size)
+    if Path(output).parent.is_dir():
+        refuse_existing("--output", output, overwrite)
     if not Path(images).is_dir():
         raise InputError(f"--images {images}: no such folder; name the one that the paths start in")
     # reading the list to its end tells of a bad line before an hour of work
@@ -147,6 +152,8 @@ class _Packer:
 
     def _read(self, pair: ListedPair, name: str) -> bytes:
         path = self._find(pair, name)
+        if "\0" in name:
+            raise _Unusable(f"{name[:60]!r}: a path with a zero byte")
         try:
             image = path.read_bytes()
             height, width = decode_rgb(image).shape[:2]
@@ -168,34 +175,18 @@ class _Packer:
         if not pair.bare:
             return self._root / name
         paths = [self._root / f"{name}{suffix}" for suffix in self._suffixes]
-        return next((path for path in paths if path.is_file()), paths[0])
-
-
-def _check_output(output: str | Path, overwrite: bool) -> None:
-    if Path(output).is_dir():
-        raise InputError(f"--output {output}: is a folder; name a file, such as lfw.bin")
-    if Path(output).exists() and not overwrite:
-        raise InputError(f"--output {output}: is there already; choose another or add --overwrite")
+        return next((path for path in paths if os.path.isfile(path)), paths[0])
 
 
 def _work(args: argparse.Namespace) -> None:
     options = vars(args)
-    options["size"] = _size(args.size)
+    options["size"] = size_of_flag(args.size)
     summary = pack_pairs(**options)
     height, width = summary.size
     print(f"{summary.output}: {summary.pairs} pairs, {summary.same} of one person, images of "
           f"{height}x{width} pixels")
     if summary.left_out:
         print(f"{summary.left_out} pairs left out")
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) > 2 or not all(part.isdecimal() and int(part) for part in parts):
-        raise InputError(f"--size {text}: write it as 112, or as height,width such as 112,96")
-    return int(parts[0]), int(parts[-1])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -205,9 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         "--images", required=True, metavar="ROOT", help="folder that the list's paths start in"
     )
     add_output(parser, "the .bin file to make")
-    parser.add_argument(
-        "--size", help="side of the images in pixels, or height,width (default: the first image's)"
-    )
+    add_size(parser, "that images must have (default: those of the first)")
     parser.add_argument(
         "--names-suffix", default=SUFFIXES[0], metavar=".EXT",
         help="what files of LFW's list end in, others are tried next (default %(default)s)",

@@ -3,13 +3,17 @@
 Each image gets the path that SET/train.lst names, below OUTPUT, or LABEL/KEY.jpg (.png, ...) where
 that names none. OUTPUT then also holds
 
-  train.lst      the images in the order of the records, with their labels: python -m
-                 recordio_tools.make --list OUTPUT/train.lst --output SET2 gives the set again
+  train.lst      the images in the order of the records, with their labels
   left_out.csv   record,reason of each record without an image that can be read
 
 Paths stay inside OUTPUT: their parts '', '.' and '..' are left out (/etc/../a.jpg becomes
 etc/a.jpg). A second image of the same path gets its key added (a_17.jpg), and a path that cannot
 be a file becomes LABEL/KEY.jpg.
+
+What is printed last is the command that packs the images again: of property's size and number of
+classes, with the same labels, which come in ascending order then, the images of each in the order
+they have. Label arrays become [label, 1]; left out are records listed in left_out.csv and images
+that OpenCV cannot decode or that are not of property's size.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
@@ -26,7 +32,8 @@ from recordio_tools.sets.face_list import ListedFace, list_line, read_list
 from recordio_tools.sets.reader import Face, FaceSetReader
 from recordio_tools.support.broken_records import BrokenRecords
 from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.output import new_folder, refuse_input_as_output
+from recordio_tools.support.older_tree import new_tree
+from recordio_tools.support.output import refuse_input_as_output
 from unequal.data.decode import BadImage, decode_rgb
 from unequal.errors import InputError
 
@@ -39,11 +46,16 @@ LONGEST_NAME = 255
 
 
 class Extracted(NamedTuple):
-    """Numbers of images written, of those not under the path of train.lst, of records left out."""
+    """What was written.
+
+    Numbers of images, of those not under the path of train.lst, and of records left out; the
+    command, in words, that packs the images again.
+    """
 
     images: int
     renamed: int
     left_out: int
+    command: list[str]
 
 
 def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = False) -> Extracted:
@@ -62,8 +74,8 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
     refuse_input_as_output(output, data_dir)
     broken = BrokenRecords(reader.path)
     images = renamed = 0
-    ours = {LIST, LEFT_OUT, *(_older_names(Path(output)) if overwrite else ())}
-    with new_folder(output, overwrite, ours) as folder:
+    largest_label = -1
+    with new_tree(output, overwrite, _older_files(Path(output))) as folder:
         with _text(folder / LIST, "x") as listing, _text(folder / LEFT_OUT, "x") as table:
             left_out = csv.writer(table, lineterminator="\n")
             left_out.writerow(COLUMNS)
@@ -81,11 +93,13 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
                 path = _write(folder, face, suffix)
                 listing.write(list_line(ListedFace(path, face.label)))
                 images += 1
+                largest_label = max(largest_label, face.label)
                 renamed += face.name not in ("", path)
         broken.close()
         if not images:
             raise InputError(f"{reader.path}: holds no image that can be read")
-    return Extracted(images, renamed, broken.count)
+    command = _packing_again(reader, output, largest_label)
+    return Extracted(images, renamed, broken.count, command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,6 +114,7 @@ def _work(args: argparse.Namespace) -> None:
         print(f"under another path than train.lst of {args.data_dir} names: {found.renamed}")
     if found.left_out:
         print(f"{Path(args.output) / LEFT_OUT}: {found.left_out} records left out")
+    print(f"to pack them again: {' '.join(map(shlex.quote, found.command))}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,15 +129,26 @@ def _text(path: Path, mode: str) -> IO[str]:
     return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
 
 
-def _older_names(output: Path) -> set[str]:
-    """What an older folder of this tool holds at its top, by its own list; empty for others."""
+def _older_files(output: Path) -> Iterator[tuple[str]]:
+    """The files of an older folder of this tool, by its list; nothing for another folder."""
     try:
         with _text(output / LEFT_OUT, "r") as file:
             if next(csv.reader(file), None) != COLUMNS:
-                return set()
-        return {face.path.partition("/")[0] for face in read_list(output / LIST)}
+                return
+        faces = read_list(output / LIST)
+        yield from ((name,) for name in (LIST, LEFT_OUT))
+        yield from ((face.path,) for face in faces)
     except (OSError, csv.Error, InputError):
-        return set()
+        return  # what it does not tell is not ours
+
+
+def _packing_again(reader: FaceSetReader, output: str | Path, largest_label: int) -> list[str]:
+    """The command of recordio_tools.make for the written images, beside them."""
+    command = ["python", "-m", "recordio_tools.make", "--list", os.path.join(output, LIST)]
+    if reader.size is not None:
+        command += ["--size", "{},{}".format(*reader.size)]
+    classes = max(reader.num_classes or 0, largest_label + 1)
+    return [*command, "--num-classes", str(classes), "--output", f"{Path(output)}_set"]
 
 
 def _suffix(image: bytes) -> str:

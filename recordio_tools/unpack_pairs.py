@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
+import re
 import sys
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
 
@@ -23,11 +24,13 @@ from eval.bins import read_pairs
 from recordio_tools.pairs.pair_list import COLUMNS
 from recordio_tools.photos.image_format import image_format
 from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.output import new_folder, refuse_input_as_output
+from recordio_tools.support.older_tree import new_tree
+from recordio_tools.support.output import refuse_input_as_output
 from unequal.errors import InputError
 
 EXAMPLE = "  python -m recordio_tools.unpack_pairs --bin faces/lfw.bin --output lfw_pairs"
-OUR_FILES = {"images", "pairs.csv"}
+LIST = "pairs.csv"
+OUR_IMAGE = re.compile(r"images/\d+_[12]\.\w+")
 UNKNOWN_SUFFIX = ".unknown"
 logger = logging.getLogger(__name__)
 
@@ -57,7 +60,7 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
     encoded, issame = read_pairs(bin_file)
     if not len(issame):
         raise InputError(f"{bin_file}: has no pair; make the file again")
-    with new_folder(output, overwrite, OUR_FILES) as folder:
+    with new_tree(output, overwrite, _older_files(Path(output))) as folder:
         (folder / "images").mkdir()
         unknown = _write(folder, encoded, issame)
     if unknown:
@@ -71,10 +74,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(_parser(), _work, argv)
 
 
+def _older_files(output: Path) -> Iterator[tuple[str]]:
+    """The files of an older folder of this tool, by its list; nothing for another folder."""
+    try:
+        with (output / LIST).open(newline="", encoding="ascii") as file:
+            rows = csv.reader(file)
+            if next(rows, None) != list(COLUMNS):
+                return
+            yield (LIST,)
+            for row in rows:
+                yield from ((path,) for path in row[:2] if OUR_IMAGE.fullmatch(path))
+    except (OSError, UnicodeError, csv.Error):
+        return  # what it does not tell is not ours
+
+
 def _write(folder: Path, encoded: Sequence[bytes], issame: np.ndarray) -> int:
     """Writes images and list; returns how many images are of no known format."""
     unknown = 0
-    with (folder / "pairs.csv").open("w", newline="", encoding="ascii") as file:
+    with (folder / LIST).open("w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
         for pair, same in enumerate(progress(issame.tolist(), len(issame), "pair")):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Iterable, Mapping
 
 from record_fixtures import encode, face
+from sets_by_mxnet import read_set
 
 from recordio_tools.make import main
-from recordio_tools.sets.reader import FaceSetReader
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> Path:
@@ -41,8 +41,9 @@ def make(*flags: object) -> int:
 
 
 def contents(folder: Path) -> list[tuple[int, bytes]]:
-    """Label and encoded image of all records."""
-    return [(found.label, found.image) for found in FaceSetReader(folder).faces()]
+    """Label and encoded image of all records, as MXNet reads them."""
+    found = read_set(folder)
+    return list(zip(found.identities, found.contents))
 
 
 def left_out(folder: Path) -> dict[str, str]:

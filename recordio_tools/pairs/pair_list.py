@@ -44,7 +44,7 @@ def read_pair_list(path: str | Path) -> Iterator[ListedPair]:
     first = next(lines, None)
     if first is None:
         raise InputError(f"{path}: is empty; give a list of image pairs")
-    if re.fullmatch(r"\d+(\s+\d+)?", first[1].strip()):
+    if re.fullmatch(r"\d{1,9}(\s+\d{1,9})?", first[1].strip()):
         yield from _lfw_pairs(path, first[1], lines)
     else:
         yield from _path_pairs(path, chain([first], lines))
@@ -79,11 +79,7 @@ def _lfw_pairs(
 
 def _path_pairs(path: str | Path, lines: Iterator[tuple[int, str]]) -> Iterator[ListedPair]:
     for count, (number, line) in enumerate(lines):
-        line = line.rstrip("\n")
-        if "\t" in line:
-            fields = line.split("\t")
-        else:
-            fields = next(csv.reader([line], skipinitialspace=True))
+        fields = _fields(line)
         flag = fields[2].strip().lower() if len(fields) == 3 else ""
         if count == 0 and flag in HEADERS:
             continue
@@ -93,3 +89,13 @@ def _path_pairs(path: str | Path, lines: Iterator[tuple[int, str]]) -> Iterator[
                 "where issame is 0 or 1; nor does the list start with numbers, as LFW's pairs.txt"
             )
         yield ListedPair(number, fields[0], fields[1], FLAGS[flag])
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a line; none for a line that is no CSV, or longer than any that is."""
+    if "\t" in line:
+        return line.split("\t")
+    try:
+        return next(csv.reader([line], skipinitialspace=True))
+    except csv.Error:
+        return []

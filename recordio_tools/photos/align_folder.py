@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from typing import IO, Iterable, Sequence
+from typing import IO, Iterable, Iterator, Sequence
 
 from recordio_tools.photos.align_photo import Photo
 from recordio_tools.photos.landmarks import COLUMNS, landmark_row
@@ -58,30 +58,28 @@ def write_tables(
     return faces, left_out.reasons
 
 
-def older_names(output: str | Path) -> set[str]:
-    """What an older folder of aligned faces holds beside its tables, by its own account.
+def older_files(output: str | Path) -> Iterator[tuple[str, ...]]:
+    """The files of an older folder of aligned faces by its landmarks.csv, for new_tree.
 
-    That is read off landmarks.csv, so that nothing else is taken for ours; empty where there is
-    no such folder.
+    Nothing where there is no such folder. Of each, the paths from there that it may have.
     """
-    names: set[str] = set()
     try:
         if not (Path(output) / LEFT_OUT_FILE).is_file():
-            return names
+            return
         with _table(Path(output) / USED, "r") as file:
             rows = csv.reader(file)
             if next(rows, None) != list(COLUMNS):
-                return names
-            for path, *_ in filter(None, rows):
-                top, _, below = path.partition("/")
-                names.update((top,) if below else _possible_names(top))
+                return
+            yield (USED,)
+            yield (LEFT_OUT_FILE,)
+            for photo, *_ in filter(None, rows):
+                yield _possible_names(photo)
     except (OSError, csv.Error):
-        return set()
-    return names
+        return  # what it does not tell is not ours
 
 
 def _possible_names(photo: str) -> tuple[str, str]:
-    """File names that the face of a photo may get, the usual one first."""
+    """What the face of a photo may be called, the usual name first; names or whole paths."""
     return os.path.splitext(photo)[0] + ".jpg", photo + ".jpg"
 
 

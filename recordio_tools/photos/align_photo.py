@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from recordio_tools.photos.detector import open_detector
+from recordio_tools.photos.jpeg import encode_jpeg
 from recordio_tools.photos.similarity import align_face
 from unequal.data.decode import BadImage, decode_rgb
 
@@ -62,13 +62,10 @@ def align_photo(recipe: Recipe, photo: Photo) -> Photo:
         return photo._replace(problem=f"it cannot be read ({error.strerror})")
     except ValueError as error:
         return photo._replace(problem=str(error))
-    _, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(face, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, recipe.quality]
-    )
     target = os.path.join(recipe.output, photo.target)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
-        file.write(encoded.tobytes())
+        file.write(encode_jpeg(face, recipe.quality))
     return photo._replace(landmarks=points)
 
 

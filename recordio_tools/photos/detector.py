@@ -40,7 +40,8 @@ class FaceDetector:
             raise InputError(f"--min-score {min_score}: give a number from 0 to 1")
         if not hasattr(cv2, "FaceDetectorYN"):
             raise InputError(
-                f"OpenCV {cv2.__version__} has no FaceDetectorYN; install a newer opencv-python"
+                f"--detector {model}: OpenCV {cv2.__version__} has no FaceDetectorYN; install "
+                "opencv-python 4.8 or newer, or give --landmarks"
             )
         try:
             with open(model, "rb"):

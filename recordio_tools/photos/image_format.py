@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class ImageFormat(NamedTuple):
-    """The usual suffix of such files, with its dot, and their media type."""
+    """Its name, the usual suffix of such files, with its dot, and their media type."""
 
+    name: str
     suffix: str
     media_type: str
 
 
 # What OpenCV decodes. A start may hold a gap, '....', for a length that is different in each file.
 STARTS = {
-    b"\xff\xd8\xff": ImageFormat(".jpg", "image/jpeg"),
-    b"\x89PNG\r\n\x1a\n": ImageFormat(".png", "image/png"),
-    b"RIFF....WEBP": ImageFormat(".webp", "image/webp"),
-    b"GIF8": ImageFormat(".gif", "image/gif"),
-    b"BM": ImageFormat(".bmp", "image/bmp"),
-    b"II*\0": ImageFormat(".tif", "image/tiff"),
-    b"MM\0*": ImageFormat(".tif", "image/tiff"),
-    b"\0\0\0\x0cjP  ": ImageFormat(".jp2", "image/jp2"),
-    b"....ftypavif": ImageFormat(".avif", "image/avif"),
-    b"P5": ImageFormat(".pgm", "image/x-portable-graymap"),
-    b"P6": ImageFormat(".ppm", "image/x-portable-pixmap"),
+    b"\xff\xd8\xff": ImageFormat("JPEG", ".jpg", "image/jpeg"),
+    b"\x89PNG\r\n\x1a\n": ImageFormat("PNG", ".png", "image/png"),
+    b"RIFF....WEBP": ImageFormat("WebP", ".webp", "image/webp"),
+    b"GIF8": ImageFormat("GIF", ".gif", "image/gif"),
+    b"BM": ImageFormat("BMP", ".bmp", "image/bmp"),
+    b"II*\0": ImageFormat("TIFF", ".tif", "image/tiff"),
+    b"MM\0*": ImageFormat("TIFF", ".tif", "image/tiff"),
+    b"\0\0\0\x0cjP  ": ImageFormat("JPEG 2000", ".jp2", "image/jp2"),
+    b"....ftypavif": ImageFormat("AVIF", ".avif", "image/avif"),
+    b"P5": ImageFormat("PGM", ".pgm", "image/x-portable-graymap"),
+    b"P6": ImageFormat("PPM", ".ppm", "image/x-portable-pixmap"),
 }
+
+START_BYTES = max(map(len, STARTS))
+NAMES = list(dict.fromkeys(found.name for found in STARTS.values()))
+UNKNOWN = -1
 
 
 def image_format(image: bytes) -> ImageFormat | None:
@@ -34,6 +41,30 @@ def image_format(image: bytes) -> ImageFormat | None:
         if all(image.startswith(part, place) for place, part in _parts(start)):
             return found
     return None
+
+
+def format_numbers(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """`image_format` of many images: numbers of NAMES, UNKNOWN (-1) where it would be None.
+
+    Args:
+        starts: uint8 (images, START_BYTES), how each begins; what follows shorter ones is ignored.
+        lengths: int64 (images,), bytes of each.
+
+    Returns:
+        int64 (images,).
+    """
+    numbers = np.full(len(starts), UNKNOWN)
+    left = np.arange(len(starts))
+    for start, found in STARTS.items():
+        fits = lengths[left] >= len(start)
+        for place, part in _parts(start):
+            some = starts[left, place : place + len(part)]
+            fits &= np.all(some == np.frombuffer(part, np.uint8), axis=1)
+        numbers[left[fits]] = NAMES.index(found.name)
+        left = left[~fits]
+        if not len(left):
+            break
+    return numbers
 
 
 def _parts(start: bytes) -> list[tuple[int, bytes]]:

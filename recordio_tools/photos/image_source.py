@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
-from recordio_tools.list_images import list_images, warn_of_missing
+from recordio_tools.photos.listing import list_images, warn_of_missing
 from recordio_tools.sets.label_order import LabelOrder
 from recordio_tools.sets.writer import LARGEST_KEY
 from unequal.errors import InputError

@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import os
 from array import array
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import IO, Iterator
@@ -21,6 +20,7 @@ from typing import IO, Iterator
 import numpy as np
 
 from recordio_tools.sets.face_list import read_list
+from recordio_tools.support.path_key import path_key
 from unequal.errors import InputError
 
 NUMBERS = 10
@@ -44,7 +44,7 @@ class Landmarks:
 
     def get(self, path: str) -> np.ndarray | None:
         """Landmarks of the photo, float32 (5, 2), or None."""
-        key = np.uint64(_key(os.path.normpath(path)))
+        key = np.uint64(path_key(os.path.normpath(path)))
         position = int(np.searchsorted(self._keys, key))
         if position == len(self._keys) or self._keys[position] != key:
             return None
@@ -64,7 +64,7 @@ def read_landmarks(path: str | Path, folder: str | Path | None = None) -> Landma
     """
     keys, numbers = array("Q"), array("f")
     for photo, points in _photos(path, folder):
-        keys.append(_key(photo))
+        keys.append(path_key(photo))
         numbers.extend(points)
     if not keys:
         raise InputError(f"{path}: holds no landmarks; give a line 'path,x1,y1,...,x5,y5' a photo")
@@ -160,7 +160,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _key(path: str) -> int:
-    return int.from_bytes(blake2b(os.fsencode(path), digest_size=8).digest(), "little")

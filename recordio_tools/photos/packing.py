@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from recordio_tools.photos.image_format import image_format
+from recordio_tools.photos.jpeg import QUALITY, encode_jpeg
 from recordio_tools.photos.similarity import ALIGNED_SIZE, align_face
 from recordio_tools.sets.face_list import ListedFace
 from unequal.data.decode import BadImage, decode_rgb
@@ -31,7 +32,7 @@ class Packing(NamedTuple):
     root: str
     size: tuple[int, int]
     resize: bool = False
-    quality: int = 95
+    quality: int = QUALITY
     trust: bool = False
 
 
@@ -65,14 +66,14 @@ def pack_face(packing: Packing, face: ListedFace) -> Packed:
         image = _read(packing.root, face.path)
         if not face.aligned:
             aligned = _align(image, face.landmarks, packing.size)
-            return Packed(face, _encode(aligned, packing.quality), change="aligned")
+            return Packed(face, encode_jpeg(aligned, packing.quality), change="aligned")
         if not packing.trust:
             pixels = _decode(image)
             if pixels.shape[:2] != packing.size:
                 if not packing.resize:
                     raise _LeftOut(f"another size: {pixels.shape[0]}x{pixels.shape[1]}")
                 resized = _resize(pixels, packing.size)
-                return Packed(face, _encode(resized, packing.quality), change="resized")
+                return Packed(face, encode_jpeg(resized, packing.quality), change="resized")
         return Packed(face, image, misnamed=_is_misnamed(face.path, image))
     except _LeftOut as error:
         return Packed(face, reason=str(error))
@@ -141,11 +142,6 @@ def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(pixels, (width, height), interpolation=way)
-
-
-def _encode(pixels: np.ndarray, quality: int) -> bytes:
-    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def _is_misnamed(path: str, image: bytes) -> bool:

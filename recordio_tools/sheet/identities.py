@@ -14,6 +14,9 @@ from unequal.errors import InputError
 class SetIdentities:
     """Looks identities of a set up; holds a few bytes per image and identity.
 
+    For FaceRecords that are open already, of which single records are wanted by key; IdentitySet
+    opens a set itself and reads the images of its identities.
+
     Raises InputError where the set's identity records or identities.txt cannot be understood.
     """
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from recordio_tools.photos.image_format import image_format
+from recordio_tools.photos.jpeg import encode_jpeg
 from unequal.data.decode import BadImage, decode_rgb
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
@@ -59,6 +60,4 @@ def _thumbnail(key: int, image: bytes, longest: int) -> Picture:
 
 def _jpeg(pixels: np.ndarray, width: int, height: int) -> bytes:
     smaller = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(smaller, cv2.COLOR_RGB2BGR), options)
-    return encoded.tobytes()
+    return encode_jpeg(smaller, JPEG_QUALITY)

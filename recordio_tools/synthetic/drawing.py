@@ -6,8 +6,7 @@ import functools
 from contextlib import contextmanager
 from typing import Iterator, Sequence
 
-import cv2
-
+from recordio_tools.photos.jpeg import encode_jpeg
 from recordio_tools.support.command import processes_of, progress
 from recordio_tools.support.parallel import in_order
 from recordio_tools.synthetic.photos import draw_clutter, draw_image
@@ -25,8 +24,7 @@ def draw_jpeg(recipe: Recipe, picture: Picture) -> bytes:
     else:
         identity = identity_of(recipe, picture.group, picture.person)
         image = draw_image(identity, rng, recipe.size, recipe.difficulty)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+    return encode_jpeg(image, JPEG_QUALITY)
 
 
 @contextmanager

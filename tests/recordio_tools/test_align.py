@@ -260,12 +260,33 @@ def test_overwrite_replaces_an_older_folder_of_faces_only(photos, capsys):
     assert files(faces) == {**before, "mine.txt": b"keep"}
 
 
+@pytest.mark.parametrize("name", ["Ann/mine.txt", "Ann/notes/1/mine.txt", "Ann/a 2.png.jpg"])
+def test_overwrite_spares_files_of_yours_at_any_depth(photos, capsys, name):
+    faces = aligned(photos)
+    (faces / name).parent.mkdir(parents=True, exist_ok=True)
+    (faces / name).write_text("keep")
+    before = files(faces)
+    with pytest.raises(AssertionError):
+        aligned(photos, "--overwrite")
+    error = capsys.readouterr().err
+    told = "holds 1 files more than" if name.endswith(".jpg") else f"also holds {name}, which"
+    assert error.startswith(f"--output {faces}: {told}") and error.count("\n") == 1
+    assert files(faces) == before
+
+
+def test_overwrite_takes_a_folder_whose_bad_faces_were_removed(photos):
+    faces = aligned(photos)
+    before = files(faces)
+    (faces / "Ann" / "a 1.jpg").unlink()
+    assert files(aligned(photos, "--overwrite")) == before
+
+
 def test_another_folder_is_not_taken_for_an_older_one(photos):
     output = photos.parent / "mine"
     (output / "people").mkdir(parents=True)
     (output / "left_out.csv").write_text("mine")
     (output / "landmarks.csv").write_text("people/x.jpg 1 2\n")
-    with pytest.raises(InputError, match="also holds people"):
+    with pytest.raises(InputError, match=r"also holds landmarks\.csv"):
         tool.align(
             photos, output, landmarks=photos.parent / "points.csv", processes=1, overwrite=True
         )
@@ -288,8 +309,8 @@ def test_an_interrupt_leaves_nothing(photos, monkeypatch):
     [
         (["--size", "big"], "--size big"),
         (["--size", "112,"], "--size 112,"),
-        (["--size", "8"], "--size 8,8"),
-        (["--size", "112,9999"], "--size 112,9999"),
+        (["--size", "0"], "--size 0,0: give height and width"),
+        (["--size", "112x9999"], "--size 112,9999: give height and width"),
         (["--quality", "101"], "--quality 101"),
         (["--processes", "-1"], "--processes -1"),
         (["--input", "none"], "--input none: is no folder"),

@@ -111,7 +111,7 @@ def test_bad_input_is_one_line_and_leaves_an_older_list(tmp_path, capsys, paths,
     tree(tmp_path / "faces", *paths)
     (tmp_path / "train.lst").write_text("older")
     command = ["--input", str(tmp_path / "faces"), "--output", str(tmp_path / "train.lst")]
-    assert main([*command, *flags]) == 2
+    assert main([*command, *flags, "--overwrite"]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert (tmp_path / "train.lst").read_text() == "older"
@@ -124,7 +124,30 @@ def test_folders_that_are_not_there_are_named(tmp_path, capsys):
     assert f"{tmp_path / 'no'}: is no folder" in capsys.readouterr().err
     output = str(tmp_path / "no" / "train.lst")
     assert main(["--input", str(tmp_path / "faces"), "--output", output]) == 2
-    assert f"--output {output}: cannot be written" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith(f"--output {output}: there is no folder {tmp_path / 'no'}; make")
+
+
+def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path, capsys):
+    tree(tmp_path / "faces", "a/1.jpg")
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"precious")
+    command = ["--input", str(tmp_path / "faces"), "--output", str(photo)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"--output {photo}: ") and "add --overwrite" in error
+    assert error.count("\n") == 1 and photo.read_bytes() == b"precious"
+    assert main([*command, "--overwrite"]) == 0
+    assert photo.read_text() == "1\ta/1.jpg\t0\n"
+
+
+@pytest.mark.parametrize("output", ["", "faces"])
+def test_an_output_that_is_no_file_is_told(tmp_path, monkeypatch, capsys, output):
+    tree(tmp_path / "faces", "a/1.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert main(["--input", "faces", "--output", output, "--overwrite"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("--output") and "name a file" in error and error.count("\n") == 1
 
 
 def test_links_are_followed_but_not_round_in_circles(tmp_path):
@@ -132,6 +155,7 @@ def test_links_are_followed_but_not_round_in_circles(tmp_path):
     tree(tmp_path / "faces", "a/1.jpg")
     (tmp_path / "faces" / "b").symlink_to(tmp_path / "elsewhere")
     assert listed(tmp_path) == "1\ta/1.jpg\t0\n1\tb/1.jpg\t1\n"
+    (tmp_path / "train.lst").unlink()
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "faces")
     with pytest.raises(InputError, match="b/back: is a link to a folder around it"):
         list_images(tmp_path / "faces", tmp_path / "train.lst")

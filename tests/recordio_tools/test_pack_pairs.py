@@ -6,6 +6,7 @@ import csv
 import logging
 import pickle
 import pickletools
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -157,6 +158,11 @@ def test_images_do_not_gather_in_memory(tmp_path, listed):
         ("a.jpg,b.jpg,2\na.jpg,b.jpg,1\n", "line 1"),
         ("a.jpg,b.jpg,1\npath1,path2,issame\n", "line 2"),
         (",b.jpg,1\n", "line 1"),
+        (f"{'9' * 5000}\nAnn\t1\t2\n", "line 1: .*nor does the list start with numbers"),
+        (f"2\t{'9' * 5000}\nAnn\t1\t2\n", "line 1"),
+        (f"1\nAnn\t1\t{'9' * 5000}\nAnn\t1\t2\n", "line 2"),
+        (f"a.jpg,b.jpg,1\n{'a' * 131_073},b.jpg,1\n", "line 2"),
+        ("a.jpg,b.jpg,1\na\r.jpg,b.jpg,1\n", "line 2"),
     ],
 )
 def test_a_list_that_is_none_is_told_with_its_line(tmp_path, root, listed, text, told):
@@ -200,6 +206,28 @@ def test_a_pair_without_its_image_stops_it_or_is_left_out_and_told(
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2 and "line 4 is left out" in lines[0] and "line 5" in lines[1]
     assert "2 pairs left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text, number, told",
+    [
+        ("good\ngood\na\0.jpg\tAnn/Ann_0001.jpg\t1\n", 3, "a path with a zero byte"),
+        ("good\na\0.jpg,Ann/Ann_0001.jpg,1\ngood\n", 2, "zero byte|is no line"),
+        ("4\nAnn\t1\t2\nA\0n\t1\t2\n" + "Ann\t1\t2\n" * 6, 3, "a path with a zero byte"),
+        (f"good\ngood\n{'a' * 300}.jpg\tAnn/Ann_0001.jpg\t1\n", 3, "name too long"),
+        (f"4\n{'a' * 300}\t1\t2\n" + "Ann\t1\t2\n" * 7, 2, "name too long"),
+    ],
+    ids=["tabs", "csv", "lfw", "long", "long in lfw"],
+)
+def test_a_path_that_no_file_can_have_is_an_image_that_is_missing(
+    tmp_path, root, listed, capsys, text, number, told
+):
+    text = text.replace("good", "Ann/Ann_0001.jpg\tAnn/Ann_0002.jpg\t1")
+    pairs = ["--pairs", str(listed(text)), "--images", str(root)]
+    assert main([*pairs, "--output", str(tmp_path / "x.bin")]) == 2
+    error = capsys.readouterr().err
+    assert f"pairs.txt, line {number}: " in error and re.search(told, error)
+    assert error.count("\n") == 1 and not (tmp_path / "x.bin").exists()
 
 
 def test_images_of_another_size_are_refused(tmp_path, root, listed, capsys):
@@ -303,6 +331,27 @@ def test_what_is_no_set_is_told_and_nothing_written(tmp_path, capsys, content, t
         unpack_pairs(tmp_path / "x.bin", tmp_path / "apart")
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "apart").exists()
+
+
+@pytest.mark.parametrize("name", ["images/mine.txt", "images/old/mine.txt", "images/00060_1.jpg"])
+def test_files_of_yours_among_the_images_are_not_overwritten(tmp_path, golden, name):
+    there = golden / "e_verification" / "lfw_py2_32px.bin"
+    unpack_pairs(there, tmp_path / "apart")
+    (tmp_path / "apart" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "apart" / name).write_text("mine")
+    with pytest.raises(InputError, match=f"also holds {name}, which"):
+        unpack_pairs(there, tmp_path / "apart", overwrite=True)
+    assert (tmp_path / "apart" / name).read_text() == "mine"
+
+
+def test_a_list_and_images_of_yours_are_not_taken_for_an_older_folder(tmp_path, golden):
+    there = golden / "e_verification" / "lfw_py2_32px.bin"
+    (tmp_path / "apart" / "images").mkdir(parents=True)
+    (tmp_path / "apart" / "images" / "a.jpg").write_bytes(b"precious")
+    (tmp_path / "apart" / "pairs.csv").write_text("path1,path2,issame\nimages/a.jpg,b.jpg,1\n")
+    with pytest.raises(InputError, match="also holds images/a.jpg"):
+        unpack_pairs(there, tmp_path / "apart", overwrite=True)
+    assert (tmp_path / "apart" / "images" / "a.jpg").read_bytes() == b"precious"
 
 
 def test_a_folder_of_other_things_is_not_replaced(tmp_path, golden):

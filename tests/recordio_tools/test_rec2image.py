@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import logging
+import shlex
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from record_fixtures import encode, face, write_plain_set
+from sets_by_mxnet import read_set
 
 from recordio_tools import make, rec2image
 from recordio_tools.photos.image_format import image_format
-from recordio_tools.rec2image import Extracted, rec_to_images
+from recordio_tools.rec2image import rec_to_images
 from recordio_tools.sets.writer import FaceSetWriter, write_face_set
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
@@ -57,22 +59,53 @@ def test_every_image_lies_under_its_path_byte_for_byte(tmp_path, capsys):
     assert files(output) == set(NAMES)
     assert (output / "train.lst").read_bytes() == (source / "train.lst").read_bytes()
     assert left_out(output) == [["record", "reason"]]
-    assert capsys.readouterr().out == f"{output}: 5 images, listed in {output / 'train.lst'}\n"
+    assert capsys.readouterr().out == (
+        f"{output}: 5 images, listed in {output / 'train.lst'}\n"
+        f"to pack them again: python -m recordio_tools.make --list {output / 'train.lst'} "
+        f"--size 16,16 --num-classes 2 --output {output}_set\n"
+    )
 
 
-def test_the_list_makes_the_same_records_again(tmp_path):
-    source, output, again = make_set(tmp_path / "set"), tmp_path / "images", tmp_path / "again"
-    rec_to_images(source, output)
-    flags = ["--list", str(output / "train.lst"), "--output", str(again), "--processes", "1"]
-    assert make.main(flags) == 0
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 1], [2, 2, 5, 5, 5]])
+def test_the_printed_command_makes_the_same_set_again(tmp_path, capsys, labels):
+    source, output = tmp_path / "set", tmp_path / "the images"
+    # the last of 16 classes have no image: the fc7 of a model has 16 rows
+    write_face_set(source, zip(labels, images(5), NAMES), (16, 16), num_classes=16)
+    assert rec2image.main(["--data-dir", str(source), "--output", str(output)]) == 0
+    printed = capsys.readouterr().out.splitlines()[-1].partition("again: ")[2]
+    python, module, tool, *flags = shlex.split(printed)
+    assert (python, module, tool) == ("python", "-m", "recordio_tools.make")
+    assert make.main([*flags, "--processes", "1"]) == 0
+    again = tmp_path / "the images_set"
+    assert (again / "property").read_text() == "16,16,16\n"
     for name in ("train.rec", "train.idx", "train.lst", "property", "identities.txt"):
         assert (again / name).read_bytes() == (source / name).read_bytes(), name
+
+
+def test_packed_again_labels_ascend_and_their_arrays_are_label_and_one(tmp_path):
+    source = tmp_path / "set"
+    source.mkdir()
+    with FaceSetWriter(source, (16, 16)) as writer:
+        for label, image, more in zip((4, 4, 2), images(3), ((0.0,), (3.0, 1.0), None)):
+            writer.add(label, image, more=more)
+    command = rec_to_images(source, tmp_path / "images").command
+    assert make.main([*command[3:], "--processes", "1"]) == 0
+    found = read_set(tmp_path / "images_set")
+    assert [image.label for image in found.images.values()] == [(2, 1), (4, 1), (4, 1)]
+    assert found.contents == [images(3)[i] for i in (2, 0, 1)]
+
+
+def test_without_property_the_largest_label_tells_the_classes(tmp_path):
+    source = make_set(tmp_path / "set", labels=[0, 0, 7, 7, 7])
+    (source / "property").unlink()
+    command = rec_to_images(source, tmp_path / "images").command
+    assert command[5:] == ["--num-classes", "8", "--output", str(tmp_path / "images_set")]
 
 
 def test_images_of_the_same_path_get_distinct_files(tmp_path):
     names = ["a/1.jpg", "a/1.jpg", "a/1_2.jpg", "a/1.jpg", "a/1_4.jpg"]
     source, output = make_set(tmp_path / "set", names), tmp_path / "images"
-    assert rec_to_images(source, output) == Extracted(5, 4, 0)
+    assert rec_to_images(source, output)[:3] == (5, 4, 0)
     listed = [fields[1] for fields in lines(output)]
     assert listed == ["a/1.jpg", "a/1_2.jpg", "a/1_2_3.jpg", "a/1_4.jpg", "a/1_4_5.jpg"]
     assert files(output) == set(listed)
@@ -96,7 +129,7 @@ def test_paths_that_cannot_be_files_give_way(tmp_path):
     long = "x" * 300 + ".jpg"
     names = ["train.lst", "left_out.csv", "a", "a/b.jpg", long]
     source, output = make_set(tmp_path / "set", names), tmp_path / "images"
-    assert rec_to_images(source, output) == Extracted(5, 4, 0)
+    assert rec_to_images(source, output)[:3] == (5, 4, 0)
     listed = [fields[1] for fields in lines(output)]
     assert listed == ["train_1.lst", "left_out_2.csv", "a", "000001/0000004.jpg",
                       "000001/0000005.jpg"]
@@ -115,7 +148,7 @@ def test_without_a_list_paths_are_label_and_key_with_the_suffix_of_the_format(tm
     contents = [encode(face(0, 0), suffix) for suffix in (".jpg", ".png", ".webp", ".ras")]
     source = make_set(tmp_path / "set", [""] * 4, [0, 0, 7, 7], contents)
     output = tmp_path / "images"
-    assert rec_to_images(source, output) == Extracted(4, 0, 0)
+    assert rec_to_images(source, output)[:3] == (4, 0, 0)
     listed = [fields[1] for fields in lines(output)]
     assert listed == ["000000/0000001.jpg", "000000/0000002.png", "000007/0000003.webp",
                       "000007/0000004.img"]
@@ -210,6 +243,19 @@ def test_what_others_put_there_is_not_overwritten(tmp_path):
     with pytest.raises(InputError, match=r"notes\.txt"):
         rec_to_images(source, output, overwrite=True)
     assert files(output) == {*NAMES, "notes.txt"}
+
+
+@pytest.mark.parametrize("name", ["a/mine.txt", "b c/new/mine.txt", "b c/.mine"])
+def test_files_of_yours_at_any_depth_are_not_overwritten(tmp_path, capsys, name):
+    source, output = make_set(tmp_path / "set"), tmp_path / "images"
+    rec_to_images(source, output)
+    (output / name).parent.mkdir(exist_ok=True)
+    (output / name).write_text("mine")
+    flags = ["--data-dir", str(source), "--output", str(output), "--overwrite"]
+    assert rec2image.main(flags) == 2
+    error = capsys.readouterr().err
+    assert f"also holds {name}, which" in error and error.count("\n") == 1
+    assert files(output) == {*NAMES, name} and (output / name).read_text() == "mine"
 
 
 def test_a_folder_of_photos_with_a_list_is_not_taken_for_an_older_output(tmp_path):
