@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -28,18 +27,19 @@ from recordio_tools.checks.index_repair import repair_index
 from recordio_tools.checks.label_check import LabelCheck
 from recordio_tools.checks.layout_check import LayoutCheck, is_bare
 from recordio_tools.checks.list_check import ListCheck
-from recordio_tools.checks.record_scan import GOOD, scan
+from recordio_tools.checks.record_rows import GOOD
+from recordio_tools.checks.record_scan import scan
 from recordio_tools.checks.set_report import HEAD_FROM, SetReport
 from recordio_tools.support.command import add_processes, make_parser, processes_of, progress, run
+from recordio_tools.support.new_file import refuse_existing, write_file
 from recordio_tools.support.output import SET_FILES
 from recordio_tools.support.parallel import in_order
 from unequal.data.records import Property, read_property
 from unequal.errors import InputError
-from unequal.files import replace_file
 
 EXAMPLE = """\
-  python -m recordio_tools.inspect_set faces/head --verify --histogram head.png
-  python -m recordio_tools.inspect_set faces/head --repair"""
+  python -m recordio_tools.inspect_set --data-dir faces/head --verify --histogram head.png
+  python -m recordio_tools.inspect_set --data-dir faces/head --repair"""
 MEGABYTE = 1 << 20
 
 
@@ -110,16 +110,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(args: argparse.Namespace) -> int:
     _check_places(args)
     if args.repair:
-        report = inspect_set(args.set)
+        report = inspect_set(args.data_dir)
         written, message = repair_index(report)
         print(message)
         if written or args.verify:
-            report = inspect_set(args.set, args.verify, args.processes)
+            report = inspect_set(args.data_dir, args.verify, args.processes)
         for problem in report.findings.problems:
             if "--repair" in problem.mend:
                 problem.mend = "train.rec does not hold what it takes to mend that"
     else:
-        report = inspect_set(args.set, args.verify, args.processes)
+        report = inspect_set(args.data_dir, args.verify, args.processes)
     for line in report.lines():
         print(line)
     if args.histogram:
@@ -127,13 +127,17 @@ def _work(args: argparse.Namespace) -> int:
         write_histogram(args.histogram, report.bins, title, HEAD_FROM)
     if args.json:
         text = json.dumps(report.as_dict(), indent=2) + "\n"
-        replace_file(args.json, lambda name: Path(name).write_text(text, encoding="utf-8"))
+        write_file(
+            "--json", args.json, lambda name: Path(name).write_text(text, encoding="utf-8")
+        )
     return 0 if report.sound else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("inspect_set", __doc__, EXAMPLE)
-    parser.add_argument("set", metavar="SET", help="folder with train.rec, train.idx and property")
+    parser.add_argument(
+        "--data-dir", required=True, help="the set: train.rec, train.idx and property"
+    )
     parser.add_argument(
         "--verify", action="store_true", help="decode all images (default: 256 of them)"
     )
@@ -141,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         "--histogram", metavar="FILE.png", help="draw the images per identity into this file"
     )
     parser.add_argument("--json", metavar="FILE", help="write all that is shown to this file, too")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the files of --histogram and --json"
+    )
     parser.add_argument(
         "--repair",
         action="store_true",
@@ -153,14 +160,20 @@ def _parser() -> argparse.ArgumentParser:
 def _check_places(args: argparse.Namespace) -> None:
     """Find out before the work whether its results can be written."""
     processes_of(args.processes)
+    folder = Path(args.data_dir).resolve()
+    held = {path.resolve() for path in folder.iterdir()} if folder.is_dir() else set()
+    places: set[Path] = set()
     for flag, name in (("--histogram", args.histogram), ("--json", args.json)):
         if name is None:
             continue
-        place = Path(name)
-        if place.is_dir() or not os.access(place.resolve().parent, os.W_OK):
-            raise InputError(f"{flag} {name}: cannot be written; name a file in another folder")
-        if place.resolve().parent == Path(args.set).resolve() and place.name in SET_FILES:
+        place = Path(name).resolve()
+        of_set = place.parent == folder and place.name in SET_FILES
+        if of_set or place in held or (folder in place.parents and place.exists()):
             raise InputError(f"{flag} {name}: is a file of the set; choose another name")
+        refuse_existing(flag, name, args.overwrite)
+        if place in places:
+            raise InputError(f"{flag} {name}: is the file of --histogram; choose another name")
+        places.add(place)
 
 
 def _size(folder: Path, path: Path) -> int:
@@ -201,6 +214,8 @@ def _tell(report: SetReport, listed: ListCheck, reason: str) -> None:
         findings.problem(
             "property_unreadable", reason, f"write one line '{classes},{height},{width}' into it"
         )
+    if not report.labels.count:
+        findings.problem("no_images", "train.rec: holds no images", "pack the set again")
     report.labels.tell(findings, report.property.num_classes if report.property else None)
     report.images.tell(findings, report.property is not None)
     images = report.labels.count

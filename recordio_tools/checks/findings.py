@@ -85,8 +85,3 @@ class Findings:
             where.append(Finding(kind, text, mend))
         elif examples.count:
             where.append(Finding(kind, text, mend, examples.count, examples.texts))
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun: '1 record', '2 records'."""
-    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -8,21 +8,16 @@ from typing import Iterator, NamedTuple
 
 import numpy as np
 
-from recordio_tools.checks.findings import Examples, Findings, counted
+from recordio_tools.checks.findings import Examples, Findings
+from recordio_tools.photos.image_format import NAMES, UNKNOWN, format_numbers
 from recordio_tools.sets.record_at import read_at
+from recordio_tools.support.counted import counted
 from unequal.data.decode import decode_rgb
 from unequal.data.record_format import LABEL_HEADER
 
 SAMPLED = 256
 MOST_UNKNOWN = 1000
-FORMATS = {
-    "JPEG": b"\xff\xd8\xff",
-    "PNG": b"\x89PNG",
-    "WebP": b"RIFF",
-    "GIF": b"GIF8",
-    "BMP": b"BM",
-}
-LEAVE_OUT = "python -m recordio_tools.subset writes the set without them"
+LEAVE_OUT = "python -m recordio_tools.subset --verify writes the set without them"
 
 
 class Place(NamedTuple):
@@ -63,18 +58,15 @@ class ImageCheck:
 
     def take(self, rows: np.ndarray, keys: np.ndarray) -> list[int]:
         """Count rows of the scan, all of them images; returns which have any bytes."""
-        empty = rows["length"] <= LABEL_HEADER.size + 4 * rows["flag"]
+        lengths = rows["length"] - LABEL_HEADER.size - 4 * rows["flag"]
+        empty = lengths <= 0
         self._bad.add(
             np.flatnonzero(empty), lambda i: f"{place_of(rows[i], keys[i])}: it is empty"
         )
-        unknown = ~empty
-        for name, start in FORMATS.items():
-            mask = np.uint32((1 << 8 * len(start)) - 1)
-            fits = unknown & (rows["magic"] & mask == int.from_bytes(start[:4], "little"))
-            self.formats[name] += int(np.count_nonzero(fits))
-            unknown &= ~fits
-        self.formats["unknown"] += int(np.count_nonzero(unknown))
-        for i in np.flatnonzero(unknown)[: MOST_UNKNOWN - len(self._unknown)]:
+        formats = format_numbers(rows["start"], lengths)
+        counts = np.bincount(formats[~empty] - UNKNOWN, minlength=len(NAMES) + 1).tolist()
+        self.formats.update(dict(zip([*NAMES, "unknown"], [*counts[1:], counts[0]])))
+        for i in np.flatnonzero(~empty & (formats == UNKNOWN))[: MOST_UNKNOWN - len(self._unknown)]:
             self._unknown.append(place_of(rows[i], keys[i]))
         full = np.flatnonzero(~empty)
         self._draw(rows, keys, full)

@@ -7,7 +7,7 @@ from typing import Iterator, NamedTuple
 
 import numpy as np
 
-from unequal.files import replace_file
+from recordio_tools.support.new_file import write_file
 
 STARTS = (1, 2, 4, 10, 20, 50, 100, 200, 500)
 BAR = 30
@@ -57,7 +57,7 @@ def text_lines(bins: list[Bin]) -> Iterator[str]:
 def write_histogram(path: str | Path, bins: list[Bin], title: str, head_from: int) -> None:
     """Write the bins as a PNG: identities above, images below; the head in another colour.
 
-    Raises OSError where the file cannot be written.
+    Raises InputError, which names --histogram, where the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -77,4 +77,4 @@ def write_histogram(path: str | Path, bins: list[Bin], title: str, head_from: in
         axes.set_ylabel(label)
         axes.margins(y=0.15)
     axes.set_xlabel(f"images of an identity (blue: the head, {head_from} or more)")
-    replace_file(path, lambda name: figure.savefig(name, format="png", dpi=100))
+    write_file("--histogram", path, lambda name: figure.savefig(name, format="png", dpi=100))

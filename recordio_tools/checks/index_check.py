@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recordio_tools.checks.findings import Examples, Findings, counted
+from recordio_tools.checks.findings import Examples, Findings
 from recordio_tools.checks.index_entries import IndexEntries
 from recordio_tools.checks.key_runs import KeyRuns
-from recordio_tools.checks.record_scan import CUT_OFF, FAULTS, GOOD
+from recordio_tools.checks.record_rows import CUT_OFF, FAULTS, GOOD
+from recordio_tools.support.counted import counted
 
 NEW_INDEX = "--repair makes it anew from train.rec, or take the .idx written with it"
 COPY = "copy it again, or write the others as a new set with python -m recordio_tools.subset"

@@ -11,14 +11,18 @@ from typing import Iterator, NamedTuple
 
 import numpy as np
 
-from recordio_tools.checks.findings import counted
 from recordio_tools.checks.key_runs import KeyRuns
 from recordio_tools.checks.layout_check import is_bare, is_range
-from recordio_tools.checks.record_scan import CUT_OFF, GOOD, scan
+from recordio_tools.checks.lost_keys import UNKNOWN, Stretch, share_out
+from recordio_tools.checks.record_rows import CUT_OFF, GOOD, NO_START
+from recordio_tools.checks.record_scan import scan
 from recordio_tools.checks.set_report import SetReport
+from recordio_tools.support.counted import counted
+from recordio_tools.support.new_file import write_file
 from unequal.data.record_format import LABEL_HEADER, PART_HEADER
 from unequal.files import replace_file
 
+STRANGE_ONE_IN = 10  # so many numbers in headers may be damaged
 SMALLEST = PART_HEADER.size + LABEL_HEADER.size
 Entries = Iterator["tuple[np.ndarray, np.ndarray]"]
 
@@ -50,12 +54,15 @@ def repair_index(report: SetReport) -> tuple[bool, str]:
         Whether the file was written, and in one line what was done, or why nothing could be.
 
     Raises:
-        OSError: a file cannot be read or written.
+        InputError: the index cannot be written.
+        OSError: train.rec cannot be read.
     """
     index = report.index.path
     if not any(kind.startswith("index_") or kind == "header_lost" for kind in report.kinds):
         return False, f"{index}: is right; left as it is"
     numbering = _numbering(report)
+    if not report.labels.count:
+        return False, f"{index}: cannot be made anew, for train.rec holds no image to list"
     if numbering is None:
         return False, (
             f"{index}: cannot be made anew, for several records have the same number in their "
@@ -84,11 +91,14 @@ def repair_index(report: SetReport) -> tuple[bool, str]:
             told.append(f"; the old one is {_keep(index).name}")
 
     try:
-        replace_file(index, write)
+        write_file("--repair", index, write)
     except _Unchanged:
         return False, f"{index}: is already what can be made of train.rec; left as it is"
     how = "the numbers in their headers" if numbering.by_id else "their places in the file"
     message = f"{index}: made anew, {counted(entries.count, 'record')} by {how}{''.join(told)}"
+    if numbering.header is None and report.index.broken:
+        stretches = counted(report.index.broken, "broken stretch", "broken stretches")
+        message += f"; {stretches} of train.rec left out"
     if lost:
         message += (
             "\nRecord 0, or some that it counts, are lost and cannot be mended: only images are "
@@ -101,11 +111,16 @@ def repair_index(report: SetReport) -> tuple[bool, str]:
 def _numbering(report: SetReport) -> Numbering | None:
     """The only way to read the keys from train.rec; None where there is none."""
     ids, header = report.index.ids, report.layout.header
-    lowest, stop = ids.range()
-    if report.index.ids_are_keys and not ids.same and ids.unique and lowest >= 0:
+    if report.index.ids_are_keys and not ids.same and ids.unique:
         if header is not None and header[1] * SMALLEST > report.size:
             header = None
-        if header is None or stop <= header[1]:
+        if header is None:
+            fits = ids.range()[0] >= 0
+        else:
+            missing, _ = ids.missing(0, header[1])
+            strange = ids.count + missing - header[1]
+            fits = strange <= min(missing, ids.count // STRANGE_ONE_IN)
+        if fits:
             return Numbering(True, header)
     bare, places = report.layout.bare, report.layout.places
     first, stop = bare["label"], bare["second"]
@@ -146,31 +161,33 @@ def _by_place(blocks: Iterator[np.ndarray], first_identity: int) -> Entries:
 
 
 def _by_id(blocks: Iterator[np.ndarray], first_identity: int, stop: int) -> Entries:
-    """A broken record gets the key that is missing between its neighbours'."""
-    broken: list[int] = []
+    """Broken records get the keys that are missing between their neighbours'."""
+    broken: list[Stretch] = []
     following = 0
 
     def fill(until: int) -> Iterator[tuple[int, int]]:
-        for number, place in enumerate(range(following, until if broken else following)):
-            key = int(_key_at(np.array(place), first_identity))
-            yield key, broken[min(number, len(broken) - 1)]
+        for place, offset in share_out(following, until, broken):
+            yield int(_key_at(np.array(place), first_identity)), offset
         broken.clear()
 
     for rows in blocks:
         ids = rows["id"]
         places = np.where(ids < first_identity, ids - 1, ids)
         places[ids == 0] = first_identity - 1
-        if not broken and not rows["fault"].any():
+        good = (rows["fault"] == GOOD) & (ids >= 0) & (ids < stop)
+        if not broken and good.all():
             yield ids, rows["offset"]
             following = int(places[-1]) + 1
             continue
         entries: list[tuple[int, int]] = []
-        for row, place in zip(rows, places.tolist()):
-            if row["fault"] == GOOD:
+        for row, place, sure in zip(rows, places.tolist(), good.tolist()):
+            if sure:
                 entries += [*fill(place), (int(row["id"]), int(row["offset"]))]
                 following = place + 1
             elif row["fault"] != CUT_OFF:
-                broken.append(int(row["offset"]))
+                known = place if 0 <= row["id"] < stop else UNKNOWN
+                header = None if row["fault"] == NO_START else known
+                broken.append(Stretch(int(row["offset"]), int(row["end"]), header))
         yield _columns(entries)
     yield _columns(list(fill(stop)))
 
@@ -197,6 +214,6 @@ def _keep(index: Path) -> Path:
         except OSError:  # the file system has no second names
             if name.exists():
                 continue
-            shutil.copy2(index, name)
+            replace_file(name, lambda partial: shutil.copy2(index, partial))
         return name
     raise AssertionError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from recordio_tools.checks.findings import Examples, Findings, counted
+from recordio_tools.checks.findings import Examples, Findings
 from recordio_tools.checks.key_runs import KeyRuns, stretch_text
+from recordio_tools.support.counted import counted
 
 
 class LabelCheck:

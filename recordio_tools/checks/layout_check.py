@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from recordio_tools.checks.findings import Examples, Findings, counted
+from recordio_tools.checks.findings import Examples, Findings
 from recordio_tools.checks.key_runs import KeyRuns, Runs, records_text
-from recordio_tools.checks.record_scan import GOOD, RECORD
+from recordio_tools.checks.record_rows import GOOD, RECORD
+from recordio_tools.support.counted import counted
 from unequal.data.record_format import LABEL_HEADER
 
 NEW_SET = "write the set anew with python -m recordio_tools.subset"

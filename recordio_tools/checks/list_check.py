@@ -8,8 +8,9 @@ from typing import Iterator
 
 import numpy as np
 
-from recordio_tools.checks.findings import Examples, Findings, counted
+from recordio_tools.checks.findings import Examples, Findings
 from recordio_tools.sets.face_list import read_list
+from recordio_tools.support.counted import counted
 from unequal.errors import InputError
 
 MOST_HELD = 1 << 20

@@ -8,12 +8,13 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from recordio_tools.checks.findings import Findings, counted
+from recordio_tools.checks.findings import Findings
 from recordio_tools.checks.image_check import ImageCheck, size_text
 from recordio_tools.checks.image_histogram import Bin, bins_of, text_lines
 from recordio_tools.checks.index_check import IndexCheck
 from recordio_tools.checks.label_check import LabelCheck
 from recordio_tools.checks.layout_check import LayoutCheck
+from recordio_tools.support.counted import counted
 from unequal.data.records import Property
 
 HEAD_FROM = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -17,6 +18,7 @@ from record_fixtures import encode, face, write_face_set, write_plain_set, write
 
 from recordio_tools.checks.findings import MOST_EXAMPLES
 from recordio_tools.inspect_set import inspect_set, main
+from recordio_tools.photos.image_format import image_format
 from recordio_tools.sets.reader import FaceSetReader
 from recordio_tools.sets.writer import write_face_set as write_set
 from unequal.data.records import FaceRecords
@@ -80,7 +82,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_sound_set_is_told_in_numbers_and_left_as_it_is(tmp_path, capsys):
     folder = small_set(tmp_path)
     before = contents(folder)
-    assert main([str(folder)]) == 0
+    assert main(["--data-dir", str(folder)]) == 0
     shown = capsys.readouterr().out
     assert "25 images of 5 identities" in shown and "layout: InsightFace, 31 records" in shown
     assert "property: 5 classes, 16x16" in shown and "25 JPEG" in shown and "25 of 16x16" in shown
@@ -93,7 +95,7 @@ def test_a_sound_set_is_told_in_numbers_and_left_as_it_is(tmp_path, capsys):
 @pytest.mark.parametrize("verify", [[], ["--verify"], ["--verify", "--processes", "2"]])
 def test_json_holds_what_was_found(tmp_path, verify):
     folder = small_set(tmp_path / "set", payloads={3: encode(face(0, 3), ".png")})
-    assert main([str(folder), "--json", str(tmp_path / "a.json"), *verify]) == 0
+    assert main(["--data-dir", str(folder), "--json", str(tmp_path / "a.json"), *verify]) == 0
     found = json.loads((tmp_path / "a.json").read_text())
     assert (found["sound"], found["layout"], found["records"]) == (True, "InsightFace", 31)
     assert (found["images"], found["identities"], found["labels"]) == (25, 5, [0, 4])
@@ -111,7 +113,7 @@ def test_json_holds_what_was_found(tmp_path, verify):
 
 
 def test_bars_are_as_long_as_the_identities_are_many(tmp_path, capsys):
-    main([str(write_face_set(tmp_path, (1, 1, 1, 1, 2, 2, 10)))])
+    main(["--data-dir", str(write_face_set(tmp_path, (1, 1, 1, 1, 2, 2, 10)))])
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if "%)" in line]
     bars = {row[0]: (row[1], len(row[2]) if "#" in row[2] else 0) for row in rows}
     assert bars == {"1": ("4", 30), "2-3": ("2", 15), "4-9": ("0", 0), "10-19": ("1", 8)}
@@ -120,7 +122,7 @@ def test_bars_are_as_long_as_the_identities_are_many(tmp_path, capsys):
 def test_the_histogram_is_a_png_and_a_set_without_its_index_has_one_too(tmp_path):
     folder = small_set(tmp_path / "set")
     (folder / "train.idx").unlink()
-    assert main([str(folder), "--histogram", str(tmp_path / "a.png")]) == 1
+    assert main(["--data-dir", str(folder), "--histogram", str(tmp_path / "a.png")]) == 1
     assert cv2.imread(str(tmp_path / "a.png")).shape == (600, 800, 3)
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -187,13 +189,13 @@ def test_records_wiped_out_together_are_all_named_and_the_index_is_not_blamed(tm
     named = " ".join(report.findings.problems[0].examples)
     assert report.kinds == {"broken_records", "images_unreadable"}
     assert all(f"record {key} " in named for key in (7, 8, 9))
-    assert main([str(folder), "--repair"]) == 1
+    assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert entries(folder) == list(offsets.items())
 
 
 def test_images_that_are_empty_or_none_are_named_by_key(tmp_path, capsys):
     folder = small_set(tmp_path, payloads={3: b"", 6: b"no image", 25: jpeg(1)[:200]})
-    assert main([str(folder), "--verify", "--processes", "2"]) == 1
+    assert main(["--data-dir", str(folder), "--verify", "--processes", "2"]) == 1
     shown = capsys.readouterr().out
     assert "problem: train.rec: 3 images that cannot be decoded" in shown
     for key in (3, 6, 25):
@@ -209,6 +211,19 @@ def test_unknown_formats_are_decoded_without_verify(tmp_path):
     assert problem.examples == ["record 391: OpenCV cannot decode it"]
 
 
+def test_formats_are_those_of_the_other_tools(tmp_path):
+    suffixes = [".jpg", ".png", ".webp", ".bmp", ".tif", ".jp2", ".ppm"]
+    images = [encode(face(0, 0, size=32), suffix) for suffix in suffixes]
+    images += [b"P5 32 32 255\n" + bytes(32 * 32)]
+    images += [b"RIFF\x10\0\0\0WAVEfmt data", b"\xff\xd8", b"BM"]
+    write_set(tmp_path / "set", [(0, image, "") for image in images], (32, 32))
+    formats = inspect_set(tmp_path / "set").as_dict()["formats"]
+    told = [image_format(image) for image in images]
+    assert formats == Counter(one.name if one else "unknown" for one in told)
+    assert formats["unknown"] == 2
+    assert [formats[name] for name in ("WebP", "TIFF", "JPEG 2000", "PGM")] == [1, 1, 1, 1]
+
+
 def test_an_image_of_another_size_is_named(tmp_path):
     folder = small_set(tmp_path, payloads={8: encode(face(0, 0, size=24))})
     [problem] = inspect_set(folder, verify=True, processes=1).findings.problems
@@ -219,7 +234,8 @@ def test_an_image_of_another_size_is_named(tmp_path):
 
 
 def test_no_more_than_some_examples_are_shown_of_each_kind(tmp_path, capsys):
-    assert main([str(small_set(tmp_path, payloads={key: b"" for key in range(1, 26)}))]) == 1
+    folder = small_set(tmp_path, payloads={key: b"" for key in range(1, 26)})
+    assert main(["--data-dir", str(folder)]) == 1
     shown = capsys.readouterr().out
     assert shown.count("it is empty") == MOST_EXAMPLES
     assert f"and {25 - MOST_EXAMPLES} more" in shown
@@ -411,8 +427,8 @@ def test_a_wrong_index_is_told_and_made_anew_byte_for_byte_keeping_the_old_one(
     wrong = (folder / "train.idx").read_bytes() if (folder / "train.idx").exists() else None
     found = kinds(folder)
     assert DAMAGES[damage] in found and all(kind.startswith("index_") for kind in found)
-    assert main([str(folder)]) == 1 and "train.idx: " in capsys.readouterr().out
-    assert main([str(folder), "--repair"]) == 0
+    assert main(["--data-dir", str(folder)]) == 1 and "train.idx: " in capsys.readouterr().out
+    assert main(["--data-dir", str(folder), "--repair"]) == 0
     assert "made anew, 31 records" in capsys.readouterr().out
     assert (folder / "train.idx").read_bytes() == right
     kept = {path.name: path.read_bytes() for path in folder.glob("train.idx?*")}
@@ -422,7 +438,7 @@ def test_a_wrong_index_is_told_and_made_anew_byte_for_byte_keeping_the_old_one(
 def test_an_index_that_is_right_is_left_alone(tmp_path, capsys):
     folder = small_set(tmp_path)
     before = os.stat(folder / "train.idx")
-    assert main([str(folder), "--repair", "--verify", "--processes", "1"]) == 0
+    assert main(["--data-dir", str(folder), "--repair", "--verify", "--processes", "1"]) == 0
     assert "is right; left as it is" in capsys.readouterr().out
     after = os.stat(folder / "train.idx")
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -437,7 +453,7 @@ def test_a_failure_while_the_index_is_written_leaves_the_old_one(tmp_path, capsy
         raise OSError(28, "No space left on device", "train.idx")
 
     monkeypatch.setattr("recordio_tools.checks.index_repair.filecmp.cmp", fail)
-    assert main([str(folder), "--repair"]) == 2
+    assert main(["--data-dir", str(folder), "--repair"]) == 2
     assert "No space left" in capsys.readouterr().err
     assert contents(folder) == before
 
@@ -446,7 +462,7 @@ def test_older_copies_are_kept_beside_new_ones(tmp_path):
     folder = small_set(tmp_path)
     for name in ("first", "second", "third"):
         (folder / "train.idx").write_text(name)
-        assert main([str(folder), "--repair"]) == 0
+        assert main(["--data-dir", str(folder), "--repair"]) == 0
     kept = [(folder / f"train.idx.old{end}").read_text() for end in ("", "2", "3")]
     assert kept == ["first", "second", "third"]
 
@@ -457,7 +473,7 @@ def test_the_index_of_this_projects_writer_and_of_im2rec_come_back_byte_for_byte
     for folder in (tmp_path / "a", tmp_path / "b"):
         right = (folder / "train.idx").read_bytes()
         lost(folder)
-        assert main([str(folder), "--repair"]) == 0
+        assert main(["--data-dir", str(folder), "--repair"]) == 0
         assert (folder / "train.idx").read_bytes() == right
 
 
@@ -466,7 +482,7 @@ def test_real_indices_come_back_byte_for_byte(tmp_path, shared):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "train.rec").symlink_to(shared / "real" / name / "train.rec")
-        main([str(folder), "--repair"])
+        main(["--data-dir", str(folder), "--repair"])
         right = (shared / "real" / name / "train.idx").read_bytes()
         assert (folder / "train.idx").read_bytes() == right
 
@@ -479,7 +495,7 @@ def test_headers_that_were_all_left_0_are_a_note_and_places_mend_a_lost_index(tm
     right = (folder / "train.idx").read_bytes()
     lost(folder)
     assert kinds(folder) == {"index_unreadable"}
-    assert main([str(folder), "--repair"]) == 0
+    assert main(["--data-dir", str(folder), "--repair"]) == 0
     assert "by their places" in capsys.readouterr().out
     assert (folder / "train.idx").read_bytes() == right
 
@@ -491,7 +507,7 @@ def test_headers_copied_from_another_set_are_a_note_and_do_not_mislead_the_mend(
     right = entries(folder)
     write_index(folder, right[:3] + right[4:])
     assert kinds(folder) == {"index_lacks"}
-    assert main([str(folder), "--repair"]) == 0
+    assert main(["--data-dir", str(folder), "--repair"]) == 0
     assert entries(folder) == right
 
 
@@ -500,7 +516,7 @@ def test_sets_strung_together_cannot_be_mended_and_are_left_as_they_are(tmp_path
     content = (folder / "train.rec").read_bytes()
     (folder / "train.rec").write_bytes(content + content)
     before = contents(folder)
-    assert main([str(folder), "--repair"]) == 1
+    assert main(["--data-dir", str(folder), "--repair"]) == 1
     shown = capsys.readouterr().out
     assert "cannot be made anew" in shown and "same number in their headers" in shown
     assert contents(folder) == before
@@ -514,7 +530,7 @@ def test_a_damaged_record_keeps_its_place_in_a_new_index(tmp_path):
     patch(folder, 25, 0, b"\0")
     patch(folder, 28, 0, b"\0")
     lost(folder)
-    assert main([str(folder), "--repair"]) == 1
+    assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert (folder / "train.idx").read_bytes() == right
     broken = []
     faces = list(FaceSetReader(folder).faces(lambda key, reason: broken.append(key)))
@@ -526,7 +542,7 @@ def test_a_record_0_that_counts_more_than_the_file_can_hold_is_not_followed(tmp_
     patch(folder, 0, 36, np.float32(2**30).tobytes())
     assert kinds(folder) == {"identity_records_missing"}
     lost(folder)
-    assert main([str(folder), "--repair"]) == 1
+    assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert "only images are listed" in capsys.readouterr().out
     assert FaceRecords(folder).image_keys.tolist() == list(range(1, 26))
 
@@ -550,7 +566,7 @@ def test_of_a_file_cut_off_among_the_images_these_can_be_indexed(
         lost(folder)
     else:
         assert {"index_beyond_end", "header_lost"} <= kinds(folder)
-    status = main([str(folder), "--repair"])
+    status = main(["--data-dir", str(folder), "--repair"])
     assert status == (1 if more else 0)
     shown = capsys.readouterr().out
     assert "made anew, 11 records" in shown
@@ -558,7 +574,7 @@ def test_of_a_file_cut_off_among_the_images_these_can_be_indexed(
     assert not with_index or (folder / "train.idx.old").read_bytes() == old
     assert FaceRecords(folder).image_keys.tolist() == list(range(1, 12))
     assert [face.label for face in FaceSetReader(folder).faces()] == [0] * 5 + [1] * 4 + [2, 3]
-    assert main([str(folder), "--repair"]) == status
+    assert main(["--data-dir", str(folder), "--repair"]) == status
     assert len(list(folder.glob("train.idx.*"))) == with_index
 
 
@@ -569,10 +585,10 @@ def test_a_file_cut_off_among_the_identity_records_keeps_all_its_images(
     folder = small_set(tmp_path)
     cut(folder, key, more)
     assert "index_beyond_end" in kinds(folder)
-    assert main([str(folder), "--repair"]) == 1
+    assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert "only images are listed" in capsys.readouterr().out
     assert len(list(FaceSetReader(folder).faces())) == 25
-    assert main([str(folder), "--repair"]) == 1
+    assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert "already what can be made" in capsys.readouterr().out
 
 
@@ -582,7 +598,7 @@ def test_images_can_be_indexed_when_record_0_is_damaged(tmp_path, capsys):
     assert kinds(folder) == {"broken_records", "header_lost"}
     with pytest.raises(InputError):
         FaceRecords(folder)
-    assert main([str(folder), "--repair"]) == 1
+    assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert "Record 0" in capsys.readouterr().out
     assert len(list(FaceSetReader(folder).faces())) == 25
 
@@ -607,7 +623,7 @@ def test_what_is_no_set_is_bad_input(tmp_path, capsys, prepare, message):
     prepare(tmp_path / "set")
     with pytest.raises(InputError, match=message):
         inspect_set(tmp_path / "set")
-    assert main([str(tmp_path / "set")]) == 2
+    assert main(["--data-dir", str(tmp_path / "set")]) == 2
     told = capsys.readouterr().err
     assert message in told and str(tmp_path / "set") in told and told.count("\n") == 1
 
@@ -619,16 +635,53 @@ def test_what_is_no_set_is_bad_input(tmp_path, capsys, prepare, message):
         ["--histogram", "absent/a.png"],
         ["--json", "set/train.idx"],
         ["--histogram", "set"],
+        ["--json", "set/train.idx", "--overwrite"],
+        ["--json", "set/train.lst"],
+        ["--histogram", "set/lfw.bin", "--overwrite"],
+        ["--histogram", "link.png", "--overwrite"],
+        ["--json", ""],
+        ["--json", "photo.jpg"],
+        ["--json", "a.json", "--histogram", "a.json"],
         ["--processes", "-1"],
     ],
 )
 def test_flags_that_cannot_be_met_are_told_before_the_work(tmp_path, capsys, flags, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    before = contents(small_set(tmp_path / "set"))
-    assert main(["set", *flags]) == 2
+    small_set(tmp_path / "set")
+    (tmp_path / "set" / "lfw.bin").write_bytes(b"pairs")
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    (tmp_path / "link.png").symlink_to("set/train.rec")
+    before = contents(tmp_path / "set")
+    assert main(["--data-dir", "set", *flags]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(flags[0]) and not captured.out
-    assert contents(tmp_path / "set") == before
+    assert captured.err.count("\n") == 1 and contents(tmp_path / "set") == before
+    assert (tmp_path / "photo.jpg").read_bytes() == b"photo"
+
+
+def test_files_are_replaced_where_that_is_asked_for_and_new_ones_may_lie_in_the_set(tmp_path):
+    folder = small_set(tmp_path / "set")
+    (tmp_path / "a.png").write_bytes(b"old")
+    flags = ["--histogram", str(tmp_path / "a.png"), "--overwrite"]
+    assert main(["--data-dir", str(folder), *flags, "--json", str(folder / "told.json")]) == 0
+    assert cv2.imread(str(tmp_path / "a.png")).shape == (600, 800, 3)
+    assert json.loads((folder / "told.json").read_text())["sound"]
+
+
+@pytest.mark.parametrize("flag", ["--json", "--histogram"])
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, capsys, monkeypatch, flag):
+    folder = small_set(tmp_path / "set")
+    assert main(["--data-dir", str(folder), flag, str(tmp_path / "first")]) == 0
+    monkeypatch.chdir(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
+    try:
+        assert main(["--data-dir", "set", flag, "second"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    told = capsys.readouterr().err
+    assert told.startswith(f"{flag} second: cannot be written (File too large); make room")
+    assert {path.name for path in tmp_path.iterdir()} == {"set", "first"}
 
 
 def test_what_is_held_of_keys_is_a_run_for_each_identity_whatever_its_images(tmp_path):
