@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import NamedTuple, Sequence
+from typing import Callable, NamedTuple, Sequence
 
 from unequal.errors import InputError
 
@@ -13,13 +13,24 @@ _ALL = SCRIPTS
 _PER_DEVICE = ("softmax", "savemodel", "NR")
 _NOISE_LIST = ("savemodel", "NR")
 _UNUSED = "accepted as in 2019, without effect"
+AUTO = "auto"
+
+
+def number_or_auto(text: str) -> float | str:
+    """``'0.25'`` -> ``0.25``, ``'auto'`` -> ``'auto'``: the values of ``--noise-threshold``."""
+    if text == AUTO:
+        return AUTO
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a probability, or {AUTO}") from None
 
 
 class Option(NamedTuple):
     """One flag: its name, type, default, meaning, and the scripts that have it."""
 
     flag: str
-    type: type
+    type: Callable[[str], object]
     default: object
     help: str
     scripts: Sequence[str] = _ALL
@@ -92,8 +103,9 @@ OPTIONS = (
 )
 
 ADDED = (
-    Option("--noise-threshold", float, 0.0, "images whose largest probability is below this are "
-           "noise (2019: a number in the code, 0)", ("NR",)),
+    Option("--noise-threshold", number_or_auto, 0.0, "images whose largest probability is below "
+           "this are noise (2019: a number in the code, 0); auto: look for the valley between them "
+           "and the rest, without the margin", ("NR",)),
     Option("--width", float, 1.0, "factor on all widths of a ResNet, for small experiments"),
     Option("--seed", int, None, "repeat a run: seed of all random choices (default: none)"),
     Option("--workers", int, None, "threads that decode images (default: one a core, up to 16)"),
@@ -139,6 +151,10 @@ def parse(script: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
         raise InputError(f"--width {args.width}: must be above 0")
     if not 0 <= getattr(args, "noise_beta", 0) <= 1:
         raise InputError(f"--noise-beta {args.noise_beta}: must be from 0 to 1")
+    threshold = getattr(args, "noise_threshold", 0)
+    if threshold != AUTO and not 0 <= threshold <= 1:
+        raise InputError(f"--noise-threshold {threshold}: must be a probability, from 0 to 1, or "
+                         f"{AUTO}")
     if args.seed is not None and not 0 <= args.seed < 2**32:
         raise InputError(f"--seed {args.seed}: must be from 0 to {2**32 - 1}")
     if args.lr_steps:

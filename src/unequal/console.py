@@ -24,3 +24,5 @@ def show_log_lines() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:%(name)s:%(message)s",
                         stream=sys.stderr)
     logging.getLogger().setLevel(logging.INFO)
+    # it tells when it has looked for fonts, which is no line of the training log
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)

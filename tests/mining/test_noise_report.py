@@ -34,7 +34,7 @@ def test_the_numbers_are_those_of_counting(tmp_path, largest):
     assert rows[-1]["to"] == 1
     for row, following in zip(rows, rows[1:]):
         assert row["to"] == following["from"]
-    # beyond log-odds of 10 all are in one bar; elsewhere bounds of nine digits are exact enough
+    # beyond log-odds of 12 all are in one bar; elsewhere bounds of nine digits are exact enough
     inner = [row for row in rows if row["to"] < 0.9999]
     assert len(inner) > 40
     for row in inner:

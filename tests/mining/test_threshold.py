@@ -97,12 +97,13 @@ def test_images_of_which_a_model_is_sure_count_as_one_mode():
 @pytest.mark.parametrize("odds", [
     lambda rng, n: rng.normal(4, 2, n),
     lambda rng, n: rng.normal(20, 5, n),
+    lambda rng, n: rng.normal(8, 4, n),
     lambda rng, n: 10 - rng.gamma(1.5, 2.5, n),
     lambda rng, n: rng.laplace(3, 2, n),
     lambda rng, n: rng.uniform(-5, 9, n),
-    lambda rng, n: np.where(rng.random(n) < 0.1, rng.uniform(-4, 10, n), 12),
+    lambda rng, n: np.where(rng.random(n) < 0.1, rng.uniform(-4, 12, n), 12),
     lambda rng, n: np.full(n, -2.0),
-], ids=["normal", "sure", "skewed", "pointed", "flat", "flat and a peak", "all the same"])
+], ids=["normal", "sure", "wide", "skewed", "pointed", "flat", "flat and a peak", "all the same"])
 @pytest.mark.parametrize("images", [500, 20000])
 def test_one_mode_leaves_nothing_out(odds, images):
     for seed in range(5):

@@ -51,7 +51,8 @@ def runs(made):
 
 
 def run(folder, script, *flags):
-    done = run_script(script, *SMALL, *flags, folder=folder)
+    fonts = str(folder / "fonts_not_yet_known")
+    done = run_script(script, *SMALL, *flags, folder=folder, MPLCONFIGDIR=fonts)
     assert done.returncode == 0, done.stdout
     return done.stdout.splitlines()
 
@@ -98,6 +99,10 @@ def test_every_image_but_the_broken_one_has_a_score(made, runs):
         assert scores.keys.tolist() == [key for key in range(1, 161) if key != BROKEN]
         assert scores.labels.tolist() == [(key - 1) // IMAGES for key in scores.keys.tolist()]
         assert np.array_equal(scores.largest == scores.of_label, scores.predicted == scores.labels)
+
+
+def test_drawing_the_histogram_leaves_no_line_in_the_log(runs):
+    assert not any("matplotlib" in line for log in runs.values() for line in log)
 
 
 def test_a_number_flags_the_scores_below_it_and_tells_nothing_new(made, runs):

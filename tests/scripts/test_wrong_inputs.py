@@ -159,12 +159,19 @@ def test_noise_pass_with_a_model_of_stage_one(here, capfd):
     refused(capfd, "NR", "--pretrained", "models/model,0", says="train_NR_savemodel.py")
 
 
-def test_threshold_that_keeps_nothing(here, capfd):
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "4",
-             "--pretrained", "models/model_t,0", "--noise-threshold", "1.1"]
+@pytest.mark.parametrize("value", ["7", "-0.1", "nan"])
+def test_threshold_that_is_no_probability(here, capfd, value):
+    refused(capfd, "NR", f"--noise-threshold={value}", "--pretrained", "models/model_t,0",
+            says="--noise-threshold")
+
+
+def test_threshold_that_keeps_less_than_a_batch(here, capfd):
+    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "96",
+             "--pretrained", "models/model_t,0", "--noise-threshold", "1", "--max-steps", "1"]
     assert main("NR", flags) == 2
     assert "--noise-threshold" in capfd.readouterr().err
-    assert [p.name for p in (here / "new").iterdir()] == ["0_noiselist.txt"]
+    assert {p.name for p in (here / "new").iterdir()} == {
+        "0_noiselist.txt", "0_noise_scores.csv", "0_noise_histogram.png"}
 
 
 def test_malicious_bin(here, capfd):

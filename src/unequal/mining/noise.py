@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence, Union
 
 import numpy as np
 
 from unequal.data.noise_list import NoiseRow
+from unequal.data.noise_scores import Scores, empty_scores
 from unequal.errors import InputError
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Threshold = Union[float, Callable[[np.ndarray], float]]
 
 
 class NoiseResult(NamedTuple):
-    """`kept`: int64 record keys, in the order looked at; `flagged`: the rows of the noise list."""
+    """The scores of all images that could be decoded, and the threshold below which is noise."""
 
-    kept: np.ndarray
-    flagged: list[NoiseRow]
+    scores: Scores
+    threshold: float
+
+    @property
+    def noisy(self) -> np.ndarray:
+        """Which images are noise, bool."""
+        return self.scores.largest < self.threshold
+
+    @property
+    def kept(self) -> np.ndarray:
+        """int64 keys of the records to train on, in the order looked at."""
+        return self.scores.keys[~self.noisy]
+
+    @property
+    def flagged(self) -> list[NoiseRow]:
+        """The rows of the noise list."""
+        return list(self.scores.rows(self.noisy))
 
 
 def find_noise(
@@ -26,7 +43,7 @@ def find_noise(
     keys: Sequence[int],
     predict: Predict,
     batch_size: int,
-    threshold: float,
+    threshold: Threshold,
     log: Callable[[str], None] = print,
 ) -> NoiseResult:
     """Flag the images for which no class has a probability of `threshold` or more.
@@ -35,39 +52,41 @@ def find_noise(
 
     Args:
         loader: an unequal.data.decode.ImageLoader; images that it cannot decode are neither kept
-            nor flagged.
+            nor flagged, and have no score.
         keys: the records to look at.
         predict: (uint8 (batch_size, 3, height, width) RGB, float32 labels (batch_size,)) ->
             probabilities (batch_size, classes), NumPy. The last batch is filled up with repeated
             rows.
+        threshold: a probability, or a function that chooses one when all largest probabilities,
+            float32 (images,), are known.
         log: gets 'start bb,ba FROM TO' per batch and 'Initialize done:  ALL KEPT FLAGGED'.
 
     Raises:
         InputError: a label is not one of the classes, or a probability is no finite number.
     """
-    kept: list[np.ndarray] = []
-    flagged: list[NoiseRow] = []
+    columns = empty_scores(len(keys))
+    count = 0
     with closing(loader.chunks(keys, batch_size)) as chunks:
         for chunk in chunks:
             log(f"start bb,ba {chunk.start} {chunk.stop}")
-            count = len(chunk.keys)
-            if count == 0:
+            rows = np.arange(len(chunk.keys))
+            if len(rows) == 0:
                 continue
-            probabilities = np.asarray(predict(chunk.images, chunk.labels))[:count]
-            labels = chunk.labels[:count].astype(np.int64)
+            probabilities = np.asarray(predict(chunk.images, chunk.labels))[: len(rows)]
+            labels = chunk.labels[: len(rows)].astype(np.int64)
             _check(loader.path, chunk.keys, labels, probabilities)
-            largest = probabilities.max(axis=1)
-            of_label = probabilities[np.arange(count), labels]
-            noisy = largest < threshold
-            kept.append(chunk.keys[~noisy])
-            for i in np.flatnonzero(noisy):
-                flagged.append(
-                    NoiseRow(int(labels[i]), int(chunk.keys[i]), largest[i], of_label[i])
-                )
+            predicted = probabilities.argmax(axis=1)
+            largest, of_label = probabilities[rows, predicted], probabilities[rows, labels]
+            values = Scores(labels, chunk.keys, largest, of_label, predicted)
+            for column, part in zip(columns, values):
+                column[count : count + len(rows)] = part
+            count += len(rows)
     log(f"start bb,ba {len(keys)} {len(keys)}")
-    keys_kept = np.concatenate(kept) if kept else np.empty(0, np.int64)
-    log(f"Initialize done:  {len(keys)} {len(keys_kept)} {len(flagged)}")
-    return NoiseResult(keys_kept, flagged)
+    scores = Scores(*(column[:count] for column in columns))
+    found = NoiseResult(scores, threshold(scores.largest) if callable(threshold) else threshold)
+    flagged = np.count_nonzero(found.noisy)
+    log(f"Initialize done:  {len(keys)} {count - flagged} {flagged}")
+    return found
 
 
 def _check(path: Path, keys: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> None:

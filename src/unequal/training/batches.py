@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from functools import partial
 from typing import Callable, Sequence
 
 import mxnet as mx
@@ -17,9 +18,12 @@ from unequal.data.announce import announce, announce_pair
 from unequal.data.bag_iter import BagIter
 from unequal.data.image_iter import ImageIter, NoiseFilteringIter
 from unequal.data.noise_list import write_noise_list
+from unequal.data.noise_scores import write_scores
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 from unequal.mining.noise import find_noise
+from unequal.mining.noise_report import write_histogram
+from unequal.mining.threshold import automatic_threshold, distribution_of
 from unequal.training.inference import embedder, noise_predictor
 
 Check = Callable[[], None]
@@ -39,22 +43,24 @@ def head_without_noise(args: argparse.Namespace, graph: HybridBlock,
     """The head without third-type noise, in changed colours: stage 2b.
 
     The first reset looks at all images with the model of ``--pretrained`` and writes the noise
-    list; ``check`` may end that pass.
+    list, and with a threshold other than 0 the scores behind it; ``check`` may end that pass.
     """
     head = FaceRecords(args.data_dir)
     announce(head, "NR", say, args.rand_mirror)
+    automatic = args.noise_threshold == arguments.AUTO
 
     def first_pass() -> np.ndarray:
         prefix, epoch = arguments.split_pretrained(args.pretrained)
-        predict = noise_predictor(prefix, epoch, devices, say, check)
+        predict = noise_predictor(prefix, epoch, devices, say, check, margin=not automatic)
+        threshold = partial(automatic_threshold, log=say) if automatic else args.noise_threshold
         found = find_noise(batches.loader, head.image_keys, predict, args.batch_size_mining,
-                           args.noise_threshold, say)
-        path = os.path.join(args.bin_dir, "0_noiselist.txt")
-        try:
-            write_noise_list(path, found.flagged)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); see --bin-dir") \
-                from error
+                           threshold, say)
+        if found.threshold or automatic:
+            _write(args, "0_noise_scores.csv", write_scores, found.scores)
+            _write(args, "0_noise_histogram.png", write_histogram,
+                   distribution_of(found.scores.largest), args.data_dir,
+                   {"threshold": found.threshold})
+        _write(args, "0_noiselist.txt", write_noise_list, found.scores.rows(found.noisy))
         return found.kept
 
     batches = NoiseFilteringIter(head, args.batch_size, _shape(args), first_pass,
@@ -71,6 +77,15 @@ def head_and_tail(args: argparse.Namespace, graph: HybridBlock, devices: Sequenc
                    args.bag_size, args.images_per_identity, _shape(args),
                    embedder(graph.backbone, devices, check), ctx_num=args.ctx_num,
                    **_options(args))
+
+
+def _write(args: argparse.Namespace, name: str, write: Callable, *what: object) -> None:
+    """Write a file of the noise pass; InputError where it cannot be written."""
+    path = os.path.join(args.bin_dir, name)
+    try:
+        write(path, *what)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); see --bin-dir") from error
 
 
 def _shape(args: argparse.Namespace) -> tuple[int, int, int]:

@@ -11,6 +11,8 @@ from mxnet.gluon import HybridBlock
 from eval.embed import as_block, checkpoint_files, read_graph, read_parameters
 from unequal.errors import InputError
 
+NO_CLASS = -1  # as a label: one_hot makes zeros of it, and no logit gets a margin
+
 
 def _on_devices(network: HybridBlock, devices: Sequence[mx.Context],
                 *arrays: np.ndarray) -> np.ndarray:
@@ -37,10 +39,12 @@ def embedder(backbone: HybridBlock, devices: Sequence[mx.Context],
 
 
 def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
-                    say: Callable[..., None] = print, check: Callable[[], None] = lambda: None):
-    """(images uint8, labels) -> P (n, C): softmax of the margin logits of a checkpoint.
+                    say: Callable[..., None] = print, check: Callable[[], None] = lambda: None,
+                    margin: bool = True):
+    """(images uint8, labels) -> P (n, C): softmax of the logits of a checkpoint.
 
-    The logits are the output ``blockgrad1_output`` of the checkpoint's own graph, as in 2019.
+    The logits are the output ``blockgrad1_output`` of the checkpoint's own graph, as in 2019: that
+    of the label includes the margin, unless ``margin`` is False.
     Raises :class:`InputError` for a checkpoint without them.
     """
     say("loading", prefix, epoch)
@@ -58,6 +62,8 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
 
     def predict(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         check()
+        if not margin:
+            labels = np.full_like(labels, NO_CLASS)
         return _on_devices(network, devices, *(images, labels)[:len(inputs)])
 
     return predict

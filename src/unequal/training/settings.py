@@ -9,6 +9,7 @@ from typing import Sequence
 import mxnet as mx
 
 from symbols import parse_network
+from unequal import arguments
 from unequal.console import say
 from unequal.data.bag_sizes import check_sizes
 from unequal.data.records import read_property
@@ -30,10 +31,11 @@ def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context
                          " numbers are more than an array of MXNet holds (2^31); lower --emb-size")
     if script == "savemodel" and not args.pretrained:
         logging.warning("--pretrained is not given: what is saved is one step from random weights")
-    if 0 < getattr(args, "noise_threshold", 0) * args.num_classes <= 1:
+    threshold = getattr(args, "noise_threshold", 0)
+    if threshold != arguments.AUTO and 0 < threshold * args.num_classes <= 1:
         logging.warning("--noise-threshold %g leaves nothing out: among %d classes the largest "
-                        "probability is always above %.2g", args.noise_threshold,
-                        args.num_classes, 1 / args.num_classes)
+                        "probability is always above %.2g", threshold, args.num_classes,
+                        1 / args.num_classes)
     if script == "NR" and not args.pretrained:
         raise InputError("--pretrained: name the checkpoint that train_NR_savemodel.py wrote, "
                          "to find noise with")

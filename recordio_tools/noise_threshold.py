@@ -1,0 +1,138 @@
+"""Helps to choose the threshold below which an image is noise.
+
+Reads what the noise pass of train_NR.py found, either 0_noise_scores.csv, which it writes with any
+--noise-threshold but 0, or a noise list made with a threshold so high that most images are in it.
+Tells how the largest probabilities are spread, how many images each threshold would leave out, and
+where the valley between noise and the rest is, if there is one: what --noise-threshold auto takes.
+
+--output writes a noise list, for recordio_tools.denoise, of the images below --threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from array import array
+from typing import Iterator, NamedTuple, Sequence
+
+import numpy as np
+
+from recordio_tools.support.command import make_parser, run
+from recordio_tools.support.new_file import refuse_existing
+from unequal.data.noise_list import read_noise_list, write_noise_list
+from unequal.data.noise_scores import read_scores
+from unequal.errors import InputError
+from unequal.mining.noise_report import write_distribution, write_histogram
+from unequal.mining.threshold import Choice, Distribution, choose_threshold, distribution_of
+
+EXAMPLE = """\
+  python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --histogram noise.png
+  python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --threshold 0.4 \\
+      --output chosen_noiselist.txt"""
+QUANTILES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
+THRESHOLDS = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
+              0.9, 0.95, 0.99)
+
+
+class Advice(NamedTuple):
+    """Where the largest probabilities lie.
+
+    images: how many there are; quantiles: (share of images, probability that they lie at or
+    below); counts: (threshold, images below it); choice: as --noise-threshold auto chooses.
+    """
+
+    images: int
+    quantiles: list[tuple[float, float]]
+    counts: list[tuple[float, int]]
+    choice: Choice
+    distribution: Distribution
+
+
+def advise(largest: np.ndarray) -> Advice:
+    """Look at the largest probabilities of a set, float32 (images,). Raises InputError for none."""
+    if not len(largest):
+        raise InputError("there is no image in it; give the scores or the list of another run")
+    distribution = distribution_of(largest)
+    ordered = np.sort(largest)
+    positions = [int(share * (len(ordered) - 1)) for share in QUANTILES]
+    below = [int(np.count_nonzero(largest < np.float32(number))) for number in THRESHOLDS]
+    return Advice(
+        images=len(largest),
+        quantiles=[(share, float(ordered[at])) for share, at in zip(QUANTILES, positions)],
+        counts=list(zip(THRESHOLDS, below)),
+        choice=choose_threshold(distribution),
+        distribution=distribution,
+    )
+
+
+def lines_of(advice: Advice) -> Iterator[str]:
+    """The advice for people."""
+    yield f"{advice.images} images"
+    yield "\nshare of images   have a largest probability up to"
+    for share, number in advice.quantiles:
+        yield f"{100 * share:>13.1f} %   {number:.4g}"
+    yield "\nthreshold   images below"
+    for number, count in advice.counts:
+        yield f"{number:>9}   {count} ({100 * count / advice.images:.2f} %)"
+    yield f"\nauto: threshold {advice.choice.threshold:g}: {advice.choice.reason}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    return run(_parser(), _work, argv)
+
+
+def _work(args: argparse.Namespace) -> None:
+    if (args.output is None) != (args.threshold is None):
+        raise InputError("--output and --threshold: give both or none")
+    if args.output and not args.scores:
+        raise InputError("--output: needs --scores; recordio_tools.denoise takes a noise list and "
+                         "a --threshold")
+    for flag in ("--histogram", "--csv", "--output"):
+        path = getattr(args, flag[2:])
+        if path is not None:
+            refuse_existing(flag, path, args.overwrite)
+    source = args.scores or args.noise_list
+    scores = read_scores(source) if args.scores else None
+    largest = scores.largest if args.scores else _largest_in_list(source)
+    try:
+        advice = advise(largest)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    for line in lines_of(advice):
+        print(line)
+    if args.noise_list:
+        print(f"A noise list holds the images below a threshold alone: shares are of those, and "
+              f"nothing is known of images above {largest.max():.3g}.")
+    if args.csv:
+        write_distribution(args.csv, advice.distribution)
+    if args.histogram:
+        thresholds = {"auto": advice.choice.threshold, "--threshold": args.threshold or 0.0}
+        write_histogram(args.histogram, advice.distribution, source, thresholds)
+    if args.output:
+        write_noise_list(args.output, scores.rows(largest < args.threshold))
+        print(f"{args.output}: {np.count_nonzero(largest < args.threshold)} images")
+
+
+def _largest_in_list(path: str) -> np.ndarray:
+    largest = np.array(array("f", (row.largest for row in read_noise_list(path))))
+    if np.any((largest < 0) | (largest > 1)):
+        raise InputError(f"{path}: a largest probability is not from 0 to 1; give a noise list")
+    return largest
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("noise_threshold", __doc__, EXAMPLE)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--scores", help="0_noise_scores.csv")
+    source.add_argument("--noise-list", help="0_noiselist.txt, made with a high threshold")
+    parser.add_argument("--histogram", metavar="FILE.png", help="draw the distribution there")
+    parser.add_argument("--csv", metavar="FILE", help="write the bars of the histogram there")
+    parser.add_argument("--threshold", type=float, help="threshold for the list OUTPUT")
+    parser.add_argument("--output", help="noise list to write, of the images below --threshold")
+    parser.add_argument("--overwrite", action="store_true", help="replace older files of these")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
