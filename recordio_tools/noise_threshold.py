@@ -23,7 +23,7 @@ from unequal.data.noise_list import read_noise_list, write_noise_list
 from unequal.data.noise_scores import read_scores
 from unequal.errors import InputError
 from unequal.mining.noise_report import write_distribution, write_histogram
-from unequal.mining.threshold import Choice, Distribution, choose_threshold, distribution_of
+from unequal.mining.threshold import Choice, choose_threshold
 
 EXAMPLE = """\
   python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --histogram noise.png
@@ -45,14 +45,12 @@ class Advice(NamedTuple):
     quantiles: list[tuple[float, float]]
     counts: list[tuple[float, int]]
     choice: Choice
-    distribution: Distribution
 
 
 def advise(largest: np.ndarray) -> Advice:
     """Look at the largest probabilities of a set, float32 (images,). Raises InputError for none."""
     if not len(largest):
         raise InputError("there is no image in it; give the scores or the list of another run")
-    distribution = distribution_of(largest)
     ordered = np.sort(largest)
     positions = [int(share * (len(ordered) - 1)) for share in QUANTILES]
     below = [int(np.count_nonzero(largest < np.float32(number))) for number in THRESHOLDS]
@@ -60,8 +58,7 @@ def advise(largest: np.ndarray) -> Advice:
         images=len(largest),
         quantiles=[(share, float(ordered[at])) for share, at in zip(QUANTILES, positions)],
         counts=list(zip(THRESHOLDS, below)),
-        choice=choose_threshold(distribution),
-        distribution=distribution,
+        choice=choose_threshold(largest),
     )
 
 
@@ -105,10 +102,10 @@ def _work(args: argparse.Namespace) -> None:
         print(f"A noise list holds the images below a threshold alone: shares are of those, and "
               f"nothing is known of images above {largest.max():.3g}.")
     if args.csv:
-        write_distribution(args.csv, advice.distribution)
+        write_distribution(args.csv, largest)
     if args.histogram:
         thresholds = {"auto": advice.choice.threshold, "--threshold": args.threshold or 0.0}
-        write_histogram(args.histogram, advice.distribution, source, thresholds)
+        write_histogram(args.histogram, largest, source, thresholds)
     if args.output:
         write_noise_list(args.output, scores.rows(largest < args.threshold))
         print(f"{args.output}: {np.count_nonzero(largest < args.threshold)} images")

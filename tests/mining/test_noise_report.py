@@ -13,7 +13,6 @@ import pytest
 
 from unequal.mining import noise_report
 from unequal.mining.noise_report import write_distribution, write_histogram
-from unequal.mining.threshold import distribution_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -26,7 +25,7 @@ def largest():
 
 
 def test_the_numbers_are_those_of_counting(tmp_path, largest):
-    write_distribution(tmp_path / "d.csv", distribution_of(largest))
+    write_distribution(tmp_path / "d.csv", largest)
     with open(tmp_path / "d.csv", newline="") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     assert list(rows[0]) == ["from", "to", "images", "below", "density"]
@@ -43,7 +42,7 @@ def test_the_numbers_are_those_of_counting(tmp_path, largest):
 
 
 def test_bars_are_a_quarter_of_log_odds_wide(tmp_path, largest):
-    write_distribution(tmp_path / "d.csv", distribution_of(largest))
+    write_distribution(tmp_path / "d.csv", largest)
     with open(tmp_path / "d.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     low, high = (np.array([float(row[name]) for row in rows[:30]]) for name in ("from", "to"))
@@ -60,7 +59,7 @@ def columns_of(path, colour):
 def test_the_picture_shows_the_thresholds_where_they_are(tmp_path, largest):
     places = []
     for threshold in (0.01, 0.5, 0.99):
-        write_histogram(tmp_path / "h.png", distribution_of(largest), "t", {"auto": threshold})
+        write_histogram(tmp_path / "h.png", largest, "t", {"auto": threshold})
         columns = columns_of(tmp_path / "h.png", (0xCB, 0x18, 0x1D))
         assert len(columns) in range(1, 6)
         places.append(columns.mean())
@@ -69,27 +68,26 @@ def test_the_picture_shows_the_thresholds_where_they_are(tmp_path, largest):
 
 
 def test_no_threshold_is_no_line(tmp_path, largest):
-    write_histogram(tmp_path / "h.png", distribution_of(largest), "t", {"auto": 0.0})
+    write_histogram(tmp_path / "h.png", largest, "t", {"auto": 0.0})
     assert len(columns_of(tmp_path / "h.png", (0xCB, 0x18, 0x1D))) == 0
     assert len(columns_of(tmp_path / "h.png", (0x9E, 0xCA, 0xE1))) > 100
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [1.0], [0.0, 1.0]])
 def test_any_distribution_can_be_drawn(tmp_path, values):
-    distribution = distribution_of(np.array(values, np.float32))
-    write_histogram(tmp_path / "h.png", distribution, "a set", {"auto": 0.1})
-    write_distribution(tmp_path / "d.csv", distribution)
+    largest = np.array(values, np.float32)
+    write_histogram(tmp_path / "h.png", largest, "a set", {"auto": 0.1})
+    write_distribution(tmp_path / "d.csv", largest)
     assert cv2.imread(str(tmp_path / "h.png")).shape == (500, 900, 3)
 
 
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, largest, monkeypatch):
-    distribution = distribution_of(largest)
     for write in (write_distribution, lambda *what: write_histogram(*what, "t", {})):
-        write(tmp_path / "f", distribution)
+        write(tmp_path / "f", largest)
         before = (tmp_path / "f").read_bytes()
         with pytest.raises(OSError), monkeypatch.context() as patched:
             patched.setattr("os.replace", fail)
-            write(tmp_path / "f", distribution)
+            write(tmp_path / "f", largest)
         assert (tmp_path / "f").read_bytes() == before
         assert [path.name for path in tmp_path.iterdir()] == ["f"]
 

@@ -9,12 +9,7 @@ from typing import Mapping
 import numpy as np
 
 from unequal.files import replace_file
-from unequal.mining.threshold import (
-    STEP,
-    Distribution,
-    log_odds,
-    probability_of,
-)
+from unequal.mining.threshold import Distribution, distribution_of, log_odds, probability_of
 
 CELLS_A_BAR = 5
 TICKS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
@@ -22,14 +17,14 @@ COLOURS = ("#cb181d", "#238b45")
 COLUMNS = ["from", "to", "images", "below", "density"]
 
 
-def write_distribution(path: str | Path, distribution: Distribution) -> None:
+def write_distribution(path: str | Path, largest: np.ndarray) -> None:
     """Write a CSV file, a line for each bar of the histogram, from low to high probability.
 
     from, to: its bounds, as probabilities; images: how many lie in it; below: how many lie below
     `to`; density: images per unit of log-odds, smoothed, in its middle. The file appears whole or
     not at all. Raises OSError.
     """
-    edges, images, density = _bars(distribution)
+    edges, images, density = _bars(distribution_of(largest))
     bounds = [f"{probability:.9g}" for probability in probability_of(edges)]
     bounds[-1] = "1"
 
@@ -44,7 +39,7 @@ def write_distribution(path: str | Path, distribution: Distribution) -> None:
 
 
 def write_histogram(
-    path: str | Path, distribution: Distribution, title: str, thresholds: Mapping[str, float]
+    path: str | Path, largest: np.ndarray, title: str, thresholds: Mapping[str, float]
 ) -> None:
     """Write a PNG: images over their largest probability, on the scale of its log-odds.
 
@@ -55,15 +50,16 @@ def write_histogram(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    distribution = distribution_of(largest)
     edges, images, density = _bars(distribution)
-    width = CELLS_A_BAR * STEP
+    width = CELLS_A_BAR * distribution.scale.step
     figure = Figure(figsize=(9, 5), tight_layout=True)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_yscale("log")
     axes.set_ylim(0.5, 2.0 * max(1, images.max()))
     axes.bar(edges[:-1], images, width, align="edge", color="#9ecae1")
-    axes.plot(distribution.log_odds, distribution.density * width, color="#08519c")
+    axes.plot(distribution.places, distribution.density * width, color="#08519c")
     marked = {name: number for name, number in thresholds.items() if number > 0}
     for colour, (name, number) in zip(COLOURS, marked.items()):
         axes.axvline(float(log_odds(number)), color=colour, label=f"{name}: {number:g}")
@@ -80,10 +76,11 @@ def write_histogram(
 
 def _bars(distribution: Distribution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edges (bars + 1,) as log-odds, images (bars,) and density (bars,), some cells a bar."""
+    step = distribution.scale.step
     rest = -len(distribution.images) % CELLS_A_BAR
     images = np.pad(distribution.images, (0, rest)).reshape(-1, CELLS_A_BAR).sum(axis=1)
-    first = distribution.log_odds[0] - STEP / 2
-    edges = first + CELLS_A_BAR * STEP * np.arange(len(images) + 1)
+    first = distribution.places[0] - step / 2
+    edges = first + CELLS_A_BAR * step * np.arange(len(images) + 1)
     middles = (edges[:-1] + edges[1:]) / 2
-    density = np.interp(middles, distribution.log_odds, distribution.density)
+    density = np.interp(middles, distribution.places, distribution.density)
     return edges, images, density

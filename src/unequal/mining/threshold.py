@@ -1,8 +1,8 @@
 """Where the largest probabilities of a set part: the valley between noise and the rest.
 
-The distribution is looked at over the log-odds log(P / (1 - P)), where it has about the same
-shape at 0.001 as at 0.999, smoothed, and searched for modes. Two neighbouring modes count as two
-when the valley between them is deep enough, and deeper than chance would make it.
+Their distribution is smoothed and searched for modes, first over the log-odds log(P / (1 - P)),
+where it has about the same shape at 0.001 as at 0.999, then, if it has no clear valley there, over
+P itself: when much is noise, the rest is spread too thinly over the log-odds to be a mode.
 """
 
 from __future__ import annotations
@@ -11,23 +11,60 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-STEP = 0.05
-SMOOTHING = 0.5
 LOWEST, HIGHEST = -27.0, 12.0
 LEAST_DEPTH = 0.25
-DEVIATIONS = 4.0
-MOST_NOISE = 0.5
+DEVIATIONS = 3.0
+MOST_NOISE = 0.6
+
+
+class Scale(NamedTuple):
+    """How probabilities are laid out.
+
+    place: probabilities to positions; probability: back again; highest: the last position; step:
+    width of a cell; smoothing: deviation of the normal curve that smooths; least_noise: share of
+    the images from which on a mode counts.
+    """
+
+    name: str
+    place: Callable[[np.ndarray], np.ndarray]
+    probability: Callable[[np.ndarray], np.ndarray]
+    highest: float
+    step: float
+    smoothing: float
+    least_noise: float
+
+
+def log_odds(probability: np.ndarray | float) -> np.ndarray:
+    """log(P / (1 - P)) in float64, from LOWEST to HIGHEST: float32 cannot tell those above."""
+    probability = np.clip(np.asarray(probability, np.float64), 0, 1)
+    with np.errstate(divide="ignore"):
+        odds = np.log(probability) - np.log1p(-probability)
+    return np.clip(odds, LOWEST, HIGHEST)
+
+
+def probability_of(odds: np.ndarray | float) -> np.ndarray:
+    """The probability with these log-odds."""
+    return 1.0 / (1.0 + np.exp(-np.asarray(odds, np.float64)))
+
+
+def _as_it_is(probability: np.ndarray) -> np.ndarray:
+    return np.asarray(probability, np.float64)
+
+
+LOG_ODDS = Scale("log-odds", log_odds, probability_of, HIGHEST, 0.05, 0.5, least_noise=0.0)
+# any long tail piles up at 0 on this scale: it takes much noise to show there
+PLAIN = Scale("probability", _as_it_is, _as_it_is, 1.0, 0.0025, 0.04, least_noise=0.2)
 
 
 class Distribution(NamedTuple):
-    """Largest probabilities over their log-odds, in cells of width STEP.
+    """Largest probabilities in cells of `scale.step`.
 
-    log_odds: float64, the middle of each cell. images: int64, how many fall into it; those
-    beyond LOWEST and HIGHEST are counted there. density: float64, images per unit of log-odds,
-    smoothed by a normal curve of deviation SMOOTHING.
+    places: float64, the middle of each cell. images: int64, how many fall into it. density:
+    float64, images per unit of the scale, smoothed.
     """
 
-    log_odds: np.ndarray
+    scale: Scale
+    places: np.ndarray
     images: np.ndarray
     density: np.ndarray
 
@@ -46,30 +83,24 @@ class Valley(NamedTuple):
     high_mode: float
 
 
-def log_odds(probability: np.ndarray | float) -> np.ndarray:
-    """log(P / (1 - P)) in float64, from LOWEST to HIGHEST."""
-    probability = np.clip(np.asarray(probability, np.float64), 0, 1)
-    with np.errstate(divide="ignore"):
-        odds = np.log(probability) - np.log1p(-probability)
-    return np.clip(odds, LOWEST, HIGHEST)
+class Choice(NamedTuple):
+    """A threshold, 0 to leave nothing out, and a sentence that says why."""
+
+    threshold: float
+    reason: str
 
 
-def probability_of(odds: np.ndarray | float) -> np.ndarray:
-    """The probability with these log-odds."""
-    return 1.0 / (1.0 + np.exp(-np.asarray(odds, np.float64)))
-
-
-def distribution_of(largest: np.ndarray) -> Distribution:
+def distribution_of(largest: np.ndarray, scale: Scale = LOG_ODDS) -> Distribution:
     """The distribution of largest probabilities (images,), 0 to 1."""
-    odds = log_odds(largest)
-    margin = 4 * SMOOTHING
-    first = (odds.min() if len(odds) else 0.0) - margin
-    cells = int(np.ceil((HIGHEST + margin - first) / STEP)) + 1
-    images, edges = np.histogram(odds, cells, (first, first + cells * STEP))
-    reach = np.arange(-margin, margin + STEP / 2, STEP) / SMOOTHING
+    places = scale.place(largest)
+    margin = 4 * scale.smoothing
+    first = (places.min() if len(places) else 0.0) - margin
+    cells = int(np.ceil((scale.highest + margin - first) / scale.step)) + 1
+    images, edges = np.histogram(places, cells, (first, first + cells * scale.step))
+    reach = np.arange(-margin, margin + scale.step / 2, scale.step) / scale.smoothing
     curve = np.exp(-0.5 * reach**2)
-    density = np.convolve(images, curve / (curve.sum() * STEP), "same")
-    return Distribution((edges[:-1] + edges[1:]) / 2, images, density)
+    density = np.convolve(images, curve / (curve.sum() * scale.step), "same")
+    return Distribution(scale, (edges[:-1] + edges[1:]) / 2, images, density)
 
 
 def find_valleys(distribution: Distribution) -> list[Valley]:
@@ -92,47 +123,34 @@ def find_valleys(distribution: Distribution) -> list[Valley]:
         modes.remove(min(pair, key=lambda mode: density[mode]))
 
 
-class Choice(NamedTuple):
-    """A threshold, 0 to leave nothing out, the valley that it is the lowest point of, and why."""
+def choose_threshold(largest: np.ndarray) -> Choice:
+    """The lowest point of the highest clear valley with at most MOST_NOISE of the images below.
 
-    threshold: float
-    valley: Valley | None
-    reason: str
-
-
-def choose_threshold(distribution: Distribution) -> Choice:
-    """The threshold in the highest clear valley that leaves out at most MOST_NOISE of the images.
-
-    0 where there is none: a guess would leave out good images.
+    The second scale is asked where the first has none. 0 where there is none at all: a guess would
+    leave out good images.
     """
-    below = np.cumsum(distribution.images)
-    images = below[-1]
-    valley, share = None, 0.0
-    valleys = find_valleys(distribution)
-    for found in valleys:
-        cell = np.searchsorted(distribution.log_odds + STEP / 2, log_odds(found.threshold))
-        if below[cell] <= MOST_NOISE * images:
-            valley, share = found, below[cell] / images
-    if valley is not None:
-        return Choice(
-            valley.threshold,
-            valley,
-            f"the valley between modes at {valley.low_mode:.3g} and {valley.high_mode:.6g}, "
-            f"{100 * valley.depth:.0f} % lower than the lower of them; {100 * share:.1f} % of "
-            f"{images} images lie below it",
-        )
     why = "the largest probabilities have no two clear modes"
-    if valleys:
-        why = (
-            "more than half of the images lie below the lowest clear valley, at "
-            f"{valleys[0].threshold!r}"
-        )
-    return Choice(0.0, None, f"nothing is left out: {why}")
+    for scale in (LOG_ODDS, PLAIN):
+        for valley in reversed(find_valleys(distribution_of(largest, scale))):
+            share = np.mean(largest < valley.threshold)
+            if scale.least_noise <= share <= MOST_NOISE:
+                return Choice(
+                    valley.threshold,
+                    f"the valley between modes at {valley.low_mode:.3g} and "
+                    f"{valley.high_mode:.6g} on the scale of {scale.name}, {valley.depth:.0%} "
+                    f"lower than the lower of them; {share:.1%} of {len(largest)} images lie "
+                    "below it",
+                )
+            why = (
+                f"{share:.1%} of the images lie below the valley at {valley.threshold!r} on the "
+                f"scale of {scale.name}, where {scale.least_noise:.0%} to {MOST_NOISE:.0%} count"
+            )
+    return Choice(0.0, f"nothing is left out: {why}")
 
 
 def automatic_threshold(largest: np.ndarray, log: Callable[[str], None]) -> float:
     """`choose_threshold` for largest probabilities (images,); `log` gets a line that says why."""
-    choice = choose_threshold(distribution_of(largest))
+    choice = choose_threshold(largest)
     mend = "" if choice.threshold else "; look at 0_noise_histogram.png, and give a number"
     log(f"noise threshold {choice.threshold!r}: {choice.reason}{mend}")
     return choice.threshold
@@ -140,20 +158,21 @@ def automatic_threshold(largest: np.ndarray, log: Callable[[str], None]) -> floa
 
 def _between(distribution: Distribution, low: int, high: int) -> Valley:
     """The valley between the modes in two cells: of several lowest cells, the one in the middle."""
-    density, probability = distribution.density, probability_of(distribution.log_odds)
+    scale, places, _, density = distribution
     between = density[low : high + 1]
     lowest = np.flatnonzero(between <= between.min() + 1e-9 * between.max())
     cell = low + int(lowest[len(lowest) // 2])
     top, bottom = min(density[low], density[high]), density[cell]
     depth = 1 - bottom / top
-    width = 2 * np.sqrt(np.pi) * SMOOTHING
+    width = 2 * np.sqrt(np.pi) * scale.smoothing
     certain = (top - bottom) * width >= DEVIATIONS * np.sqrt((top + bottom) * width)
+    low_mode, at, high_mode = scale.probability(places[[low, cell, high]]).tolist()
     return Valley(
-        threshold=_short(float(probability[cell])),
+        threshold=_short(at),
         depth=float(depth),
         clear=bool(depth >= LEAST_DEPTH and certain),
-        low_mode=float(probability[low]),
-        high_mode=float(probability[high]),
+        low_mode=max(0.0, low_mode),
+        high_mode=min(1.0, high_mode),
     )
 
 

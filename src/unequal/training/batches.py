@@ -23,7 +23,7 @@ from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 from unequal.mining.noise import find_noise
 from unequal.mining.noise_report import write_histogram
-from unequal.mining.threshold import automatic_threshold, distribution_of
+from unequal.mining.threshold import automatic_threshold
 from unequal.training.inference import embedder, noise_predictor
 
 Check = Callable[[], None]
@@ -58,8 +58,7 @@ def head_without_noise(args: argparse.Namespace, graph: HybridBlock,
         if found.threshold or automatic:
             _write(args, "0_noise_scores.csv", write_scores, found.scores)
             _write(args, "0_noise_histogram.png", write_histogram,
-                   distribution_of(found.scores.largest), args.data_dir,
-                   {"threshold": found.threshold})
+                   found.scores.largest, args.data_dir, {"threshold": found.threshold})
         _write(args, "0_noiselist.txt", write_noise_list, found.scores.rows(found.noisy))
         return found.kept
 
