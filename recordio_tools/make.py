@@ -16,6 +16,7 @@ out and why. Labels are kept as they are, gaps too.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,8 @@ from unequal.errors import InputError
 
 __all__ = ["Made", "main", "make_set"]
 
+logger = logging.getLogger(__name__)
+USUAL_SIZES = ((112, 112), (112, 96))
 EXAMPLE = """\
   python -m recordio_tools.make --input faces --output set --size 112
   python -m recordio_tools.make --list photos.lst --root photos --output set --size 112"""
@@ -130,6 +133,9 @@ def _work(args: argparse.Namespace) -> None:
     )
     height, width = made.size
     print(f"{args.output}: {made.images} images of {made.identities} identities, {height}x{width}")
+    if args.size is None and not made.aligned and made.size not in USUAL_SIZES:
+        logger.warning("%s: images of %dx%d: that of the first image; aligned faces are mostly "
+                       "112x112, see recordio_tools.align and --size", args.output, height, width)
     counts = {"aligned": made.aligned, "resized": made.resized}
     counts["named as another format than they are, and kept"] = made.misnamed
     if any(counts.values()):

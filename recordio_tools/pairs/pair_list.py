@@ -94,8 +94,8 @@ def _path_pairs(path: str | Path, lines: Iterator[tuple[int, str]]) -> Iterator[
 def _fields(line: str) -> list[str]:
     """The fields of a line; none for a line that is no CSV, or longer than any that is."""
     if "\t" in line:
-        return line.split("\t")
+        return [field.strip() for field in line.split("\t")]
     try:
-        return next(csv.reader([line], skipinitialspace=True))
+        return [field.rstrip() for field in next(csv.reader([line], skipinitialspace=True))]
     except csv.Error:
         return []

@@ -138,3 +138,11 @@ def test_wrong_sources_are_named_by_their_flag(tmp_path, capsys):
         assert message in capsys.readouterr().err
     assert make("--input", tmp_path / "faces", "--output", tmp_path / "faces" / "set") == 2
     assert "overlaps the input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [(), ("--size", "16")])
+def test_an_unusual_size_that_nobody_asked_for_is_told(tmp_path, caplog, flags):
+    write_files(tmp_path / "photos", face_files(1, 1))
+    assert make("--input", tmp_path / "photos", "--output", tmp_path / "set", *flags) == 0
+    told = "16x16: that of the first image" in caplog.text
+    assert told == (not flags)

@@ -97,10 +97,11 @@ def test_names_of_lfw_take_another_suffix(tmp_path, root, listed):
     "text",
     [
         'path1,path2,issame\n"a,1.jpg",b 2.jpg,1\nä.jpg,"a,1.jpg",0\n',
+        '"a,1.jpg" , b 2.jpg , 1\n ä.jpg ,"a,1.jpg", 0\n',
         '"a,1.jpg",b 2.jpg,True\n\nä.jpg,"a,1.jpg",FALSE',
         "first\tsecond\tissame\na,1.jpg\tb 2.jpg\ttrue\nä.jpg\ta,1.jpg\t0\n",
     ],
-    ids=["header", "no_header", "tabs"],
+    ids=["header", "spaces", "no_header", "tabs"],
 )
 def test_pairs_of_paths_are_packed_as_they_stand(tmp_path, listed, text):
     names = ["a,1.jpg", "b 2.jpg", "ä.jpg"]
