@@ -67,13 +67,12 @@ def read_scores(path: str | Path) -> Scores:
     columns = [array(kind) for kind in "iqffi"]
     try:
         with open(path, encoding="utf-8", errors="replace", newline="") as file:
-            lines = csv.reader(file)
-            if next(lines, None) != HEADER:
+            if file.readline().rstrip("\r\n") != ",".join(HEADER):
                 raise InputError(
                     f"{path}: does not start with the line {','.join(HEADER)!r}; give the "
                     "0_noise_scores.csv of train_NR.py"
                 )
-            for number, line in enumerate(lines, start=2):
+            for number, line in enumerate(csv.reader(file), start=2):
                 _take(path, number, line, columns)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; check the name of the scores") from error
