@@ -68,7 +68,7 @@ def unequal_graph(args: argparse.Namespace) -> HybridBlock:
 
 
 def _noise_resistance_metric() -> mx.metric.EvalMetric:
-    return composite(Accuracy("logits"), Output("softmaxloss2", "loss"))
+    return composite(Accuracy("predicted"), Output("softmaxloss2", "loss"))
 
 
 _STAGE_TWO = EasyDict(
@@ -92,8 +92,8 @@ STAGES = EasyDict(
     softmax=EasyDict(
         _STAGE_TWO,
         graph=softmax_graph,
-        metric=lambda: composite(Accuracy("probability"),
-                                 CrossEntropy("softmaxloss", probability="probability")),
+        metric=lambda: composite(Accuracy("predicted"),
+                                 CrossEntropy("softmaxloss", probability="label_probability")),
         worth_saving=hooks.saves_softmax,
         test_first_then_save=None,
     ),
@@ -105,8 +105,8 @@ STAGES = EasyDict(
         _STAGE_TWO,
         graph=unequal_graph,
         metric=lambda: composite(
-            Accuracy("logits", label="head_label"),
-            CrossEntropy("softmaxloss", log_probability="log_probability", label="head_label"),
+            Accuracy("predicted", label="head_label"),
+            CrossEntropy("softmaxloss", log_probability="label_log_probability"),
             Output("interloss", "inter_loss")),
         best_line=hooks.three_best,
         test_first_then_save=1000,

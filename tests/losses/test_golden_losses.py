@@ -7,8 +7,9 @@ import re
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet.gluon import HybridBlock
+from mxnet.gluon import HybridBlock, SymbolBlock
 
+from symbols.layers import lineage_symbol
 from unequal.losses.graphs import NoiseResistanceGraph, SoftmaxGraph, UnequalGraph
 from unequal.losses.interclass import InterclassLoss
 from unequal.losses.margin import MarginClassifier
@@ -41,22 +42,39 @@ def classifier(tag: str, normalised_input: bool = False) -> MarginClassifier:
                             normalised_input=normalised_input)
 
 
-def run(graph: HybridBlock, numbers, data, label, dtype="float32"):
+def run(graph: HybridBlock, numbers, data, label):
     """Outputs by name and the gradients of the input and of every parameter."""
     graph.initialize()
-    graph.cast(dtype)
     parameters = graph.collect_params()
     for name, parameter in parameters.items():
-        parameter.set_data(mx.nd.array(numbers[name], dtype=dtype))
+        parameter.set_data(mx.nd.array(numbers[name]))
     graph.hybridize()
-    data = mx.nd.array(data, dtype=dtype)
+    data = mx.nd.array(data)
     data.attach_grad()
     with mx.autograd.record():
-        outputs = graph(data, mx.nd.array(label, dtype=dtype))
+        outputs = graph(data, mx.nd.array(label))
     mx.autograd.backward(outputs)
     gradients = {name: p.grad().asnumpy() for name, p in parameters.items()}
     gradients["data"] = data.grad.asnumpy()
     return dict(zip(graph.OUTPUTS, (o.asnumpy() for o in outputs))), gradients
+
+
+def run_lineage(graph: HybridBlock, data, label):
+    """The outputs of the exported graph with the values of ``graph``."""
+    names = ("data", "softmax_label")
+    inputs = [mx.sym.var(name, dtype="float32") for name in names]
+    block = SymbolBlock(lineage_symbol(graph, *names), inputs)
+    ours = graph.collect_params()
+    for name, parameter in block.collect_params().items():
+        parameter.shape = ours[name].shape
+        parameter.initialize()
+        parameter.set_data(ours[name].data())
+    return [output.asnumpy() for output in block(mx.nd.array(data), mx.nd.array(label))]
+
+
+def of_label(scores, label):
+    """The score of the label of each row."""
+    return scores[np.arange(len(scores)), label.astype(int)]
 
 
 def assert_gradients(gradients, numbers, prefix):
@@ -72,10 +90,13 @@ def numbers(golden):
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_stage_one(tag, numbers):
-    outputs, gradients = run(SoftmaxGraph(Identity(), classifier(tag)), numbers, numbers["data"],
-                             numbers["softmax_label"])
-    expected = numbers[f"softmax/{tag}/softmax_output"]
-    np.testing.assert_allclose(outputs["probability"], expected, rtol=1e-4, atol=1e-6)
+    graph = SoftmaxGraph(Identity(), classifier(tag))
+    outputs, gradients = run(graph, numbers, numbers["data"], numbers["softmax_label"])
+    expected, label = numbers[f"softmax/{tag}/softmax_output"], numbers["softmax_label"]
+    close = dict(rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(outputs["label_probability"], of_label(expected, label), **close)
+    np.testing.assert_array_equal(outputs["predicted"], expected.argmax(axis=1))
+    np.testing.assert_allclose(run_lineage(graph, numbers["data"], label)[1], expected, **close)
     assert_gradients(gradients, numbers, f"softmax/{tag}")
 
 
@@ -86,8 +107,15 @@ def test_noise_resistance(tag, beta, numbers):
                                  NoiseResistanceLoss(CLASSES, beta, (ROWS, 2)))
     outputs, gradients = run(graph, numbers, numbers["data"], numbers["softmax_label"])
     prefix = f"NR/{tag}/beta{beta}"
-    np.testing.assert_allclose(outputs["logits"], numbers[f"{prefix}/fc7"], rtol=0, atol=1e-4)
+    expected, batch = numbers[f"{prefix}/fc7"], (numbers["data"], numbers["softmax_label"])
+    graph.classifier.hybridize(False)
+    logits = graph.classifier(*map(mx.nd.array, batch)).asnumpy()
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(outputs["predicted"], expected.argmax(axis=1))
     np.testing.assert_allclose(outputs["loss"], numbers[f"{prefix}/loss"], rtol=1e-5)
+    _, logits, loss = run_lineage(graph, *batch)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(loss, numbers[f"{prefix}/loss"], rtol=1e-5)
     assert_gradients(gradients, numbers, prefix)
 
 
@@ -112,15 +140,19 @@ def unequal_graph(tag, beta, head_rows, tail_rows, images, weight, half=None):
         InterclassLoss(EMBEDDING, tail_rows // images, images, weight), head_rows, tail_rows)
 
 
-GOLDEN_NAMES = {"embedding": "embedding", "head_label": "label_softmax", "logits": "fc7",
-                "tail_label": "label_inter", "log_probability": "log_softmax",
-                "softmax_loss": "softmaxloss", "inter_loss": "inter_loss", "emb_norm": "emb_norm",
+GOLDEN_NAMES = {"embedding": "embedding", "head_label": "label_softmax",
+                "tail_label": "label_inter", "softmax_loss": "softmaxloss",
+                "inter_loss": "inter_loss", "emb_norm": "emb_norm",
                 "cosine_matrix": "cosine_matrix"}
 
 
 def assert_unequal(outputs, gradients, expected, prefix):
-    for name, ours in outputs.items():
-        theirs = expected[f"{prefix}/{GOLDEN_NAMES[name]}"]
+    logits, log_probability = (expected[f"{prefix}/{name}"] for name in ("fc7", "log_softmax"))
+    np.testing.assert_array_equal(outputs["predicted"], logits.argmax(axis=1))
+    np.testing.assert_allclose(outputs["label_log_probability"],
+                               of_label(log_probability, outputs["head_label"]), atol=1e-4)
+    for name, golden_name in GOLDEN_NAMES.items():
+        ours, theirs = outputs[name], expected[f"{prefix}/{golden_name}"]
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4 if ours.ndim > 1 else 1e-6)
     assert_gradients(gradients, expected, prefix)
 
@@ -131,7 +163,11 @@ def test_stage_three(tag, noise, beta, numbers):
     graph = unequal_graph(tag, beta if noise else None, ROWS, ROWS, 3, 1.0)
     outputs, gradients = run(graph, numbers, numbers["stage2/data"],
                              numbers["stage2/softmax_label"])
-    assert_unequal(outputs, gradients, numbers, f"stage2/{tag}/noise{noise}_beta{beta}")
+    prefix = f"stage2/{tag}/noise{noise}_beta{beta}"
+    assert_unequal(outputs, gradients, numbers, prefix)
+    exported = run_lineage(graph, numbers["stage2/data"], numbers["stage2/softmax_label"])
+    for place, name in ((2, "fc7"), (4, "log_softmax")):
+        np.testing.assert_allclose(exported[place], numbers[f"{prefix}/{name}"], atol=1e-4)
 
 
 @pytest.mark.parametrize("weight", [1, 5])

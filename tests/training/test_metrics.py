@@ -21,13 +21,17 @@ def batches():
 
 
 def feed(metric, batches):
-    outputs = [dict(probability=mx.nd.array(p), log=mx.nd.array(np.log(p)), loss=mx.nd.array([v]))
-               for p, _, v in batches]
+    outputs = []
+    for probability, label, loss in batches:
+        of_label = probability[np.arange(len(label)), label]
+        outputs.append(dict(predicted=mx.nd.array(probability.argmax(1)),
+                            probability=mx.nd.array(of_label), log=mx.nd.array(np.log(of_label)),
+                            loss=mx.nd.array([loss])))
     metric.update([mx.nd.array(label) for _, label, _ in batches], outputs)
 
 
 def test_values_cover_all_devices_and_batches(batches):
-    metric = composite(Accuracy("probability"),
+    metric = composite(Accuracy("predicted"),
                        CrossEntropy("softmaxloss", probability="probability"),
                        CrossEntropy("again", log_probability="log"), Output("loss", "loss"))
     for _ in range(3):
@@ -43,7 +47,7 @@ def test_values_cover_all_devices_and_batches(batches):
 
 
 def test_reset_starts_anew(batches):
-    metric = Accuracy("probability")
+    metric = Accuracy("predicted")
     feed(metric, batches)
     metric.reset()
     assert np.isnan(metric.get()[1])

@@ -1,23 +1,35 @@
 """A backbone with its loss, as each script trains and saves it.
 
-Each graph takes a batch of images (N, 3, H, W) and their labels (N,) and gives the outputs of the
-2019 symbol, in its order and under its names. Outputs under ``BlockGrad`` are for metrics and
-mining; the others bring their own gradient, so training is ``autograd.backward`` on all of them.
+Each graph takes a batch of images (N, 3, H, W) and their labels (N,). In the lineage form it gives
+the outputs of the 2019 symbol, in its order and under its names. In the computing form it gives
+what ``OUTPUTS`` names: of the class scores (N, C) only what the metrics look at, for an output of
+that size would be kept beside them, and once more as its gradient. Outputs under ``BlockGrad`` are
+for metrics and mining; the others bring their own gradient, so training is ``autograd.backward``
+on all of them.
 """
 
 from __future__ import annotations
 
 from mxnet.gluon import HybridBlock
 
+from symbols.layers import in_lineage_form
 from unequal.losses.interclass import InterclassLoss
 from unequal.losses.margin import MarginClassifier
 from unequal.losses.noise_resistance import NoiseResistanceLoss
 
 
-class SoftmaxGraph(HybridBlock):
-    """Stage one: embedding (N, E), softmax (N, C) whose gradient is the mean cross entropy's."""
+def _predicted(F, scores):
+    """(N,): the class of the largest score of each row (N, C)."""
+    return F.argmax(F.BlockGrad(scores), axis=1)
 
-    OUTPUTS = ("embedding", "probability")
+
+class SoftmaxGraph(HybridBlock):
+    """Stage one: embedding (N, E), predicted class (N,), softmax of the label (N,).
+
+    The gradient is that of the mean cross entropy. In 2019: embedding, softmax (N, C).
+    """
+
+    OUTPUTS = ("embedding", "predicted", "label_probability")
 
     def __init__(self, backbone: HybridBlock, classifier: MarginClassifier):
         super().__init__(prefix="")
@@ -27,13 +39,20 @@ class SoftmaxGraph(HybridBlock):
         embedding = self.backbone(images)
         probability = F.SoftmaxOutput(self.classifier(embedding, label), label, name="softmax",
                                       normalization="valid")
-        return F.BlockGrad(embedding), probability
+        if in_lineage_form():
+            return F.BlockGrad(embedding), probability
+        # SoftmaxOutput's gradient is its own, whatever comes back to it through the pick
+        predicted = F.BlockGrad(_predicted(F, probability))
+        return F.BlockGrad(embedding), predicted, F.pick(probability, label, axis=1)
 
 
 class NoiseResistanceGraph(HybridBlock):
-    """Stages 2a and 2b: embedding (N, E), logits with margin (N, C), loss (1,)."""
+    """Stages 2a and 2b: embedding (N, E), predicted class (N,) margin included, loss (1,).
 
-    OUTPUTS = ("embedding", "logits", "loss")
+    In 2019: embedding, logits with margin (N, C), loss.
+    """
+
+    OUTPUTS = ("embedding", "predicted", "loss")
 
     def __init__(self, backbone: HybridBlock, classifier: MarginClassifier,
                  loss: NoiseResistanceLoss):
@@ -44,18 +63,20 @@ class NoiseResistanceGraph(HybridBlock):
         embedding = self.backbone(images)
         logits = self.classifier(embedding, label)
         loss, _ = self.loss(logits, label)
-        return F.BlockGrad(embedding), F.BlockGrad(logits), F.MakeLoss(loss)
+        scores = logits if in_lineage_form() else _predicted(F, logits)
+        return F.BlockGrad(embedding), F.BlockGrad(scores), F.MakeLoss(loss)
 
 
 class UnequalGraph(HybridBlock):
     """Stage three, one device's share: ``head_rows`` of the head, then ``tail_rows`` of the tail.
 
-    Gives embedding (all rows, E), head label, logits (head rows, C), tail label,
-    log-probabilities (head rows, C), softmax loss (1,), inter-class loss (1,), norm of the
-    centres (1,) and squared cosines (identities, identities).
+    Gives embedding (all rows, E), head label, predicted class (head rows,) margin included, tail
+    label, log-probability of the label (head rows,), softmax loss (1,), inter-class loss (1,),
+    norm of the centres (1,) and squared cosines (identities, identities). In 2019: logits and
+    log-probabilities (head rows, C) in their places.
     """
 
-    OUTPUTS = ("embedding", "head_label", "logits", "tail_label", "log_probability",
+    OUTPUTS = ("embedding", "head_label", "predicted", "tail_label", "label_log_probability",
                "softmax_loss", "inter_loss", "emb_norm", "cosine_matrix")
 
     def __init__(self, backbone: HybridBlock, classifier: MarginClassifier,
@@ -76,8 +97,11 @@ class UnequalGraph(HybridBlock):
         inter_loss, norm, squares = self.interclass(F.slice_axis(direction, **self._tail))
         logits = self.classifier(head, head_label)
         softmax_loss, log_probability = self.loss(logits, head_label)
-        gradless = [F.BlockGrad(x) for x in (embedding, head_label, logits, tail_label,
-                                             log_probability)]
+        scores = logits, log_probability
+        if not in_lineage_form():
+            scores = _predicted(F, logits), F.pick(F.BlockGrad(log_probability), head_label, axis=1)
+        gradless = [F.BlockGrad(x) for x in (embedding, head_label, scores[0], tail_label,
+                                             scores[1])]
         inter_loss = F.MakeLoss(inter_loss)
         return (*gradless, F.MakeLoss(softmax_loss), inter_loss, F.BlockGrad(norm),
                 F.BlockGrad(squares))

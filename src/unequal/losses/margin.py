@@ -9,7 +9,9 @@ type   name                      logit of the label, theta = angle to its weight
 5      combined margin           s (cos(a theta + m) - b)
 =====  ========================  ==================================================
 
-All others are s cos theta. Numbers, node names and quirks are those of the 2019 code.
+All others are s cos theta. Numbers, node names and quirks are those of the 2019 code. In the
+computing form (``symbols/layers.py``) one logit of each row is replaced, where the 2019 graph
+multiplies one-hot rows (N, C) and keeps them for the gradient.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ import math
 
 from mxnet.gluon import HybridBlock
 
-from symbols.layers import as_written_2019, inside_unit, variable
+from symbols.layers import as_written_2019, in_lineage_form, inside_unit, variable
 from unequal.errors import InputError
+from unequal.losses.labelled import replace_labelled
 
 LOSS_TYPES = {0: "softmax", 2: "CosFace", 4: "ArcFace", 5: "combined margin"}
 
@@ -41,7 +44,12 @@ class Margin(HybridBlock):
 
     def hybrid_forward(self, F, logits, label):
         logit = F.pick(logits, label, axis=1)
-        change = F.expand_dims(self.moved(F, logit, logit / self._scale) - logit, 1)
+        moved = self.moved(F, logit, logit / self._scale)
+        if not in_lineage_form():
+            known = F.broadcast_logical_and(label >= 0, label < self._classes)
+            moved = F.where(known, moved, logit)
+            return replace_labelled(F, logits, label, moved, self._classes)
+        change = F.expand_dims(moved - logit, 1)
         where = F.one_hot(label, depth=self._classes, on_value=1.0, off_value=0.0)
         return logits + F.broadcast_mul(where, change)
 

@@ -10,7 +10,8 @@ from typing import Sequence, Union
 
 from mxnet.gluon import HybridBlock
 
-from symbols.layers import as_written_2019
+from symbols.layers import as_written_2019, in_lineage_form
+from unequal.losses.labelled import gather
 
 Number = Union[int, float]
 
@@ -27,18 +28,11 @@ class NoiseResistanceLoss(HybridBlock):
         super().__init__(prefix="")
         self._classes, self._beta, self._divisors = classes, beta, tuple(divisors)
 
-    def _cross_entropy(self, F, target, log_probability):
-        return F.sum(F.broadcast_mul(target, log_probability), axis=[0, 1]) * -1.0
-
     def hybrid_forward(self, F, logits, label):
         log_probability = F.log_softmax(logits, name="softmax")
-        depth = dict(depth=self._classes, on_value=1.0, off_value=0.0)
-        if self._beta is None:
-            loss = self._cross_entropy(F, F.one_hot(label, **depth), log_probability)
-        else:
-            predicted = F.one_hot(F.argmax(log_probability, axis=1), **depth)
-            loss = self._cross_entropy(F, F.one_hot(label, **depth), log_probability)
-            predicted_loss = self._cross_entropy(F, predicted, log_probability)
+        terms = self._one_hot if in_lineage_form() else self._gathered
+        loss, predicted_loss = terms(F, log_probability, label)
+        if self._beta is not None:
             other = 1 - self._beta
             if isinstance(other, float):
                 other = as_written_2019(other)
@@ -46,3 +40,25 @@ class NoiseResistanceLoss(HybridBlock):
         for divisor in self._divisors:
             loss = loss / divisor
         return loss, log_probability
+
+    def _gathered(self, F, log_probability, label):
+        """The sums over the rows of -log P_label and of -log P_predicted (None without beta)."""
+        if self._beta is None:
+            return F.sum(F.pick(log_probability, label, axis=1)) * -1.0, None
+        predicted = F.argmax(F.BlockGrad(log_probability), axis=1)
+        both = F.sum(gather(F, log_probability, self._classes, label, predicted), axis=1) * -1.0
+        return (F.slice_axis(both, axis=0, begin=row, end=row + 1) for row in (0, 1))
+
+    def _one_hot(self, F, log_probability, label):
+        """The same as the 2019 graph has it."""
+        depth = dict(depth=self._classes, on_value=1.0, off_value=0.0)
+        predicted_loss = None
+        if self._beta is not None:
+            predicted = F.one_hot(F.argmax(log_probability, axis=1), **depth)
+        loss = self._cross_entropy(F, F.one_hot(label, **depth), log_probability)
+        if self._beta is not None:
+            predicted_loss = self._cross_entropy(F, predicted, log_probability)
+        return loss, predicted_loss
+
+    def _cross_entropy(self, F, target, log_probability):
+        return F.sum(F.broadcast_mul(target, log_probability), axis=[0, 1]) * -1.0

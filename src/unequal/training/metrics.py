@@ -38,33 +38,32 @@ class DeviceMetric(mx.metric.EvalMetric):
 
 
 class Accuracy(DeviceMetric):
-    """Share of rows whose largest score, margin included, is the label's."""
+    """Share of rows whose ``predicted`` class, margin included, is the label."""
 
-    def __init__(self, scores: str, label: str | None = None):
-        self._scores, self._label = scores, label
+    def __init__(self, predicted: str, label: str | None = None):
+        self._predicted, self._label = predicted, label
         super().__init__("acc")
 
     def measure(self, outputs, label):
-        scores = outputs[self._scores]
+        predicted = outputs[self._predicted]
         label = label if self._label is None else outputs[self._label]
-        return (scores.argmax(axis=1) == label).sum(), len(scores)
+        return (predicted == label).sum(), len(predicted)
 
 
 class CrossEntropy(DeviceMetric):
-    """Mean -log P of the label, margin included."""
+    """Mean -log P of the label, margin included, from P (N,) or from log P (N,) of the label."""
 
     def __init__(self, name: str, probability: str | None = None,
-                 log_probability: str | None = None, label: str | None = None):
-        self._probability, self._log, self._label = probability, log_probability, label
+                 log_probability: str | None = None):
+        self._probability, self._log = probability, log_probability
         super().__init__(name)
 
     def measure(self, outputs, label):
-        label = label if self._label is None else outputs[self._label]
         if self._log is not None:
-            picked = outputs[self._log].pick(label, axis=1)
+            logarithm = outputs[self._log]
         else:
-            picked = (outputs[self._probability].pick(label, axis=1) + 1e-12).log()
-        return -picked.sum(), len(picked)
+            logarithm = (outputs[self._probability] + 1e-12).log()
+        return -logarithm.sum(), len(logarithm)
 
 
 class Output(DeviceMetric):
