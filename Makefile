@@ -85,8 +85,9 @@ $(VENV_PYTHON) -c 'import cv2' 2>/dev/null || { \
 [ $(BUILD) = gpu ] || $(VENV_PYTHON) -W ignore -c 'import mxnet' 2>/dev/null || { \
 	echo 'make: MXNet does not load: install its system libraries' \
 		'(apt-get install libgomp1 libquadmath0) and run make again' >&2; exit 2; \
-}
+}; \
+[ $(BUILD) = gpu ] || $(VENV_PYTHON) -W ignore -m unequal.build || true
 endef
 
-$(STAMP): pyproject.toml requirements.lock $(if $(PYTHON),always)
+$(STAMP): pyproject.toml requirements.lock $(wildcard symbols/compiled/source/*) $(if $(PYTHON),always)
 	@set -e; $(FIND_PYTHON); $(MAKE_VENV); rm -f .venv/.installed-*; $(INSTALL); touch $@

@@ -16,6 +16,7 @@ from symbols.layers import (
     activation,
     chain,
 )
+from symbols.network import Network
 
 # (name, input channels, expanded channels, output channels) of a strided block, then the blocks
 # with a shortcut after it: (name, count, channels, expanded channels)
@@ -86,7 +87,8 @@ def fmobilefacenet(layers: int, embedding: int, *, bn_mom: float = 0.9,
     blocks += [
         *parts.conv("conv_6sep", 128, 512),
         *parts.linear("conv_6dw7_7", 512, 512, kernel=7, groups=512),
+    ]
+    return Network(chain(*blocks), chain(
         FullyConnected("pre_fc1", embedding, 512, weight_name="fc1_weight"),
         BatchNorm("fc1", embedding, bn_mom, fix_gamma=True),
-    ]
-    return chain(*blocks)
+    ))

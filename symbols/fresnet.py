@@ -20,6 +20,7 @@ from symbols.layers import (
     activation,
     chain,
 )
+from symbols.network import Network
 
 UNITS = {
     18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 49: (3, 4, 14, 3), 50: (3, 4, 14, 3), 74: (3, 6, 24, 3),
@@ -172,8 +173,8 @@ def resnet(units: Sequence[int], filters: Sequence[int], embedding: int, *,
         blocks += [parts.conv("convd", channels, 512, 1, 1), parts.norm("bnd", 512),
                    parts.activate("relud", 512)]
         channels = 512
-    blocks.append(embedding_head(version_output, channels, embedding, bn_mom, version_act))
-    return chain(*blocks)
+    head = embedding_head(version_output, channels, embedding, bn_mom, version_act)
+    return Network(chain(*blocks), head)
 
 
 def fresnet(layers: int, embedding: int, width: float = 1.0, **versions) -> HybridBlock:

@@ -8,8 +8,11 @@ it is nested in. Every block is traced in one of two forms:
 * the *lineage* form, which :func:`lineage_symbol` traces for ``prefix-symbol.json``: the same
   function written with the operators, node names and attributes of the 2019 graph.
 
-They differ in two places only: PReLU, whose slope MXNet >= 1.3 trains wrongly when it is written
-as ``LeakyReLU`` (:class:`PReLU`), and the margin's guard at cos = +-1 (:func:`inside_unit`).
+They differ where MXNet computes 2019's operators wrongly (PReLU, whose slope MXNet >= 1.3 trains
+wrongly when it is written as ``LeakyReLU``: :class:`PReLU`; the margin at cos = +-1:
+:func:`inside_unit`) or at a needless price: the margin and the losses, which 2019 computes by
+one-hot rows (``unequal.losses``), and the whole convolutional part, which on the CPU is one
+operator (``symbols.network``).
 """
 
 from __future__ import annotations
@@ -54,6 +57,16 @@ def lineage_symbol(network: HybridBlock, *inputs: str) -> mx.sym.Symbol:
     with _lineage():
         outputs = network(*[mx.sym.var(name) for name in inputs])
     return outputs if isinstance(outputs, mx.sym.Symbol) else mx.sym.Group(list(outputs))
+
+
+def in_lineage_form() -> bool:
+    """Whether a lineage graph is being traced now; else a block computes."""
+    return _lineage_form.get()
+
+
+def target_device_type() -> str:
+    """What networks are being built for: ``'cpu'`` or ``'gpu'``, see :func:`built_for`."""
+    return _device_type.get()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,48 @@
+"""A whole network: convolutional features, then the embedding head."""
+
+from __future__ import annotations
+
+import numpy as np
+from mxnet.gluon import HybridBlock
+
+from symbols import compiled
+from symbols.compiled.program import NotCompiled, read_program
+from symbols.compiled.rewrite import run_program
+from symbols.layers import in_lineage_form, lineage_symbol, target_device_type
+
+
+class Network(HybridBlock):
+    """``head`` of ``features``; (N, 3, H, W) pixels 0..255 -> (N, embedding).
+
+    Networks for the CPU compute ``features`` by the compiled operator (``symbols.compiled``) where
+    there is one and it can express them, else by MXNet's own operators: the same function, and the
+    same parameters and lineage graph.
+    """
+
+    def __init__(self, features: HybridBlock, head: HybridBlock):
+        super().__init__(prefix="")
+        self.features, self.head = features, head
+        self._program = None
+        if target_device_type() != "cpu" or not compiled.available():
+            return
+        try:
+            program = read_program(lineage_symbol(features, "data"))
+        except NotCompiled:
+            return
+        if program.all:
+            self._program = program
+            parameters = features.collect_params()
+            for number, name in enumerate(program.weights):
+                setattr(self, f"weight{number}", parameters[name])
+
+    def cast(self, dtype):
+        """As Gluon's; the operator computes in float32 only, another type is MXNet's."""
+        if np.dtype(dtype) != np.float32:
+            self._program = None
+        super().cast(dtype)
+
+    def hybrid_forward(self, F, x, **weights):
+        if self._program is None or in_lineage_form():
+            return self.head(self.features(x))
+        ordered = [weights[f"weight{number}"] for number in range(len(self._program.weights))]
+        return self.head(run_program(F, self._program, x, ordered))
