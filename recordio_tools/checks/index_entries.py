@@ -16,7 +16,7 @@ from unequal.data.record_format import (
     part_length,
     unpack,
 )
-from unequal.data.records import read_index_blocks
+from unequal.data.record_index import read_index_blocks
 from unequal.errors import InputError
 
 SAMPLED_PER_BLOCK = 16

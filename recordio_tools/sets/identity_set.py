@@ -14,7 +14,7 @@ from recordio_tools.sets.mapping import read_names
 from recordio_tools.sets.reader import BUFFER, Face, FaceSetReader, OnBroken
 from recordio_tools.sets.record_at import read_at
 from recordio_tools.sets.set_copy import size_of
-from unequal.data.records import read_index_blocks
+from unequal.data.record_index import read_index_blocks
 
 
 class IdentitySet:

@@ -12,7 +12,8 @@ import numpy as np
 from recordio_tools.sets.list_lines import ListLines
 from recordio_tools.sets.record_at import read_at, read_face_at, read_label_at
 from recordio_tools.sets.set_names import SetNames
-from unequal.data.records import Property, read_index_blocks, read_property
+from unequal.data.record_index import read_index_blocks
+from unequal.data.records import Property, read_property
 from unequal.errors import InputError
 
 BUFFER = 1 << 20

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Collection, Iterator
 
+from unequal.data.label_cache import CACHE_NAME
 from unequal.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 SET_FILES = frozenset(
     {"train.rec", "train.idx", "train.idx.old", "train.lst", "property", "identities.txt"}
+    | {CACHE_NAME}
 )
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import warnings
 import weakref
 from functools import cached_property
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from unequal.data.record_format import PART_HEADER, Header, join_parts, part_length, unpack
+from unequal.data.label_cache import Stamp, read_or_recall, size_and_time
+from unequal.data.record_format import Header, join_parts, label_and_image, unpack
+from unequal.data.record_index import RecordIndex, read_index
+from unequal.data.record_labels import NoRange, are_ranges, read_labels, read_ranges
 from unequal.errors import InputError
-
-SAMPLED_RECORDS = 64
-INDEX_BLOCK = 1 << 20
 
 
 class Property(NamedTuple):
@@ -81,7 +80,8 @@ class FaceRecords:
         self.data_dir = Path(data_dir)
         self.path = self.data_dir / "train.rec"
         self.index_path = self.data_dir / "train.idx"
-        keys, offsets = _read_index(self.index_path)
+        index_stamp = size_and_time(self.index_path)  # before it is read, lest it changes later
+        keys, offsets = read_index(self.index_path)
         try:
             self._file = os.open(str(self.path), os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
@@ -90,8 +90,10 @@ class FaceRecords:
                 "property"
             ) from error
         self._close = weakref.finalize(self, os.close, self._file)
+        self._stamp = Stamp(*size_and_time(self._file), *index_stamp)
         try:
-            self._take_index(keys, offsets)
+            self._index = RecordIndex(self.path, self.index_path, self._file, keys, offsets)
+            del offsets  # of millions of records, that is much
             self._take_layout(keys)
         except InputError:
             self.close()
@@ -106,22 +108,19 @@ class FaceRecords:
 
         Raises InputError naming the record and the file where there is no such whole record.
         """
-        header, payload = self.record(key)
-        label = header.label if header.flag == 0 else header.label[0]
-        return float(label), payload
+        start, stop = self._index.span(key)
+        try:
+            return label_and_image(os.pread(self._file, stop - start, start))
+        except ValueError as error:
+            raise self._broken(key, error) from error
 
     def record(self, key: int) -> tuple[Header, bytes]:
         """Header and encoded image of one record; raises InputError as `read`."""
-        position = int(np.searchsorted(self._keys, key))
-        if position == len(self._keys) or self._keys[position] != key:
-            raise InputError(f"{self.index_path}: has no record {key}; take the .idx of this .rec")
+        start, stop = self._index.span(key)
         try:
-            blob = os.pread(self._file, int(self._spans[position]), int(self._offsets[position]))
-            return unpack(join_parts(blob))
+            return unpack(join_parts(os.pread(self._file, stop - start, start)))
         except ValueError as error:
-            raise InputError(
-                f"{self.path}: record {key} is broken: {error}; copy or pack the set again"
-            ) from error
+            raise self._broken(key, error) from error
 
     @cached_property
     def identities(self) -> np.ndarray:
@@ -151,22 +150,12 @@ class FaceRecords:
         starts = np.concatenate([[0], np.cumsum(counts)])
         return Groups(np.arange(starts[-1]) + np.repeat(first - starts[:-1], counts), starts)
 
-    def _take_index(self, keys: np.ndarray, offsets: np.ndarray) -> None:
-        size = os.fstat(self._file).st_size
-        if size == 0:
-            raise InputError(f"{self.path}: is empty; copy or pack the set again")
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._offsets = keys[order], offsets[order]
-        in_file = np.sort(offsets)
-        _check_positions(self.path, self.index_path, self._file, in_file, size)
-        following = np.append(in_file[1:], size)
-        self._spans = following[np.searchsorted(in_file, self._offsets)] - self._offsets
-
     def _take_layout(self, keys: np.ndarray) -> None:
         self.header_label: np.ndarray | None = None
         self.image_keys = keys
-        header, _ = self.record(0 if 0 in keys else int(keys[0]))
-        if header.flag == 0 or 0 not in keys:
+        with_zero = self._index.has_all(0, 1)
+        header, _ = self.record(0 if with_zero else int(keys[0]))
+        if header.flag == 0 or not with_zero:
             return
         label = np.asarray(header.label)
         whole = len(label) >= 2 and bool(np.all(np.isfinite(label[:2]) & (label[:2] % 1 == 0)))
@@ -176,107 +165,47 @@ class FaceRecords:
                 "last + 1]; pack the set again in InsightFace's layout"
             )
         self.header_label = label
-        self.image_keys = np.arange(1, int(label[0]))
-        if len(self.image_keys) and not np.isin(self.image_keys, self._keys).all():
+        if not self._index.has_all(1, int(label[0])):
             raise InputError(
                 f"{self.index_path}: lacks images that record 0 of {self.path.name} counts "
-                f"({len(self.image_keys)}); take the .idx written with this .rec"
+                f"({int(label[0]) - 1}); take the .idx written with this .rec"
             )
+        self.image_keys = np.arange(1, int(label[0]))
 
     def _ranges_of_header(self) -> np.ndarray:
         first, stop = int(self.header_label[0]), int(self.header_label[1])
-        ranges = np.empty((stop - first, 2), np.int64)
-        for row, key in enumerate(range(first, stop)):
-            header, _ = self.record(key)
-            if header.flag < 2 or not 1 <= header.label[0] <= header.label[1] <= first:
-                raise InputError(
-                    f"{self.path}: identity record {key}'s label is {header.label}, not a range of "
-                    f"images 1..{first - 1}; pack the set again"
-                )
-            ranges[row] = header.label[:2]
-        return ranges
+        # Among more keys than records one is missing, which is told before memory runs out.
+        keys = np.arange(first, min(stop, first + len(self._index) + 1))
+        try:
+            return read_or_recall(
+                self.data_dir,
+                self._stamp,
+                keys,
+                lambda some: read_ranges(self._file, self._index, some, first, self._header),
+                lambda ranges: bool(are_ranges(ranges, first).all()),
+            )
+        except NoRange as error:
+            raise InputError(
+                f"{self.path}: identity record {error.key}'s label is {error.header.label}, not a "
+                f"range of images 1..{first - 1}; pack the set again"
+            ) from error
 
     def _groups_by_label(self) -> Groups:
         keys = np.sort(self.image_keys)
-        labels = np.array([self.read(key)[0] for key in keys])
+        labels = read_or_recall(
+            self.data_dir,
+            self._stamp,
+            keys,
+            lambda some: read_labels(self._file, self._index, some, self._header),
+        )
         order = np.argsort(labels, kind="stable")
         _, starts = np.unique(labels[order], return_index=True)
         return Groups(keys[order], np.append(starts, len(keys)))
 
-
-def read_index_blocks(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """int64 keys and offsets of a .idx file, some at a time, in the order of its lines.
-
-    Raises InputError where it is missing, empty or something else.
-    """
-    empty = True
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            while True:
-                text = file.read(INDEX_BLOCK)
-                if not text:
-                    break
-                text += file.readline()
-                if text.strip():
-                    empty = False
-                    yield _parse_index(path, text)
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}; a data folder needs train.rec, train.idx and property; "
-            f"where only the .idx is lost, {_anew(path)}"
-        ) from error
-    if empty:
-        raise InputError(f"{path}: is empty; {_anew(path)}")
-
-
-def _anew(index_path: str | Path) -> str:
-    """How a lost or wrong index is mended."""
-    folder = Path(index_path).parent
-    return f"make it anew: python -m recordio_tools.inspect_set --data-dir {folder} --repair"
-
-
-def _parse_index(path: str | Path, text: str) -> tuple[np.ndarray, np.ndarray]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)
-        try:
-            numbers = np.fromstring(text, dtype=np.int64, sep=" ")
-        except (DeprecationWarning, ValueError):
-            numbers = np.empty(0, np.int64)
-    if not len(numbers) or len(numbers) % 2 or numbers[1::2].min() < 0:
-        raise InputError(f"{path}: is no index of lines 'key<tab>offset'; {_anew(path)}")
-    return numbers[::2], numbers[1::2]
-
-
-def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and offsets, in the order of the file's lines."""
-    blocks = list(read_index_blocks(path))
-    keys, offsets = (np.concatenate(columns) for columns in zip(*blocks))
-    if len(np.unique(keys)) != len(keys):
-        raise InputError(f"{path}: lists a record twice; {_anew(path)}")
-    return keys, offsets
-
-
-def _check_positions(
-    path: Path, index_path: Path, file: int, offsets: np.ndarray, size: int
-) -> None:
-    """Look at the first, the last and some records between: do they start where the .idx says?"""
-    last = int(offsets[-1])
-    if last + PART_HEADER.size > size:
-        raise InputError(
-            f"{path}: is truncated, or {index_path.name} is another file's: it has {size} bytes "
-            f"and a record is said to start at {last}; copy both again"
+    def _broken(self, key: int, error: ValueError) -> InputError:
+        return InputError(
+            f"{self.path}: record {key} is broken: {error}; copy or pack the set again"
         )
-    picks = np.linspace(0, len(offsets) - 1, min(SAMPLED_RECORDS, len(offsets))).astype(int)
-    for offset in offsets[picks].tolist():
-        try:
-            length = part_length(os.pread(file, PART_HEADER.size, offset))
-        except ValueError as error:
-            raise InputError(
-                f"{index_path}: does not belong to {path.name}: byte {offset} is listed, but "
-                f"{error}; take the .idx written with this .rec, or {_anew(index_path)}"
-            ) from error
-        if offset + length > size:
-            raise InputError(
-                f"{path}: is truncated: the record at byte {offset} needs {offset + length} bytes "
-                f"and the file has {size}; copy it again"
-            )
+
+    def _header(self, key: int) -> Header:
+        return self.record(key)[0]
