@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import cv2
 import numpy as np
@@ -16,7 +16,15 @@ from eval.unpickle import read_plain_pickle
 from unequal.errors import InputError
 
 _MOST_THREADS = 8
-_CHECKED_AT_ONCE = 1024
+_PIECES_PER_THREAD = 4
+_CHECKED_AT_ONCE = 256
+
+
+class _Decoding(NamedTuple):
+    """Images uint8 (n, 3, height, width) that threads fill, and what to wait for."""
+
+    images: np.ndarray
+    pieces: list
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,31 +53,34 @@ class VerificationSet:
     def images(self, indices: Sequence[int]) -> np.ndarray:
         """The images at `indices`, decoded: uint8 (n, 3, height, width), RGB."""
         with ThreadPoolExecutor(_threads()) as pool:
-            return self._stack(self._submit(pool, indices))
+            return _finished(self._begin(pool, indices))
 
     def batches(self, batch_size: int) -> Iterator[np.ndarray]:
         """All images in order, `batch_size` at a time, each decoded once: uint8 NCHW, RGB.
 
         The last batch is what remains. The next batch is decoded while one is being used.
         """
-        waiting: deque[list[Future]] = deque()
+        waiting: deque[_Decoding] = deque()
         with ThreadPoolExecutor(_threads()) as pool:
             for start in range(0, len(self), batch_size):
                 indices = range(start, min(start + batch_size, len(self)))
-                waiting.append(self._submit(pool, indices))
+                waiting.append(self._begin(pool, indices))
                 if len(waiting) > 1:
-                    yield self._stack(waiting.popleft())
+                    yield _finished(waiting.popleft())
             while waiting:
-                yield self._stack(waiting.popleft())
+                yield _finished(waiting.popleft())
 
-    def _submit(self, pool: ThreadPoolExecutor, indices: Sequence[int]) -> list[Future]:
-        return [pool.submit(self._decode, index) for index in indices]
+    def _begin(self, pool: ThreadPoolExecutor, indices: Sequence[int]) -> _Decoding:
+        images = np.empty((len(indices), 3) + self.image_size, np.uint8)
+        size = -(-len(indices) // (_threads() * _PIECES_PER_THREAD)) or 1
+        pieces = [slice(start, start + size) for start in range(0, len(indices), size)]
+        work = [pool.submit(self._fill, indices[piece], images[piece]) for piece in pieces]
+        return _Decoding(images, work)
 
-    def _stack(self, decoded: list[Future]) -> np.ndarray:
-        batch = np.empty((len(decoded), 3) + self.image_size, np.uint8)
-        for row, image in zip(batch, decoded):
-            row[:] = image.result().transpose(2, 0, 1)
-        return batch
+    def _fill(self, indices: Sequence[int], images: np.ndarray) -> None:
+        for index, planes in zip(indices, images):
+            for plane, channel in zip(planes, cv2.split(self._decode(index))):
+                plane[:] = channel
 
     def _decode(self, index: int) -> np.ndarray:
         image = _decode_rgb(self.encoded[index])
@@ -82,6 +93,12 @@ class VerificationSet:
                 "that size"
             )
         return image
+
+
+def _finished(decoding: _Decoding) -> np.ndarray:
+    for piece in decoding.pieces:
+        piece.result()
+    return decoding.images
 
 
 def load_bin(

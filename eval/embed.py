@@ -13,6 +13,8 @@ from unequal.errors import InputError  # readies the process for mxnet, so it co
 # isort: split
 import mxnet as mx
 
+from eval.on_devices import OnDevices
+
 Embed = Callable[[np.ndarray], np.ndarray]
 
 DATA = "data"
@@ -20,14 +22,15 @@ DATA = "data"
 
 def load_embedder(
     prefix: str, epoch: int, ctx: mx.Context | None = None, layer: str = "fc1_output"
-) -> Embed:
+) -> OnDevices:
     """Load `prefix`-symbol.json and `prefix`-%04d.params as an embedding function.
 
     The function takes uint8 RGB images (n, 3, height, width), feeds them as float32 0..255 (the
     normalisation is in the graph) through the network in inference mode on `ctx` (default: the
     CPU), and returns float32 (n, emb): the output `layer` of the graph, not normalised. Whatever
     lies behind `layer` (margin, loss, labels) and parameters it does not need are left out. The
-    number of images may change from call to call; their size must be that of the training.
+    number of images may change from call to call; their size must be that of the training. Its
+    methods `push` and `push_with_mirror` do not wait for the result.
 
     Raises InputError when a file is missing or damaged, the graph has no such output, or the
     file lacks a parameter of it; the function raises it for images of another shape or size.
@@ -37,13 +40,11 @@ def load_embedder(
     ctx = mx.cpu() if ctx is None else ctx
     network = as_block(output, [DATA], read_parameters(params_path), [ctx], params_path)
 
-    def embed(images: np.ndarray) -> np.ndarray:
-        if np.ndim(images) != 4 or np.shape(images)[1] != 3:
-            shape = np.shape(images)
-            raise InputError(f"images of shape {shape}: give (n, 3, height, width), RGB")
-        batch = mx.nd.array(images, ctx=ctx, dtype="uint8").astype("float32")
+    def checked(images: mx.nd.NDArray) -> mx.nd.NDArray:
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise InputError(f"images of shape {images.shape}: give (n, 3, height, width), RGB")
         try:
-            return network(batch).asnumpy().reshape(len(images), -1)
+            return network(images)
         except mx.MXNetError as error:
             if "Shape inconsistent" not in str(error):
                 raise
@@ -53,7 +54,7 @@ def load_embedder(
                 f"({_last_line(error)}): use images of the size it was trained with"
             ) from error
 
-    return embed
+    return OnDevices(checked, [ctx])
 
 
 def checkpoint_files(prefix: str, epoch: int) -> tuple[str, str]:
@@ -74,6 +75,10 @@ def as_block(
     """
     # MXNet 1.9.1's oneDNN subgraphs break the second forward of y1 in a Module; a hybridised
     # block runs without them
+    from symbols.compiled.rewrite import with_compiled_operator
+
+    if all(device.device_type == "cpu" for device in devices):
+        output = with_compiled_operator(output)
     network = mx.gluon.SymbolBlock(output, [mx.sym.var(name, dtype="float32") for name in inputs])
     wanted = network.collect_params()
     lacking = sorted(name for name in wanted.keys() if name not in parameters)
@@ -84,9 +89,10 @@ def as_block(
         )
     for name, parameter in wanted.items():
         parameter.shape = parameters[name].shape
-        parameter.initialize(ctx=list(devices))
+        # not at random: that would draw numbers which a seeded training is to draw
+        parameter.initialize(mx.init.Zero(), ctx=list(devices))
         parameter.set_data(parameters[name].astype("float32"))
-    network.hybridize(static_alloc=True)
+    network.hybridize(static_alloc=True, static_shape=True)
     return network
 
 

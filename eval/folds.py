@@ -12,6 +12,7 @@ from unequal.errors import InputError
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 FAR_THRESHOLDS = np.arange(0, 4, 0.001)
 FAR_TARGET = 1e-3
+_PAIRS_AT_ONCE = 256  # whose differences stay in the cache
 
 
 class Evaluation(NamedTuple):
@@ -61,9 +62,12 @@ def evaluate(embeddings: np.ndarray, issame: np.ndarray, nrof_folds: int = 10) -
 
 
 def _pair_distances(embeddings: np.ndarray) -> np.ndarray:
-    difference = np.subtract(embeddings[0::2], embeddings[1::2])
-    distances = np.sum(np.square(difference), 1)
-    return distances if distances.dtype.kind == "f" else distances.astype(np.float64)
+    distances = []
+    for start in range(0, len(embeddings), 2 * _PAIRS_AT_ONCE):
+        rows = embeddings[start : start + 2 * _PAIRS_AT_ONCE]
+        distances.append(np.sum(np.square(np.subtract(rows[0::2], rows[1::2])), 1))
+    whole = np.concatenate(distances)
+    return whole if whole.dtype.kind == "f" else whole.astype(np.float64)
 
 
 def _fold_of_pair(pairs: int, folds: int) -> np.ndarray:

@@ -6,7 +6,9 @@ import argparse
 import re
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Callable, Sequence
 
@@ -26,8 +28,8 @@ class VerificationResult:
 
     `acc2`, `std2`: accuracy over the folds, mean and deviation; `xnorm`: mean length of the raw
     embeddings; `embeddings`: float64 (images, emb), image and mirror image added, of length 1;
-    `val`, `val_std`, `far`: see `eval.folds.Evaluation`; `seconds`: time spent in `embed`;
-    `acc1`, `std1`: always 0, as in the 2019 code.
+    `val`, `val_std`, `far`: see `eval.folds.Evaluation`; `seconds`: time spent in `embed` and in
+    waiting for it; `acc1`, `std1`: always 0, as in the 2019 code.
     """
 
     acc2: float
@@ -54,28 +56,45 @@ def test(
     `embed` maps uint8 RGB images (batch_size, 3, height, width) to embeddings (batch_size, emb).
     It always sees that one shape: the last batch, or a set smaller than a batch, is filled up
     with copies of its last image. Each image and its mirror image are embedded, and the two added.
+    Where `embed` has a method `push_with_mirror` (see eval.on_devices), each batch is handed over
+    once, and the next one before its embeddings are waited for.
     `progress`, if given, is called with the number of images done after each batch.
 
     Raises InputError for a set of fewer than two pairs, or a `batch_size` below 1.
     """
     if batch_size < 1:
         raise InputError(f"a batch size of {batch_size} is not possible: give 1 or more")
-    plain, mirrored = [], []
-    seconds = 0.0
-    for images in verification_set.batches(batch_size):
-        count = len(images)
-        batch = np.concatenate([images, np.repeat(images[-1:], batch_size - count, axis=0)])
-        start = time.perf_counter()
+    push = getattr(embed, "push_with_mirror", None) or partial(_with_mirror, embed)
+    lengths = np.empty((2, len(verification_set)))
+    embeddings = np.empty((0, 0))
+    seconds, done = 0.0, 0
+    waiting: deque[tuple[int, tuple]] = deque()
+
+    def finish() -> None:
+        nonlocal done, embeddings
+        count, both = waiting.popleft()
         # float64 keeps what is computed of the embeddings as exact as in the 2019 code
-        plain.append(np.asarray(embed(batch), np.float64)[:count])
-        flipped = np.ascontiguousarray(batch[:, :, :, ::-1])
-        mirrored.append(np.asarray(embed(flipped), np.float64)[:count])
-        seconds += time.perf_counter() - start
+        plain, mirrored = (np.asarray(rows, np.float64)[:count] for rows in both)
+        lengths[:, done : done + count] = np.linalg.norm([plain, mirrored], axis=2)
+        if not done:
+            embeddings = np.empty((len(verification_set), plain.shape[1]))
+        embeddings[done : done + count] = _normalised(plain + mirrored)
+        done += count
         if progress is not None:
             progress(count)
-    plain_embeddings, mirrored_embeddings = np.concatenate(plain), np.concatenate(mirrored)
-    lengths = np.linalg.norm([plain_embeddings, mirrored_embeddings], axis=2)
-    embeddings = _normalised(plain_embeddings + mirrored_embeddings)
+
+    for images in verification_set.batches(batch_size):
+        count = len(images)
+        if count < batch_size:
+            images = np.concatenate([images, np.repeat(images[-1:], batch_size - count, axis=0)])
+        start = time.perf_counter()
+        waiting.append((count, push(images)))
+        if len(waiting) > 1:
+            finish()
+        seconds += time.perf_counter() - start
+    start = time.perf_counter()
+    finish()
+    seconds += time.perf_counter() - start
     figures = evaluate(embeddings, verification_set.issame, nrof_folds)
     return VerificationResult(
         acc2=float(np.mean(figures.accuracy)),
@@ -87,6 +106,12 @@ def test(
         far=figures.far,
         seconds=seconds,
     )
+
+
+def _with_mirror(
+    embed: Callable[[np.ndarray], np.ndarray], images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return embed(images), embed(np.ascontiguousarray(images[:, :, :, ::-1]))
 
 
 def _normalised(embeddings: np.ndarray) -> np.ndarray:

@@ -27,7 +27,10 @@ def number_or_auto(text: str) -> float | str:
 
 
 class Option(NamedTuple):
-    """One flag: its name, type, default, meaning, and the scripts that have it."""
+    """One flag: its name, type, default, meaning, and the scripts that have it.
+
+    One of type bool takes no value: it is True where it is given.
+    """
 
     flag: str
     type: Callable[[str], object]
@@ -106,6 +109,8 @@ ADDED = (
     Option("--noise-threshold", number_or_auto, 0.0, "images whose largest probability is below "
            "this are noise (2019: a number in the code, 0); auto: look for the valley between them "
            "and the rest, without the margin", ("NR",)),
+    Option("--mining-overlap", bool, False, "mine the bags of the next epoch while the current one "
+           "trains: with weights one epoch old, after the first epoch", ("stage2",)),
     Option("--width", float, 1.0, "factor on all widths of a ResNet, for small experiments"),
     Option("--seed", int, None, "repeat a run: seed of all random choices (default: none)"),
     Option("--workers", int, None, "threads that decode images (default: one a core, up to 16)"),
@@ -120,8 +125,9 @@ def make_parser(script: str) -> argparse.ArgumentParser:
         arguments = parser.add_argument_group(group)
         for option in options:
             if script in option.scripts:
-                arguments.add_argument(option.flag, type=option.type, default=option.default,
-                                       help=option.help)
+                kind = dict(action="store_true") if option.type is bool \
+                    else dict(type=option.type, default=option.default)
+                arguments.add_argument(option.flag, help=option.help, **kind)
     return parser
 
 

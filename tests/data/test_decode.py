@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 from record_fixtures import encode, face, write_face_set, write_property
 
-from unequal.data.decode import BadImage, ImageLoader, decode_rgb
+from unequal.data.decode import BadImage, ImageLoader, decode_rgb, write_planes
 from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 
@@ -114,3 +115,39 @@ def test_an_error_while_decoding_ahead_reaches_the_reader(tmp_path):
     assert next(chunks).keys.tolist() == [1, 2]
     with pytest.raises(InputError, match="record 5"):
         list(chunks)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("target", [np.uint8, np.float32])
+@pytest.mark.parametrize("place", ["rows of a batch", "every other column", "mirrored"])
+def test_planes_are_the_channels_whatever_the_types_and_the_layout(dtype, target, place):
+    image = np.random.RandomState(1).randint(0, 256, (6, 5, 3)).astype(dtype)
+    room = np.zeros((2, 3, 6, 10), target)
+    planes = {
+        "rows of a batch": np.zeros((2, 3, 6, 5), target)[1],
+        "every other column": room[1, :, :, ::2],
+        "mirrored": room[0, :, :, 4::-1],
+    }[place]
+    for given in (image, image[:, ::-1]):
+        write_planes(given, planes)
+        np.testing.assert_array_equal(planes, given.transpose(2, 0, 1))
+
+
+def test_of_several_wrong_images_the_first_asked_for_is_told(tmp_path):
+    wrong = {key: encode(face(0, 0, 20)) for key in (4, 5, 6, 7)}
+    folder = write_face_set(tmp_path, [9], payloads=wrong)
+    loader = ImageLoader(FaceRecords(folder), SHAPE, workers=4)
+    for _ in range(20):
+        with pytest.raises(InputError, match="record 6 is 20x20"):
+            loader.load([1, 2, 6, 5, 3, 4, 7])
+    loader.close()
+
+
+def test_two_threads_may_ask_one_loader_at_once(tmp_path):
+    loader = ImageLoader(FaceRecords(write_face_set(tmp_path, [20])), SHAPE, workers=3)
+    keys = list(range(1, 21))
+    wanted, _ = loader.load(keys)
+    with ThreadPoolExecutor(2) as pool:
+        for images, _ in pool.map(loader.load, [keys] * 20):
+            np.testing.assert_array_equal(images, wanted)
+    loader.close()

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from unequal.mining.confusing import centre_distances, pick_confusing
+from unequal.mining.confusing import identity_centres, pick_confusing
+from unequal.mining.nearest import nearest_distances
 
 
 def by_definition(embeddings, counts, n_identities):
@@ -16,7 +17,7 @@ def by_definition(embeddings, counts, n_identities):
     starts = np.cumsum([0, *counts])
     centres = [np.mean(rows[a:b], axis=0) for a, b in zip(starts[:-1], starts[1:])]
     pairs = sorted(
-        (np.sum((centres[i] - centres[j]) ** 2), i, j)
+        (np.float32(np.sum((centres[i] - centres[j]) ** 2).round(12)), i, j)
         for i in range(len(counts))
         for j in range(i + 1, len(counts))
     )
@@ -58,9 +59,39 @@ def test_golden_distances(golden, bag):
     wanted, embeddings = stored[f"{bag}/pdists"], stored[f"{bag}/embeddings"]
     counts = [len(embeddings) // len(wanted)] * len(wanted)
     above = np.triu_indices(len(wanted), 1)
-    distances = centre_distances(embeddings, counts)
+    centres = identity_centres(embeddings, counts)
+    distances = np.square(centres[:, None] - centres[None]).sum(axis=2)
     np.testing.assert_allclose(distances[above], wanted[above], rtol=1e-5, atol=1e-6)
-    assert np.isinf(distances[np.tril_indices(len(wanted))]).all()
+    nearest, error = nearest_distances(centres)
+    wanted = wanted + np.diag(np.full(len(wanted), np.inf))
+    np.testing.assert_allclose(nearest, wanted.min(axis=1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [2, 255, 257, 1025, 1500])
+@pytest.mark.parametrize("spread, place", [(1.0, 0.0), (1e-4, 1.0)])
+def test_nearest_distances_are_as_exact_as_they_say(count, spread, place):
+    points = place + spread * np.random.RandomState(count).normal(size=(count, 16))
+    nearest, error = nearest_distances(points)
+    distances = np.array([np.square(points - point).sum(axis=1) for point in points])
+    np.fill_diagonal(distances, np.inf)
+    assert np.abs(nearest - distances.min(axis=1)).max() <= error
+    assert error < 1e-3 * np.square(points - points.mean(axis=0)).sum(axis=1).max()
+
+
+@pytest.mark.parametrize("kind", ["collapsed", "whole numbers", "many twins"])
+def test_picks_equal_the_definition_where_float32_cannot_tell_pairs_apart(kind):
+    rng = np.random.RandomState(7)
+    embeddings = rng.normal(size=(90, 6))
+    if kind == "collapsed":
+        embeddings = 1 + 1e-3 * embeddings
+    elif kind == "whole numbers":
+        embeddings = 1 + np.abs(embeddings).round()
+    else:
+        embeddings = embeddings[rng.randint(0, 9, 90)]
+    counts = [1, 2, 3] * 15
+    for n_identities in (1, 2, 7, 20, 44, 45):
+        picked = pick_confusing(embeddings, counts, n_identities).tolist()
+        assert picked == by_definition(embeddings, counts, n_identities)
 
 
 @pytest.mark.parametrize("n_identities", [0, 1, 2, 3, 10, 39, 40])
@@ -102,7 +133,8 @@ def test_a_single_identity_is_picked_alone():
 def test_rows_without_length_or_number_do_not_hang():
     embeddings = np.zeros((6, 3))
     embeddings[3] = np.nan
-    assert sorted(pick_confusing(embeddings, [2, 2, 2], 3)) == [0, 1, 2]
+    assert pick_confusing(embeddings, [2, 2, 2], 3).tolist() == [0, 2, 1]
+    assert pick_confusing(np.full((6, 3), np.nan), [2, 2, 2], 2).tolist() == [0, 1]
 
 
 def test_more_identities_than_there_are_is_an_error():

@@ -11,7 +11,8 @@ from unequal.errors import InputError
 from unequal.training.schedule import default_steps
 
 FOLDERS_OF_AN_AUTHOR = {"--bin-dir", "--log-dir"}
-ADDED = {"--seed", "--workers", "--max-bad-images", "--width", "--noise-threshold"}
+ADDED = {"--seed", "--workers", "--max-bad-images", "--width", "--noise-threshold",
+         "--mining-overlap"}
 
 
 @pytest.mark.parametrize("script", arguments.SCRIPTS)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-LUMINANCE = np.array([0.299, 0.587, 0.114])
-GRAY_WEIGHTS = np.array([0.21, 0.72, 0.07], np.float32)
+from unequal.data.colour_map import ColourMap
+
 CUTOFF_VALUE = 127.5
 GRAY_CHANCE = 0.2
 JITTER_CHANCE = 0.2
@@ -30,28 +30,6 @@ def cutoff(image: np.ndarray, row: int, column: int, size: int) -> np.ndarray:
     covered = image.astype(np.float32)
     covered[max(0, row - half) : row + half, max(0, column - half) : column + half] = CUTOFF_VALUE
     return covered
-
-
-def gray(image: np.ndarray) -> np.ndarray:
-    """float32: all three channels become .21 R + .72 G + .07 B."""
-    return cv2.transform(image.astype(np.float32), np.tile(GRAY_WEIGHTS, (3, 1)))
-
-
-def brightness(image: np.ndarray, alpha: float) -> np.ndarray:
-    """float32: the image times `alpha`."""
-    return np.multiply(image, alpha, dtype=np.float32)
-
-
-def contrast(image: np.ndarray, alpha: float) -> np.ndarray:
-    """float32: the image times `alpha` plus (1 - `alpha`) times its mean luminance."""
-    mean = float(np.dot(cv2.mean(image)[:3], LUMINANCE))
-    return np.multiply(image, alpha, dtype=np.float32) + np.float32((1.0 - alpha) * mean)
-
-
-def saturation(image: np.ndarray, alpha: float) -> np.ndarray:
-    """float32: the image times `alpha` plus (1 - `alpha`) times each pixel's luminance."""
-    mix = alpha * np.eye(3) + (1.0 - alpha) * LUMINANCE
-    return cv2.transform(image.astype(np.float32), mix.astype(np.float32))
 
 
 def augment_plain(
@@ -78,12 +56,17 @@ def augment_colour(
     .8 to 1.2, in random order; mirror with chance 1/2.
     An image whose colours were left alone is still uint8.
     """
-    if rng.random() < GRAY_CHANCE:
-        image = gray(image)
-    if rng.random() < JITTER_CHANCE:
-        steps = [brightness, contrast, saturation]
-        for step in rng.permutation(3).tolist():
-            image = steps[step](image, 1.0 + JITTER * (2.0 * rng.random() - 1.0))
+    gray = rng.random() < GRAY_CHANCE
+    jitter = rng.random() < JITTER_CHANCE
+    if gray or jitter:
+        colours = ColourMap(image)
+        if gray:
+            colours.gray()
+        if jitter:
+            steps = (colours.brightness, colours.contrast, colours.saturation)
+            for step in rng.permutation(3).tolist():
+                steps[step](1.0 + JITTER * (2.0 * rng.random() - 1.0))
+        image = colours.image()
     if rand_mirror and rng.random() < 0.5:
         image = mirror(image)
     return image

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Callable, Iterator, NamedTuple, Sequence, Tuple
 
 import mxnet as mx
@@ -14,9 +13,10 @@ from unequal.data.batch_memory import batch_memory
 from unequal.data.decode import ImageLoader
 from unequal.data.face_iter import FaceIter
 from unequal.data.fill import Augment, check_labels, fill_rows
+from unequal.data.mining_ahead import MiningAhead
 from unequal.data.mining_rounds import Embed, TailMiner
 from unequal.data.records import FaceRecords
-from unequal.data.streams import Purpose, generator
+from unequal.data.streams import Purpose, generator, generators
 from unequal.errors import InputError
 
 BAGS_PER_EPOCH = 100
@@ -26,7 +26,7 @@ class _Batch(NamedTuple):
     """A batch, and how far both lists have been used once it is taken."""
 
     data: mx.nd.NDArray
-    labels: np.ndarray
+    labels: mx.nd.NDArray
     head_cursor: int
     tail_cursor: int
 
@@ -49,13 +49,18 @@ class BagIter(FaceIter):
     Tail rows are `images_per_identity` images each of identities that TailMiner found confusing
     under `embed`, `bags_per_epoch` bags a round; a bag gives one batch. An epoch ends when either
     list does. The head goes on where it was in the next epoch, and mined rows are used up before
-    any more are mined; mining is done by `next`, when it needs rows. data: float32 NCHW RGB,
-    0..255, augmented as in unequal.data.augment; label: float32, each set's own labels. Batches
-    depend on `seed` and `embed`, not on `workers` or `prefetch`.
+    any more are mined; mining is done by `next`, when it needs rows. With `freeze`, a function
+    that gives an `embed` which keeps the weights of that moment, the first `next` of an epoch
+    that will use up its rows begins to mine those of the next one in a thread with such an
+    `embed`; none is begun in epoch number `last_epoch`, counted from 1.
+
+    data: float32 NCHW RGB, 0..255, augmented as in unequal.data.augment; label: float32, each
+    set's own labels. Batches depend on `seed` and `embed`, not on `workers` or `prefetch`.
 
     `log` gets, per reset, 'call reset1()' (head reordered) and/or 'cur1: USED' and 'seq1: SIZE',
     then 'call reset2()', and per bag 'interclass_oseq_reset' (tail reordered) and 'eval IMAGES
-    images.. USED'.
+    images.. USED'; those of bags mined in the thread when the bags are used, and before that
+    'mining the bags of the next epoch meanwhile' when the thread starts.
 
     Raises InputError for sizes that do not divide or fit, naming the flags and what would do, and
     from `next` what ImageLoader raises, or for a head label outside 0..`num_classes`-1.
@@ -81,6 +86,8 @@ class BagIter(FaceIter):
         bags_per_epoch: int = BAGS_PER_EPOCH,
         augment: Augment = augment_colour,
         log: Callable[[str], None] = print,
+        freeze: Callable[[], Embed] | None = None,
+        last_epoch: int | None = None,
     ) -> None:
         super().__init__(batch_size1 + batchsize_id, image_shape, prefetch)
         check_sizes(batch_size1, batchsize_id, batch_size2, bag_size, images_per_identity, ctx_num)
@@ -109,11 +116,16 @@ class BagIter(FaceIter):
         self.tail_sequence = np.empty(0, np.int64)
         self.tail_cursor = 0
         self.mining_rounds = 0
+        self.freeze = freeze
+        self.last_epoch = last_epoch
+        self.epoch = 0
+        self._ahead: MiningAhead | None = None
         self._started_at = 0
 
     def reset(self) -> None:
         """Begin an epoch: reorder the head if less than a batch of it is left. Mines nothing."""
         self._stop()
+        self.epoch += 1
         if self.head_sequence is None:
             self._reorder_head()
         left = len(self.head_sequence) - self.head_cursor
@@ -130,6 +142,7 @@ class BagIter(FaceIter):
             self.reset()
         if self._batches is None:
             self._mine_if_needed()
+            self._mine_ahead_if_needed()
             self._start()
         batch = self._take()
         self.head_cursor, self.tail_cursor = batch.head_cursor, batch.tail_cursor
@@ -138,6 +151,9 @@ class BagIter(FaceIter):
     def close(self) -> None:
         """End the threads; harmless when done twice."""
         self._stop()
+        if self._ahead is not None:
+            self._ahead.stop()
+            self._ahead = None
         self.head_loader.close()
         self.tail_loader.close()
 
@@ -151,10 +167,28 @@ class BagIter(FaceIter):
     def _mine_if_needed(self) -> None:
         if len(self.tail_sequence) - self.tail_cursor >= self.batchsize_id:
             return
-        rng = generator(self.seed, Purpose.BAGS, self.mining_rounds + 1)
-        self.tail_sequence = self.miner.mine(self.bags_per_epoch, rng)
+        if self._ahead is None:
+            mined = self.miner.mine(self.bags_per_epoch, self._bags_rng())
+        else:
+            ahead, self._ahead = self._ahead, None
+            mined = ahead.take(self.log)
+        self.tail_sequence = mined
         self.tail_cursor = 0
         self.mining_rounds += 1
+
+    def _mine_ahead_if_needed(self) -> None:
+        if self.freeze is None or self._ahead is not None or self.epoch == self.last_epoch:
+            return
+        head_batches = (len(self.head_sequence) - self.head_cursor) // self.batch_size1
+        tail_batches = (len(self.tail_sequence) - self.tail_cursor) // self.batchsize_id
+        if tail_batches > head_batches:  # the next epoch begins with the rest of them
+            return
+        self.log("mining the bags of the next epoch meanwhile")
+        embed = self.freeze()
+        self._ahead = MiningAhead(self.miner, self.bags_per_epoch, self._bags_rng(), embed)
+
+    def _bags_rng(self) -> np.random.Generator:
+        return generator(self.seed, Purpose.BAGS, self.mining_rounds + 1)
 
     def _start(self) -> None:
         self._started_at = self.tail_cursor
@@ -187,8 +221,8 @@ class BagIter(FaceIter):
             (self.head_loader, self.head_sequence, self.head_cursor, self.head_rows),
             (self.tail_loader, self.tail_sequence, self.tail_cursor, self.tail_rows),
             self.augment,
-            partial(generator, self.seed, Purpose.IMAGE, self.head_passes),
-            partial(generator, self.seed, Purpose.TAIL_IMAGE, self.mining_rounds),
+            generators(self.seed, Purpose.IMAGE, self.head_passes),
+            generators(self.seed, Purpose.TAIL_IMAGE, self.mining_rounds),
             self.num_classes,
         )
 
@@ -214,7 +248,7 @@ def bag_batches(
     size = len(head_rows) + len(tail_rows)
     while tail_cursor + len(tail_rows) <= len(tail_keys):
         data, view = batch_memory((size,) + head_loader.image_shape, np.float32)
-        labels = np.empty(size, np.float32)
+        label, labels = batch_memory((size,), np.float32)
         after = fill_rows(
             head_loader, head_keys, head_cursor, head_rows, view, labels, augment, head_rng_at
         )
@@ -227,4 +261,4 @@ def bag_batches(
         ):
             raise InputError(f"{tail_loader.path}: changed while it was read; start again")
         head_cursor, tail_cursor = after, stop
-        yield _Batch(data, labels, head_cursor, tail_cursor)
+        yield _Batch(data, label, head_cursor, tail_cursor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Callable, Iterator, NamedTuple, Sequence
 
 import cv2
@@ -15,8 +15,8 @@ from unequal.data.records import FaceRecords
 from unequal.errors import InputError
 from unequal.preload import usable_cores
 
-PIECES_PER_WORKER = 4
 MOST_WORKERS = 16
+DIRECT_RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)  # since OpenCV 4.11
 
 logger = logging.getLogger(__name__)
 
@@ -47,19 +47,27 @@ def decode_rgb(payload: bytes) -> np.ndarray:
     """
     if not payload:
         raise BadImage("it is empty")
+    flag = cv2.IMREAD_COLOR if DIRECT_RGB is None else DIRECT_RGB
     try:
-        image = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(payload, np.uint8), flag)
     except cv2.error as error:
         raise BadImage("OpenCV cannot decode it") from error
     if image is None:
         raise BadImage("OpenCV cannot decode it")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if DIRECT_RGB is None else image
 
 
 def write_planes(image: np.ndarray, planes: np.ndarray) -> None:
     """Write an image (height, width, 3) into `planes` (3, height, width), of any type."""
-    for plane, channel in zip(planes, cv2.split(image)):
-        plane[...] = channel
+    if image.dtype != planes.dtype or not planes.flags.c_contiguous:
+        split = np.empty(planes.shape, image.dtype)
+        write_planes(image, split)
+        planes[...] = split
+        return
+    targets = [planes[0], planes[1], planes[2]]
+    for plane, channel in zip(targets, cv2.split(image, targets)):
+        if channel is not plane:  # no version has been met that does not write in place
+            plane[...] = channel
 
 
 class ImageLoader:
@@ -83,10 +91,11 @@ class ImageLoader:
         self.path = records.path
         self.image_shape = tuple(image_shape)
         self.workers = workers or min(usable_cores(), MOST_WORKERS)
+        workers_beside = self.workers - 1  # the thread that asks decodes, too
         self.max_bad_images = max_bad_images
         self.bad_keys: set[int] = set()
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(self.workers, "decode") if self.workers > 1 else None
+        self._pool = ThreadPoolExecutor(workers_beside, "decode") if workers_beside else None
 
     def close(self) -> None:
         """End the threads; the records stay open."""
@@ -108,21 +117,24 @@ class ImageLoader:
         """
         labels = np.zeros(len(keys), np.float32)
         good = np.zeros(len(keys), bool)
+        errors: list[tuple[int, Exception]] = []
+        numbers = [int(key) for key in keys]
+        positions = iter(range(len(numbers)))  # whichever thread is free takes the next one
 
-        def work(piece: range) -> None:
-            for i in piece:
-                labels[i], image = self._one(int(keys[i]))
-                if image is not None:
-                    use(i, image)
-                    good[i] = True
+        def work() -> None:
+            for i in positions:
+                try:
+                    labels[i], image = self._one(numbers[i])
+                    if image is not None:
+                        use(i, image)
+                        good[i] = True
+                except Exception as error:
+                    errors.append((i, error))
+                    return
 
-        if self._pool is None:
-            work(range(len(keys)))
-        else:
-            size = -(-len(keys) // (self.workers * PIECES_PER_WORKER)) or 1
-            pieces = [range(i, min(i + size, len(keys))) for i in range(0, len(keys), size)]
-            for _ in self._pool.map(work, pieces):
-                pass
+        self._in_threads(work, positions)
+        if errors:
+            raise min(errors, key=lambda met: met[0])[1]
         return labels, good
 
     def chunks(self, keys: Sequence[int], batch_size: int, prefetch: int = 1) -> Iterator[Chunk]:
@@ -132,6 +144,19 @@ class ImageLoader:
             yield from ahead
         finally:
             ahead.close()
+
+    def _in_threads(self, work: Callable[[], None], positions: Iterator[int]) -> None:
+        """Call `work` in this thread and in the others, until all have ended."""
+        others = []
+        if self._pool is not None:
+            others = [self._pool.submit(work) for _ in range(self.workers - 1)]
+        try:
+            work()
+        finally:
+            # Where this thread is interrupted, the others must not write on into memory given back.
+            for _ in positions:
+                pass
+            wait([other for other in others if not other.cancel()])
 
     def _chunks(self, keys: Sequence[int], batch_size: int) -> Iterator[Chunk]:
         keys = np.asarray(keys, np.int64)
@@ -158,7 +183,7 @@ class ImageLoader:
         except BadImage as error:
             self._count_bad(key, str(error))
             return label, None
-        height, width = image.shape[:2]
+        height, width, _ = image.shape
         if (height, width) != self.image_shape[1:]:
             raise InputError(
                 f"{self.path}: image record {key} is {height}x{width}, but "

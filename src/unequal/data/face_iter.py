@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Iterator, Sequence
 
 import mxnet as mx
-import numpy as np
 
 from unequal.data.prefetch import Prefetcher
 
@@ -43,10 +42,10 @@ class FaceIter(mx.io.DataIter):
             self._batches.close()
             self._batches = None
 
-    def _data_batch(self, data: mx.nd.NDArray, labels: np.ndarray) -> mx.io.DataBatch:
+    def _data_batch(self, data: mx.nd.NDArray, labels: mx.nd.NDArray) -> mx.io.DataBatch:
         return mx.io.DataBatch(
             data=[data],
-            label=[mx.nd.array(labels)],
+            label=[labels],
             pad=0,
             provide_data=self.provide_data,
             provide_label=self.provide_label,

@@ -34,8 +34,12 @@ def fill_rows(
         if len(keys) < len(empty):
             return None
 
-        def place(i: int, image: np.ndarray, rows: np.ndarray = empty, start: int = cursor) -> None:
-            write_planes(augment(image, rng_at(start + i)), data[rows[i]])
+        targets = empty.tolist()
+
+        def place(
+            i: int, image: np.ndarray, targets: list[int] = targets, start: int = cursor
+        ) -> None:
+            write_planes(augment(image, rng_at(start + i)), data[targets[i]])
 
         found, good = loader.each(keys, place)
         labels[empty[good]] = found[good]

@@ -14,10 +14,10 @@ from unequal.data.decode import ImageLoader
 from unequal.data.face_iter import FaceIter
 from unequal.data.fill import Augment, check_labels, fill_rows
 from unequal.data.records import FaceRecords
-from unequal.data.streams import Purpose, generator
+from unequal.data.streams import Purpose, generator, generators
 from unequal.errors import InputError
 
-Arrays = Tuple[mx.nd.NDArray, np.ndarray]
+Arrays = Tuple[mx.nd.NDArray, mx.nd.NDArray]
 
 
 class ImageIter(FaceIter):
@@ -102,7 +102,7 @@ class ImageIter(FaceIter):
             self.batch_size,
             self._type,
             self._augment,
-            partial(generator, self.seed, Purpose.IMAGE, self.epoch),
+            generators(self.seed, Purpose.IMAGE, self.epoch),
             self.num_classes,
         )
 
@@ -158,13 +158,13 @@ def epoch_batches(
     """
     cursor, count = 0, 0
     while True:
-        data, view = batch_memory((batch_size,) + loader.image_shape, data_type)
-        labels = np.empty(batch_size, np.float32)
-        after = fill_rows(loader, order, cursor, range(batch_size), view, labels, augment, rng_at)
+        data, images = batch_memory((batch_size,) + loader.image_shape, data_type)
+        label, labels = batch_memory((batch_size,), np.float32)
+        after = fill_rows(loader, order, cursor, range(batch_size), images, labels, augment, rng_at)
         if after is None:
             break
         check_labels(loader, labels, num_classes)
-        yield data, labels
+        yield data, label
         cursor, count = after, count + 1
     if count == 0:
         raise InputError(

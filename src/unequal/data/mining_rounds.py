@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from typing import Callable
+from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from unequal.data.decode import ImageLoader
+from unequal.data.one_behind import one_behind, pusher
 from unequal.data.tail_bags import Bag, TailBags
 from unequal.mining.confusing import pick_confusing
 
@@ -18,13 +19,31 @@ Embed = Callable[[np.ndarray], np.ndarray]
 logger = logging.getLogger(__name__)
 
 
+class _Rows(NamedTuple):
+    """What of a bag has a centre: record keys, images per identity, and which decoded rows."""
+
+    keys: np.ndarray
+    counts: np.ndarray
+    which: np.ndarray
+
+
+class _Part(NamedTuple):
+    """A batch given to the network: its result, its rows that count, and the bag it completes."""
+
+    result: object
+    count: int
+    bag: _Rows | None
+
+
 class TailMiner:
     """Mines rows for the inter-class loss, a round of bags at a time (as the 2019 code).
 
     Of each bag the `identities_per_bag` most confusing identities under `embed` are taken
     (unequal.mining.confusing). `embed` maps uint8 (batch_size, 3, height, width) RGB to NumPy
-    (batch_size, emb); the last batch of a bag is filled up with repeated rows. Images are not
-    augmented for this. Bad images are left out, and not drawn again.
+    (batch_size, emb); the last batch of a bag is filled up with repeated rows. Where `embed` has a
+    method `push` of which np.asarray gives the result, the next batch is decoded and pushed before
+    a result is waited for. Images are not augmented for this. Bad images are left out, and not
+    drawn again.
     """
 
     def __init__(
@@ -54,47 +73,82 @@ class TailMiner:
                 self._bags.unused,
             )
 
-    def mine(self, bags: int, rng: np.random.Generator) -> np.ndarray:
+    def mine(
+        self,
+        bags: int,
+        rng: np.random.Generator,
+        embed: Embed | None = None,
+        log: Callable[[str], None] | None = None,
+        bar: bool = True,
+    ) -> np.ndarray:
         """Keys of `bags` x identities_per_bag x images_per_identity rows, grouped by identity.
 
         An identity with fewer images has them repeated in turn. A new permutation of the tail is
-        begun. Raises InputError as the loader does, or where too few identities are left.
+        begun. `embed` and `log` take the places of the miner's own; `bar` shows progress on a
+        terminal. Raises InputError as the loader does, or where too few identities are left.
         """
         self._bags.reorder()
-        return np.concatenate(
-            [self._mine_bag(rng) for _ in tqdm(range(bags), "mining", disable=None, leave=False)]
-        )
+        push = pusher(self.embed if embed is None else embed)
+        parts = self._parts(bags, rng, push, log or self.log, bar)
+        mined, embeddings = [], []
+        with closing(one_behind(parts)) as results:
+            for part in results:
+                if part.count:
+                    embeddings.append(np.asarray(part.result)[: part.count])
+                if part.bag is None:
+                    continue
+                if self._suffices(part.bag):
+                    mined.append(self._pick(part.bag, np.concatenate(embeddings)))
+                embeddings = []
+        return np.concatenate(mined)
 
-    def _mine_bag(self, rng: np.random.Generator) -> np.ndarray:
-        while True:
-            bag = self._bags.draw(rng)
-            if bag.reordered:
-                self.log("interclass_oseq_reset")
-            self.log(f"eval {len(bag.keys)} images.. {bag.cursor}")
-            keys, counts, embeddings = self._embed(bag)
-            if len(keys) < len(bag.keys):
-                self._bags.forget(self.loader.bad_keys)
-            if len(counts) >= self.identities_per_bag:
-                break
-        picked = pick_confusing(embeddings, counts, self.identities_per_bag)
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        return np.concatenate(
-            [np.resize(keys[starts[i] : starts[i + 1]], self.images_per_identity) for i in picked]
-        )
+    def _parts(
+        self,
+        bags: int,
+        rng: np.random.Generator,
+        push: Callable[[np.ndarray], object],
+        log: Callable[[str], None],
+        bar: bool,
+    ) -> Iterator[_Part]:
+        """The batches of as many bags as it takes until `bags` of them suffice."""
+        for _ in tqdm(range(bags), "mining", disable=None if bar else True, leave=False):
+            while True:
+                bag = self._bags.draw(rng)
+                if bag.reordered:
+                    log("interclass_oseq_reset")
+                log(f"eval {len(bag.keys)} images.. {bag.cursor}")
+                found = []
+                with closing(self.loader.chunks(bag.keys, self.batch_size)) as chunks:
+                    for chunk in chunks:
+                        found.append(chunk.keys)
+                        last = chunk.stop == len(bag.keys)
+                        rows = self._usable(bag, np.concatenate(found)) if last else None
+                        result = push(chunk.images) if len(chunk.keys) else None
+                        yield _Part(result, len(chunk.keys), rows)
+                if sum(map(len, found)) < len(bag.keys):
+                    self._bags.forget(self.loader.bad_keys)
+                if self._suffices(rows):
+                    break
 
-    def _embed(self, bag: Bag) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Keys, images per identity and embeddings of what could be decoded and has a centre."""
-        found, parts = [], []
-        with closing(self.loader.chunks(bag.keys, self.batch_size)) as chunks:
-            for chunk in chunks:
-                if len(chunk.keys):
-                    found.append(chunk.keys)
-                    parts.append(np.asarray(self.embed(chunk.images))[: len(chunk.keys)])
-        keys = np.concatenate(found) if found else np.empty(0, np.int64)
-        good = np.isin(bag.keys, keys)
+    def _usable(self, bag: Bag, decoded: np.ndarray) -> _Rows:
+        good = np.isin(bag.keys, decoded)
         identity = np.repeat(np.arange(len(bag.counts)), bag.counts)[good]
         counts = np.bincount(identity, minlength=len(bag.counts))
         usable = counts >= min(self.images_per_identity, 2)
-        rows = usable[identity]
-        embeddings = np.concatenate(parts)[rows] if parts else np.empty((0, 1))
-        return keys[rows], counts[usable], embeddings
+        which = usable[identity]
+        return _Rows(decoded[which], counts[usable], which)
+
+    def _suffices(self, bag: _Rows) -> bool:
+        return len(bag.counts) >= self.identities_per_bag
+
+    def _pick(self, bag: _Rows, embeddings: np.ndarray) -> np.ndarray:
+        if not bag.which.all():
+            embeddings = embeddings[bag.which]
+        picked = pick_confusing(embeddings, bag.counts, self.identities_per_bag)
+        starts = np.cumsum(bag.counts) - bag.counts
+        return np.concatenate(
+            [
+                np.resize(bag.keys[starts[i] : starts[i] + bag.counts[i]], self.images_per_identity)
+                for i in picked
+            ]
+        )

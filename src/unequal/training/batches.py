@@ -24,7 +24,7 @@ from unequal.errors import InputError
 from unequal.mining.noise import find_noise
 from unequal.mining.noise_report import write_histogram
 from unequal.mining.threshold import automatic_threshold
-from unequal.training.inference import embedder, noise_predictor
+from unequal.training.inference import embedder, frozen_embedder, noise_predictor
 
 Check = Callable[[], None]
 
@@ -69,13 +69,17 @@ def head_without_noise(args: argparse.Namespace, graph: HybridBlock,
 
 def head_and_tail(args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context],
                   check: Check) -> BagIter:
-    """The head beside the tail's most confusing identities under ``graph``: stage three."""
+    """The head beside the tail's most confusing identities under ``graph``: stage three.
+
+    With --mining-overlap a copy of the network mines the next bags while ``graph`` is trained.
+    """
+    freeze = frozen_embedder(graph.backbone, devices, check) if args.mining_overlap else None
     head, tail = FaceRecords(args.data_dir), FaceRecords(args.data_dir_interclass)
     announce_pair(head, tail, say)
     return BagIter(head, tail, args.batch_size1, args.batchsize_id, args.batch_size2,
                    args.bag_size, args.images_per_identity, _shape(args),
                    embedder(graph.backbone, devices, check), ctx_num=args.ctx_num,
-                   **_options(args))
+                   freeze=freeze, last_epoch=args.end_epoch, **_options(args))
 
 
 def _write(args: argparse.Namespace, name: str, write: Callable, *what: object) -> None:

@@ -5,42 +5,51 @@ from __future__ import annotations
 from typing import Callable, Sequence
 
 import mxnet as mx
-import numpy as np
-from mxnet.gluon import HybridBlock
+from mxnet.gluon import HybridBlock, SymbolBlock
 
 from eval.embed import as_block, checkpoint_files, read_graph, read_parameters
+from eval.on_devices import OnDevices
+from symbols.layers import lineage_symbol
 from unequal.errors import InputError
 
 NO_CLASS = -1  # as a label: one_hot makes zeros of it, and no logit gets a margin
 
 
-def _on_devices(network: HybridBlock, devices: Sequence[mx.Context],
-                *arrays: np.ndarray) -> np.ndarray:
-    """``network`` of the arrays as float32, their rows shared by the devices in order."""
-    edges = np.linspace(0, len(arrays[0]), len(devices) + 1).astype(int)
-    parts = [network(*[mx.nd.array(array[start:stop], ctx=device, dtype=array.dtype)
-                       .astype("float32") for array in arrays])
-             for start, stop, device in zip(edges[:-1], edges[1:], devices) if stop > start]
-    return np.concatenate([part.asnumpy() for part in parts])
-
-
 def embedder(backbone: HybridBlock, devices: Sequence[mx.Context],
-             check: Callable[[], None] = lambda: None) -> Callable[[np.ndarray], np.ndarray]:
+             check: Callable[[], None] = lambda: None) -> OnDevices:
     """images (n, 3, H, W) uint8 -> embeddings (n, E) float32, the rows shared by the devices.
 
     ``check`` is called before every batch; it may raise to end long work.
     """
+    return OnDevices(backbone, devices, check)
 
-    def embed(images: np.ndarray) -> np.ndarray:
-        check()
-        return _on_devices(backbone, devices, images).reshape(len(images), -1)
 
-    return embed
+def frozen_embedder(backbone: HybridBlock, devices: Sequence[mx.Context],
+                    check: Callable[[], None] = lambda: None) -> Callable[[], OnDevices]:
+    """A function that gives an embedder with the weights of ``backbone`` at the time of the call.
+
+    The embedder has a network of its own, so that another thread may use it while ``backbone`` is
+    trained. All calls share that network: the embedder of one call ends with the next.
+    """
+    network: list[SymbolBlock] = []
+
+    def freeze() -> OnDevices:
+        values = {name: parameter.list_data()[0]
+                  for name, parameter in backbone.collect_params().items()}
+        if not network:
+            network.append(as_block(lineage_symbol(backbone, "data"), ["data"], values, devices,
+                                    "--mining-overlap"))
+        else:
+            for name, parameter in network[0].collect_params().items():
+                parameter.set_data(values[name])
+        return OnDevices(network[0], devices, check)
+
+    return freeze
 
 
 def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
                     say: Callable[..., None] = print, check: Callable[[], None] = lambda: None,
-                    margin: bool = True):
+                    margin: bool = True) -> OnDevices:
     """(images uint8, labels) -> P (n, C): softmax of the logits of a checkpoint.
 
     The logits are the output ``blockgrad1_output`` of the checkpoint's own graph, as in 2019: that
@@ -60,10 +69,9 @@ def noise_predictor(prefix: str, epoch: int, devices: Sequence[mx.Context],
     network = as_block(mx.sym.softmax(logits), inputs, read_parameters(params_path), devices,
                        params_path)
 
-    def predict(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        check()
+    def probabilities(images: mx.nd.NDArray, labels: mx.nd.NDArray) -> mx.nd.NDArray:
         if not margin:
-            labels = np.full_like(labels, NO_CLASS)
-        return _on_devices(network, devices, *(images, labels)[:len(inputs)])
+            labels = mx.nd.full(labels.shape, NO_CLASS, ctx=labels.context)
+        return network(*(images, labels)[:len(inputs)])
 
-    return predict
+    return OnDevices(probabilities, devices, check)

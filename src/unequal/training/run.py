@@ -50,10 +50,11 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt) -> 
         checkpoint.save_checkpoint(args.prefix, number, graph)
         saved.append(number)
 
-    test_batch = stage.test_batch or max(LEAST_TEST_BATCH, args.batch_size)
+    # the size changes no number beyond rounding; stage three prints that of 2019
+    test_batch = max(LEAST_TEST_BATCH, args.batch_size)
     test_shapes = None
     if stage.test_batch:
-        test_shapes = f"[('data', ({test_batch}, 3, {args.image_h}, {args.image_w}))]"
+        test_shapes = f"[('data', ({stage.test_batch}, 3, {args.image_h}, {args.image_w}))]"
     run_test = make_test(targets, embedder(graph.backbone, devices, interrupt.check), test_batch,
                          test_shapes)
 
