@@ -36,7 +36,9 @@ def available() -> bool:
             raise Unavailable("it is not built: run `python -m unequal.build`")
         mx.library.load(str(path), verbose=False)
     except (Unavailable, mx.MXNetError, OSError) as error:
+        # the last line of MXNet's errors says what happened, those before it where
+        reason = (str(error).strip().splitlines() or [repr(error)])[-1]
         logging.getLogger(__name__).warning(
-            "the compiled operator is not used, networks run slower: %s", error)
+            "the compiled operator is not used, networks run slower: %s", reason)
         return False
     return True

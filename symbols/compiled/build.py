@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -83,27 +84,27 @@ def build() -> Path:
     target = library_file()
     if target.is_file():
         return target
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
-    if compiler is None:
+    compiler = shlex.split(os.environ.get("CXX", "")) or [
+        found for found in map(shutil.which, ("g++", "c++")) if found][:1]
+    if not compiler:
         raise Unavailable("no C++ compiler: install g++")
     mxnet, dnnl = _mxnet(), _file_of(LIBRARY, "libdnnl.so.3")
     include = _file_of(HEADERS, "oneapi/dnnl/dnnl.hpp").parents[2]
     try:
         with tempfile.TemporaryDirectory(dir=HERE, prefix=".building-") as folder:
             made = Path(folder) / target.name
-            command = [compiler, *FLAGS, f"-I{include}", f"-I{mxnet / 'include'}",
+            command = [*compiler, *FLAGS, f"-I{include}", f"-I{mxnet / 'include'}",
                        *map(str, sorted(SOURCES.glob("*.cc"))), str(mxnet / "src" / "lib_api.cc"),
                        str(dnnl), f"-Wl,-rpath,{dnnl.parent}", "-o", str(made)]
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   text=True)
             if done.returncode != 0:
                 told = [line for line in done.stdout.splitlines() if "error" in line]
-                raise Unavailable(f"{compiler} failed: {(told or ['no message'])[0]}")
+                raise Unavailable(f"{compiler[0]} failed: {(told or ['no message'])[0]}")
             made.replace(target)
+        for old in HERE.glob("unequal_network-*.so"):
+            if old != target:
+                old.unlink()
     except OSError as error:
         raise Unavailable(f"{error.filename or HERE}: {error.strerror}") from error
-    for old in HERE.glob("unequal_network-*.so"):
-        if old != target:
-            old.unlink()
     return target
-

@@ -99,6 +99,12 @@ class _Reader:
         operator = node["op"]
         if not sources or sources[0] is None:
             return None
+        if operator in ("elemwise_add", "_plus", "_Plus", "_add"):
+            if sources[1] is None:
+                return None
+            return self._emit("add", self._map(sources[0]), self._map(sources[1]))
+        if not self._from_variables(node):
+            return None
         if isinstance(sources[0], _Affine):
             value = _affine(operator, attributes, sources[0])
             if value is not None:
@@ -109,10 +115,6 @@ class _Reader:
             return self._norm(node, attributes, sources[0])
         if operator in ("LeakyReLU", "Activation"):
             return self._activation(node, attributes, sources[0])
-        if operator in ("elemwise_add", "_plus", "_Plus", "_add"):
-            if sources[1] is None:
-                return None
-            return self._emit("add", self._register(sources[0]), self._register(sources[1]))
         return None
 
     def _emit(self, *words) -> int:
@@ -120,11 +122,18 @@ class _Reader:
         return len(self._lines)
 
     def _register(self, value: int | _Affine) -> int:
+        return 0 if value == _Affine(1.0, 0.0) else self._map(value)
+
+    def _map(self, value: int | _Affine) -> int:
+        """As ``_register``, never the data itself: only convolutions take it as it lies."""
         if not isinstance(value, _Affine):
             return value
-        if value == (1.0, 0.0):
-            return 0
         return self._emit("affine", 0, repr(value.factor), repr(value.summand))
+
+    def _from_variables(self, node: dict[str, Any]) -> bool:
+        """Whether a node's weights are parameters, not computed from some."""
+        weights = [self._nodes[entry[0]] for entry in node["inputs"][1:]]
+        return all(node["op"] == "null" and node["name"] != self._data for node in weights)
 
     def _inputs(self, node: dict[str, Any], first: int) -> list[int]:
         """Numbers of a node's weights among the operator's inputs."""

@@ -119,6 +119,12 @@ void Reorder(const memory::desc &from, const float *source, const memory::desc &
   dnnl::reorder(a, b).execute(Stream(), a, b);
 }
 
+void AffineOfData(const Instruction &affine, const Shape &shape, const float *data, float *map) {
+  const bool plain = MapExtent(shape).block == 1;
+  if (!plain) Reorder(PlainDesc(shape), data, MapDesc(shape), map);
+  Scale(shape.Size(), plain ? data : map, affine.factor, affine.summand, map);
+}
+
 Convolution::Convolution(const Instruction &i, const Shape &source, const Shape &result,
                          bool plain_source, bool gradients, Finish finish)
     : source_(plain_source ? PlainDesc(source) : MapDesc(source)), result_(MapDesc(result)),

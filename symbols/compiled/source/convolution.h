@@ -35,6 +35,9 @@ const float *Slope(const Instruction &norm, const std::vector<float *> &inputs, 
 void Reorder(const dnnl::memory::desc &from, const float *source, const dnnl::memory::desc &to,
              float *target);
 
+// factor x + summand of the data, which is plain, in the layout of a map.
+void AffineOfData(const Instruction &affine, const Shape &shape, const float *data, float *map);
+
 // What is done to the result of a convolution before it is written: nothing; adding a bias; adding
 // to what is there; the PReLU of a slope per channel.
 struct Finish {

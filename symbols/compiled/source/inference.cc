@@ -141,7 +141,7 @@ void Inference::Forward(const std::vector<float *> &inputs, const std::vector<si
       Apply(MapExtent(shape), source, scale.data(), shift.data(),
             Slope(step.first, inputs, shape.channels), target.get());
     } else if (step.first.kind == Instruction::kAffine) {
-      Scale(shape.Size(), source, step.first.factor, step.first.summand, target.get());
+      AffineOfData(step.first, shape, data, target.get());
     } else {
       Add(shape.Size(), source, registers[step.first.other].get(), target.get());
     }

@@ -32,7 +32,7 @@ void Gradient(const Extent &extent, const float *x, const float *dy, const float
               const float *shift, const float *slope, const float *slant, const float *offset,
               float *dx);
 
-// y = factor x + summand.
+// y = factor x + summand; y may be x.
 void Scale(int64_t count, const float *x, double factor, double summand, float *y);
 
 // sum = a + b; sum may be a or b.

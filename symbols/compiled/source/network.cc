@@ -5,6 +5,7 @@
  */
 #include <mxnet/lib_api.h>
 
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -108,7 +109,7 @@ class Network : public mxnet::ext::CustomStatefulOp {
         std::vector<float> result((*inputs)[0].size());
         plan->Forward(addresses, addresses[kData], Training::kMoving, result.data(), SharedPool());
       }
-      gradients[kFlag][0] = 0.f;
+      if (gradients[kFlag] != nullptr) gradients[kFlag][0] = 0.f;
       plan->Backward(addresses, addresses[kData], (*inputs)[0].data<float>(), gradients[kData],
                      gradients, SharedPool());
     });
@@ -146,13 +147,34 @@ MXReturnValue InferType(const Attributes &, std::vector<int> *inputs, std::vecto
   return mxnet::ext::MX_SUCCESS;
 }
 
+// MXNet then refuses weights of other shapes, which would be read beyond their end.
+void TellWeightShapes(const Program &program, const std::vector<Shape> &shapes,
+                      std::vector<std::vector<unsigned int>> *inputs) {
+  const auto tell = [&](int input, std::initializer_list<int64_t> dims) {
+    inputs->at(input).assign(dims.begin(), dims.end());
+  };
+  tell(kFlag, {1});
+  for (const Instruction &i : program.instructions) {
+    const int64_t channels = shapes[i.source].channels;
+    if (i.kind == Instruction::kConvolution) {
+      tell(i.weight, {i.filters, channels / i.groups, i.kernel, i.kernel});
+    } else if (i.kind == Instruction::kNorm) {
+      for (int input : {i.gamma, i.beta, i.mean, i.variance}) tell(input, {channels});
+      if (i.slope >= 0) tell(i.slope, {channels});
+    }
+  }
+}
+
 MXReturnValue InferShape(const Attributes &attributes,
                          std::vector<std::vector<unsigned int>> *inputs,
                          std::vector<std::vector<unsigned int>> *outputs) {
   return Told([&] {
     const std::vector<unsigned int> &data = (*inputs)[kData];
     const std::vector<int64_t> dims(data.begin(), data.end());
-    const Shape shape = Parse(Attribute(attributes, "program")).Shapes(ShapeOf(dims)).back();
+    const Program program = Parse(Attribute(attributes, "program"));
+    const std::vector<Shape> shapes = program.Shapes(ShapeOf(dims));
+    TellWeightShapes(program, shapes, inputs);
+    const Shape &shape = shapes.back();
     (*outputs)[0] = {static_cast<unsigned>(shape.images), static_cast<unsigned>(shape.channels),
                      static_cast<unsigned>(shape.height), static_cast<unsigned>(shape.width)};
   });

@@ -31,8 +31,13 @@ Program Parse(const std::string &text) {
       throw std::invalid_argument("no instruction: " + line);
     }
     const int next = static_cast<int>(program.instructions.size()) + 1;
+    // The data is plain: only convolutions and affine functions read it as it is.
+    const bool reads_data = i.source == 0 || (i.kind == Instruction::kAdd && i.other == 0);
+    const bool may = i.kind == Instruction::kAffine || i.kind == Instruction::kConvolution;
+    const bool sizes = i.kind != Instruction::kConvolution
+        || (i.filters > 0 && i.kernel > 0 && i.stride > 0 && i.pad >= 0 && i.groups > 0);
     if (words.fail() || i.source < 0 || i.other < 0 || i.source >= next || i.other >= next
-        || (i.kind == Instruction::kAffine && i.source != 0))
+        || (i.kind == Instruction::kAffine && i.source != 0) || (reads_data && !may) || !sizes)
       throw std::invalid_argument("no instruction: " + line);
     program.instructions.push_back(i);
   }
@@ -56,6 +61,8 @@ std::vector<Shape> Program::Shapes(const Shape &data) const {
       shape.height = (shape.height + 2 * i.pad - i.kernel) / i.stride + 1;
       shape.width = (shape.width + 2 * i.pad - i.kernel) / i.stride + 1;
       const Shape &from = shapes[i.source];
+      if (from.channels % i.groups != 0 || i.filters % i.groups != 0)
+        throw std::invalid_argument("channels that the groups of a convolution do not divide");
       if (from.height + 2 * i.pad < i.kernel || from.width + 2 * i.pad < i.kernel)
         throw std::invalid_argument("the image is too small for the network");
     } else if (i.kind == Instruction::kAdd) {

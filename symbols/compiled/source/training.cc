@@ -75,7 +75,7 @@ void Training::Forward(const std::vector<float *> &inputs, const float *data,
     if (step.kind == Instruction::kConvolution)
       convolutions_[i]->Forward(source, inputs[step.weight], target, pool);
     else if (step.kind == Instruction::kAffine)
-      Scale(shapes_[i + 1].Size(), source, step.factor, step.summand, target);
+      AffineOfData(step, shapes_[0], data, target);
     else
       Add(shapes_[i + 1].Size(), source, registers_[step.other].get(), target);
   }
@@ -155,7 +155,10 @@ void Training::Backward(const std::vector<float *> &inputs, const float *data,
       Accumulate(step.source, NormGradient(i, inputs, std::move(dy), gradients, pool), pool);
     } else if (step.kind == Instruction::kAffine) {
       std::shared_ptr<float> dx = TakeMap(0, pool);
-      Scale(shapes_[0].Size(), dy.get(), step.factor, 0, dx.get());
+      if (MapExtent(shapes_[0]).block != 1)
+        Reorder(MapDesc(shapes_[0]), dy.get(), PlainDesc(shapes_[0]), dx.get());
+      Scale(shapes_[0].Size(), MapExtent(shapes_[0]).block != 1 ? dx.get() : dy.get(), step.factor,
+            0, dx.get());
       Accumulate(0, std::move(dx), pool);
     } else {
       const float *source = step.source == 0 ? data : registers_[step.source].get();
