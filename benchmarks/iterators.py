@@ -1,102 +1,134 @@
 """Images a second out of the iterators, against bare ``cv2.imdecode`` of the same bytes.
 
-    python benchmarks/iterators.py [--data-dir DIR] [--repeats 5] [--json FILE]
+    python benchmarks/iterators.py [--data DIR] [--tail DIR] [--repeats 7] [--json FILE]
 
-Without ``--data-dir`` a set of 112 px faces is drawn first. Also: the choice of confusing
-identities in a bag and the verification search, each against the bare matrix product in it.
+The bare decoder gets bytes that lie in memory, in as many threads as the iterator has workers, an
+equal share each: what no iterator can beat. ``plain`` only orders and decodes, ``mirror`` and
+``colour`` are the recipes of stages one and 2b, ``bags`` that of stage three. The bags' rows are
+mined before the clock starts; ``passes.py`` measures mining.
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
-from typing import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Iterable, Sequence
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
 # isort: split
 import cv2
 import numpy as np
-from timing import flags, keep, median_seconds
+from comparison import Comparison, finish, rates
+from face_sets import FaceSets, add_flags, face_sets
+from timing import flags, in_turns
 
-from eval.folds import evaluate
-from recordio_tools.make_synthetic import make_synthetic
+from unequal.data.bag_iter import BagIter
+from unequal.data.face_iter import FaceIter
 from unequal.data.image_iter import ImageIter
 from unequal.data.records import FaceRecords, read_property
-from unequal.mining.confusing import pick_confusing
+from unequal.preload import usable_cores
 
 BATCH = 64
+RECIPES = {"plain": dict(augment="plain", rand_mirror=False), "mirror": dict(augment="plain"),
+           "colour": dict(augment="colour")}
+BAGS = dict(batch_size1=32, batchsize_id=30, batch_size2=60, bag_size=180, images_per_identity=3)
+MOST_IMAGES = 5000
 
 
-def bare_decode(records: FaceRecords) -> None:
-    """Decode every image on one thread."""
-    for key in records.image_keys:
-        cv2.imdecode(np.frombuffer(records.read(int(key))[1], np.uint8), cv2.IMREAD_COLOR)
+class Mined:
+    """In a miner's place: gives rows mined before."""
+
+    def __init__(self, keys: np.ndarray):
+        self.keys = keys
+
+    def mine(self, bags: int, rng: np.random.Generator) -> np.ndarray:
+        return self.keys
 
 
-def iterate(records: FaceRecords, shape: tuple, augment: str) -> None:
-    """One epoch of the iterator."""
-    batches = ImageIter(records, BATCH, shape, augment=augment, log=lambda line: None)
-    for batch in batches:
+def silent(line: str) -> None:
+    """A log that nobody reads."""
+
+
+def decode(payloads: Iterable[bytes]) -> None:
+    """Decode them one after the other."""
+    for payload in payloads:
+        cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_COLOR)
+
+
+def decode_in_threads(payloads: Sequence[bytes], threads: int) -> None:
+    """Decode them, each thread an equal share."""
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(decode, [payloads[first::threads] for first in range(threads)]))
+
+
+def epoch(iterator: FaceIter) -> None:
+    """All batches of one epoch."""
+    iterator.reset()
+    for batch in iterator:
         batch.data[0].wait_to_read()
-    batches.close()
 
 
-def iterator_rows(data_dir: str, repeats: int) -> list[dict]:
-    """Images a second of the bare decoder and of both iterators."""
-    records = FaceRecords(data_dir)
-    size = read_property(data_dir)
-    images, shape = len(records.image_keys), (3, size.height, size.width)
-    floor = images / median_seconds(lambda: bare_decode(records), repeats)
-    rows = [{"what": "read + cv2.imdecode, one thread", "images/s": floor, "ratio": 1.0}]
-    for augment, name in (("plain", "iterator (mirror)"), ("colour", "iterator (colour)")):
-        rate = images / median_seconds(lambda a=augment: iterate(records, shape, a), repeats)
-        rows.append({"what": name, "images/s": rate, "ratio": rate / floor})
+def mean_pixels(images: np.ndarray) -> np.ndarray:
+    """Something like an embedding."""
+    return images[:, :, ::14, ::14].reshape(len(images), -1).astype(np.float32) + 1.0
+
+
+def bag_iterator(head: FaceRecords, tail: FaceRecords, shape: tuple, workers: int) -> BagIter:
+    """Stage three's iterator, with as many bags as the head has batches, mined already."""
+    iterator = BagIter(head, tail, image_shape=shape, embed=mean_pixels, workers=workers,
+                       log=silent, bags_per_epoch=len(head.image_keys) // BAGS["batch_size1"],
+                       **BAGS)
+    rows = iterator.miner.mine(iterator.bags_per_epoch, np.random.default_rng(0))
+    iterator.miner = Mined(rows)
+    return iterator
+
+
+def measure(sets: FaceSets, threads: int, repeats: int) -> list[Comparison]:
+    """A row for each recipe, decoded by so many threads."""
+    head, tail = FaceRecords(sets.head), FaceRecords(sets.tail)
+    head.image_keys = head.image_keys[:MOST_IMAGES]  # for their bytes are all kept in memory
+    size = read_property(sets.head)
+    shape = (3, size.height, size.width)
+    payloads = [head.read(key)[1] for key in head.image_keys.tolist()]
+    iterators = {name: ImageIter(head, BATCH, shape, workers=threads, log=silent, **options)
+                 for name, options in RECIPES.items()}
+    bags = bag_iterator(head, tail, shape, threads)
+    tail_keys = bags.miner.keys.tolist()
+    both = payloads + [tail.read(key)[1] for key in tail_keys]
+    works = {
+        "bare": lambda: decode_in_threads(payloads, threads),
+        "bare, both sets": lambda: decode_in_threads(both, threads),
+        **{name: lambda iterator=iterator: epoch(iterator) for name, iterator in iterators.items()},
+        "bags": lambda: epoch(bags),
+    }
+    found = in_turns(works, repeats)
+    for iterator in (*iterators.values(), bags):
+        iterator.close()
+    images = len(payloads) // BATCH * BATCH
+    rows = [_row(name, threads, rates(found[name], images), rates(found["bare"], len(payloads)))
+            for name in RECIPES]
+    in_bags = bags.bags_per_epoch * (BAGS["batch_size1"] + BAGS["batchsize_id"])
+    rows.append(_row("bags", threads, rates(found["bags"], in_bags),
+                     rates(found["bare, both sets"], len(both))))
     return rows
 
 
-def search_rows(repeats: int) -> list[dict]:
-    """Seconds of the searches and of the matrix product or distances that they need anyway."""
-    rng = np.random.RandomState(0)
-    rows = []
-    for identities in (1200, 12000):
-        centres = rng.normal(size=(identities, 512)).astype(np.float32)
-        product = median_seconds(lambda c=centres: c.dot(c.T), repeats)
-        counts = np.full(identities, 3)
-        faces = np.repeat(centres, 3, 0) + rng.normal(size=(identities * 3, 512)) * 0.3
-        faces = (faces / np.linalg.norm(faces, axis=1, keepdims=True)).astype(np.float32)
-        picked = median_seconds(lambda f=faces, n=counts: pick_confusing(f, n, 120), repeats)
-        rows.append({"what": f"120 confusing of {identities} identities", "seconds": picked,
-                     "bare": product, "ratio": picked / product})
-    embeddings = rng.normal(size=(12000, 512))
-    same = np.arange(6000) % 2 == 0
-    distances = median_seconds(
-        lambda: np.square(embeddings[0::2] - embeddings[1::2]).sum(1), repeats)
-    searched = median_seconds(lambda: evaluate(embeddings, same), repeats)
-    rows.append({"what": "evaluate, 6000 pairs", "seconds": searched, "bare": distances,
-                 "ratio": searched / distances})
-    return rows
+def _row(name: str, threads: int, ours: list[float], bare: list[float]) -> Comparison:
+    what = f"iterator, {name}, {threads} thread{'s' if threads > 1 else ''}"
+    return Comparison(what, "images/s", "bare cv2.imdecode", ours, bare, more_is_better=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags("iterators and searches")
-    parser.add_argument("--data-dir", help="a RecordIO set; default: faces drawn for it")
+    parser = flags("the iterators beside bare decoding")
+    add_flags(parser)
+    parser.set_defaults(repeats=7)
     options = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = options.data_dir
-        if data_dir is None:
-            make_synthetic(Path(folder) / "set", size=112, identities=60, images=20,
-                           tail_identities=4, unseen_identities=4, pairs=20)
-            data_dir = str(Path(folder) / "set" / "head")
-        images = iterator_rows(data_dir, options.repeats)
-    searches = search_rows(options.repeats)
-    for row in images:
-        print(f"{row['what']:<40}{row['images/s']:>10.0f} images/s{row['ratio']:>8.2f} x bare")
-    for row in searches:
-        print(f"{row['what']:<40}{row['seconds']:>10.3f} s{row['ratio']:>8.1f} x its "
-              f"{row['bare']:.3f} s of products")
-    keep(images + searches, options.json)
+    rows = []
+    with face_sets(options) as sets:
+        for threads in sorted({1, usable_cores()}):
+            rows += measure(sets, threads, options.repeats)
+    finish(rows, options.json)
     return 0
 
 

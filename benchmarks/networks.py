@@ -1,96 +1,111 @@
-"""Images a second of each network, ours and the same network with MXNet's own PReLU.
+"""Images a second and peak memory of each network: ours, and whatever else computes it here.
 
-    python benchmarks/networks.py [--networks y1,r18,r50] [--batch 16] [--repeats 5] [--json FILE]
+    python benchmarks/networks.py [--networks y1,r18,r50] [--batch 16] [--torch-python PYTHON]
+                                  [--repeats 5] [--json FILE]
 
-"Plain" is the graph of the 2019 checkpoints, hybridised by Gluon: what one gets by loading the
-symbol file into MXNet 1.9.1. Both run in the same process, in turns, with the same threads.
+Forward, and training (forward and backward, no update), of 112 px images. Beside ours: the same
+without the compiled operator, plain Gluon, the sum of MXNet's convolutions alone, PyTorch in
+channels-last and onnxruntime (forward). The last two where the interpreter that --torch-python
+names has them. Each runs in a process of its own with the same number of threads, and they take
+turns: the ratio is the median over the rounds, and so is not what the medians give.
 """
 
 from __future__ import annotations
 
-import statistics
+import contextlib
+import os
 import sys
-import time
-from typing import Callable, Sequence
+from pathlib import Path
+from typing import Iterator, Sequence
 
-import unequal  # noqa: F401  (readies the process before mxnet is imported)
+from comparison import Comparison, finish, rates
+from timing import flags, order, positive
+from turns import Absent, Worker
 
-# isort: split
-import mxnet as mx
-from mxnet.gluon import HybridBlock, SymbolBlock
-from timing import flags, keep
+from unequal.preload import usable_cores
 
-from symbols import backbone
-from symbols.layers import lineage_symbol
-
-
-def plain(network: HybridBlock) -> HybridBlock:
-    """The network's lineage graph as a Gluon block with the same parameter values."""
-    block = SymbolBlock(lineage_symbol(network, "data"), [mx.sym.var("data", dtype="float32")])
-    ours = network.collect_params()
-    for name, parameter in block.collect_params().items():
-        parameter.shape = ours[name].shape
-        parameter.initialize()
-        parameter.set_data(ours[name].data())
-    return block
+HERE = Path(__file__).resolve().parent
+KINDS = ("forward", "training")
+OURS = "ours"
+FORMS = {
+    OURS: ("network_worker.py", "ours", {}),
+    "MXNet's operators": ("network_worker.py", "ours", {"UNEQUAL_COMPILED": "0"}),
+    "plain Gluon": ("network_worker.py", "plain", {"UNEQUAL_COMPILED": "0"}),
+    "MXNet's convolutions": ("network_worker.py", "convolutions", {"UNEQUAL_COMPILED": "0"}),
+    "PyTorch": ("torch_worker.py", "PyTorch", {}),
+    "onnxruntime": ("torch_worker.py", "onnxruntime", {}),
+}
+FORWARD_ONLY = ("onnxruntime",)
 
 
-def train(network: HybridBlock, x: mx.nd.NDArray) -> None:
-    """Forward and backward of a sum, without an update."""
-    with mx.autograd.record():
-        value = network(x)
-    value.backward()
+def start(form: str, network: str, kind: str, batch: int, torch_python: str) -> Worker:
+    """The process of one form, ready for its first turn."""
+    program, name, environ = FORMS[form]
+    python = torch_python if program == "torch_worker.py" else sys.executable
+    command = [python, "-W", "ignore", str(HERE / program), "--form", name, "--network", network,
+               "--kind", kind, "--batch", str(batch)]
+    threads = os.environ.get("OMP_NUM_THREADS", str(usable_cores()))
+    return Worker(command, {**environ, "OMP_NUM_THREADS": threads})
 
 
-def rates(works: dict[str, Callable[[], None]], images: int, repeats: int) -> dict[str, list]:
-    """Images a second of each work, the works in turns, after one round that does not count."""
-    found: dict[str, list] = {name: [] for name in works}
-    for index in range(repeats + 1):
-        for name, work in works.items():
-            mx.nd.waitall()
-            start = time.perf_counter()
-            work()
-            mx.nd.waitall()
-            if index:
-                found[name].append(images / (time.perf_counter() - start))
-    return found
+@contextlib.contextmanager
+def started(
+    network: str, kind: str, batch: int, torch_python: str
+) -> Iterator[dict[str, Worker]]:
+    """All forms that can be had here; says which cannot."""
+    workers: dict[str, Worker] = {}
+    try:
+        for form in FORMS:
+            if kind == "training" and form in FORWARD_ONLY:
+                continue
+            try:
+                workers[form] = start(form, network, kind, batch, torch_python)
+            except Absent as why:
+                print(f"{network} {kind}: without {form} ({why})", flush=True)
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.close()
 
 
-def measure(name: str, batch: int, repeats: int) -> list[dict]:
-    """Rows of one network: ours and plain, forward and training."""
-    network = backbone(name, 512)
-    network.initialize(mx.init.Xavier(rnd_type="gaussian", factor_type="out", magnitude=2))
-    x = mx.nd.random.uniform(0, 255, (batch, 3, 112, 112))
-    network(x)
-    other = plain(network)
-    network.hybridize(static_alloc=True)
-    other.hybridize(static_alloc=True)
-    rows = []
-    for kind, works in (("forward", {"ours": lambda: network(x), "plain": lambda: other(x)}),
-                        ("training", {"ours": lambda: train(network, x),
-                                      "plain": lambda: train(other, x)})):
-        found = rates(works, batch, repeats)
-        middle = {form: statistics.median(values) for form, values in found.items()}
-        rows.append({"network": name, "kind": kind, "ours": middle["ours"],
-                     "plain": middle["plain"], "ratio": middle["ours"] / middle["plain"],
-                     "spread": {form: [min(values), max(values)]
-                                for form, values in found.items()}})
-    return rows
+def measure(
+    network: str, kind: str, batch: int, repeats: int, torch_python: str
+) -> list[Comparison]:
+    """A row for each form beside ours."""
+    with started(network, kind, batch, torch_python) as workers:
+        if OURS not in workers:
+            sys.exit(f"networks: {network} does not run")
+        if not workers[OURS].facts["compiled"]:
+            print(f"{network} {kind}: the compiled operator is not there", flush=True)
+        facts = [worker.facts for worker in workers.values()]
+        sizes = {one["parameters"] for one in facts if "parameters" in one}
+        if len(sizes) > 1:
+            sys.exit(f"networks: {network} has {sizes} parameters, not the same in all forms")
+        found: dict[str, list[dict]] = {form: [] for form in workers}
+        for turn in range(repeats):
+            for form in order(list(workers), turn):
+                found[form].append(workers[form].turn())
+    speeds = {form: rates((one["seconds"] for one in turns), batch)
+              for form, turns in found.items()}
+    peaks = {form: turns[-1]["peak"] for form, turns in found.items()}
+    return [Comparison(f"{network} {kind}, batch {batch}", "images/s", form, speeds[OURS],
+                       speeds[form], True, peaks[OURS], peaks[form])
+            for form in found if form != OURS]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags("speed of the networks")
+    parser = flags("speed and memory of the networks")
     parser.add_argument("--networks", default="y1,r18,r50")
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=positive, default=16)
+    parser.add_argument("--torch-python", default=sys.executable,
+                        help="interpreter with torch and onnxruntime (default: this one)")
     options = parser.parse_args(argv)
     rows = []
-    print(f"{'network':<10}{'':<10}{'ours':>10}{'plain':>10}{'ratio':>8}   images/s, 112 px")
-    for name in options.networks.split(","):
-        for row in measure(name, options.batch, options.repeats):
-            rows.append(row)
-            print(f"{name:<10}{row['kind']:<10}{row['ours']:>10.1f}{row['plain']:>10.1f}"
-                  f"{row['ratio']:>8.2f}", flush=True)
-    keep(rows, options.json)
+    for network in options.networks.split(","):
+        for kind in KINDS:
+            rows += measure(network, kind, options.batch, options.repeats, options.torch_python)
+            print(f"{network} {kind} is measured", file=sys.stderr, flush=True)
+    finish(rows, options.json)
     return 0
 
 

@@ -2,25 +2,28 @@
 
     python benchmarks/prelu.py [--repeats 5] [--json FILE]
 
-Each form stands between BatchNorm and a 3x3 convolution, as in the networks. ``LeakyReLU`` is
-MXNet's own operator: its forward pass is exact, its slope gradient inside a network is not
-(MXNet >= 1.3). Ratios are against LeakyReLU in the same run.
+What networks do without the compiled operator. Each form stands between BatchNorm and a 3x3
+convolution, as in the networks. Ours is the depthwise one; ``LeakyReLU`` is MXNet's own operator:
+its forward pass is exact, its slope gradient inside a network is not (MXNet >= 1.3).
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Callable, Sequence
+from functools import partial
+from typing import Sequence
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
 # isort: split
 import mxnet as mx
+from comparison import Comparison, finish
 from mxnet.gluon import HybridBlock
-from timing import flags, keep, median_seconds
+from timing import flags, in_turns
 
 from symbols.layers import PReLU
 
+OURS = "depthwise"
 SHAPES = ((32, 64, 56, 56), (32, 128, 28, 28), (32, 256, 14, 14))
 
 
@@ -52,51 +55,39 @@ def network(activation: HybridBlock, channels: int) -> HybridBlock:
     return made
 
 
-def median_milliseconds(work: Callable[[], None], repeats: int) -> float:
-    """Median time of ``work`` on the devices, after two runs that do not count."""
-
-    def finished() -> None:
-        work()
-        mx.nd.waitall()
-
+def forward(net: HybridBlock, x: mx.nd.NDArray) -> None:
+    """A forward pass, and the wait for it."""
+    net(x)
     mx.nd.waitall()
-    return 1e3 * median_seconds(finished, repeats, warm=2)
 
 
-def measure(repeats: int) -> list[dict]:
-    """One row per shape and form: milliseconds of a forward pass and of a training step."""
+def step(net: HybridBlock, x: mx.nd.NDArray) -> None:
+    """Forward and backward of a sum, and the wait for both."""
+    with mx.autograd.record():
+        value = net(x)
+    value.backward()
+    mx.nd.waitall()
+
+
+def measure(shape: tuple, repeats: int) -> list[Comparison]:
+    """Rows of one shape: ours beside the other forms, forward and training."""
+    x = mx.nd.random.normal(shape=shape)
+    forms = {OURS: PReLU("prelu", shape[1]), "LeakyReLU": LeakyReLU(shape[1]),
+             "broadcast": Broadcast(shape[1])}
+    networks = {name: network(form, shape[1]) for name, form in forms.items()}
     rows = []
-    for shape in SHAPES:
-        x = mx.nd.random.normal(shape=shape)
-        forms = {"LeakyReLU": LeakyReLU(shape[1]), "broadcast": Broadcast(shape[1]),
-                 "depthwise (ours)": PReLU("prelu", shape[1])}
-        for name, form in forms.items():
-            net = network(form, shape[1])
-
-            def forward(net=net, x=x):
-                net(x)
-
-            def step(net=net, x=x):
-                with mx.autograd.record():
-                    value = net(x)
-                value.backward()
-
-            rows.append({"shape": shape, "form": name,
-                         "forward": median_milliseconds(forward, repeats),
-                         "training": median_milliseconds(step, repeats)})
+    for kind, work in (("forward", forward), ("training", step)):
+        works = {name: partial(work, net, x) for name, net in networks.items()}
+        found = in_turns(works, repeats, warm=2)
+        times = {name: [1e3 * one for one in seconds] for name, seconds in found.items()}
+        rows += [Comparison(f"PReLU {kind}, {'x'.join(map(str, shape))}", "ms", name, times[OURS],
+                            times[name]) for name in forms if name != OURS]
     return rows
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = flags("PReLU's exact forms").parse_args(argv)
-    rows = measure(options.repeats)
-    print(f"{'shape':<20}{'form':<20}{'forward':>12}{'training':>12}   times faster")
-    for row in rows:
-        base = next(other for other in rows if other["shape"] == row["shape"])
-        print(f"{'x'.join(map(str, row['shape'])):<20}{row['form']:<20}{row['forward']:>9.1f} ms"
-              f"{row['training']:>9.1f} ms   {base['forward'] / row['forward']:.2f} forward, "
-              f"{base['training'] / row['training']:.2f} training")
-    keep(rows, options.json)
+    finish([row for shape in SHAPES for row in measure(shape, options.repeats)], options.json)
     return 0
 
 

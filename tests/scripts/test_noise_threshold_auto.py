@@ -21,7 +21,8 @@ CLASSES, IMAGES, SCALE = 20, 8, 12.0
 GREY = range(1, CLASSES * IMAGES + 1, 4)
 BROKEN = 2
 SMALL = ["--network", "r18", "--width", 0.125, "--emb-size", 32, "--loss-type", 4, "--margin-m",
-         0.3, "--margin-s", SCALE, "--seed", 1, "--target", "none", "--per-batch-size", 8]
+         0.3, "--margin-s", SCALE, "--seed", 1, "--target", "none", "--per-batch-size", 8,
+         "--version-output", "J"]
 FILES = {"0_noiselist.txt", "0_noise_scores.csv", "0_noise_histogram.png"}
 
 
