@@ -16,7 +16,8 @@ class Network(HybridBlock):
 
     Networks for the CPU compute ``features`` by the compiled operator (``symbols.compiled``) where
     there is one and it can express them, else by MXNet's own operators: the same function, and the
-    same parameters and lineage graph.
+    same parameters and lineage graph. Parameters whose ``grad_req`` is ``"add"`` when the network
+    is traced make it do without the operator too, whose gradients always replace older ones.
     """
 
     def __init__(self, features: HybridBlock, head: HybridBlock):
@@ -41,8 +42,17 @@ class Network(HybridBlock):
             self._program = None
         super().cast(dtype)
 
+    def _collect_params_with_prefix(self, prefix=""):
+        """As Gluon's, without the operator's second names: files are the same with and without."""
+        named = super()._collect_params_with_prefix(prefix)
+        start = f"{prefix}." if prefix else ""
+        for own in self._reg_params:
+            del named[start + own]
+        return named
+
     def hybrid_forward(self, F, x, **weights):
-        if self._program is None or in_lineage_form():
+        adding = any(parameter.grad_req == "add" for parameter in self._reg_params.values())
+        if self._program is None or adding or in_lineage_form():
             return self.head(self.features(x))
         ordered = [weights[f"weight{number}"] for number in range(len(self._program.weights))]
         return self.head(run_program(F, self._program, x, ordered))

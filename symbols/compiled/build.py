@@ -9,6 +9,7 @@ built against, so that one of another version is never loaded.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -102,9 +103,10 @@ def build() -> Path:
                 told = [line for line in done.stdout.splitlines() if "error" in line]
                 raise Unavailable(f"{compiler[0]} failed: {(told or ['no message'])[0]}")
             made.replace(target)
-        for old in HERE.glob("unequal_network-*.so"):
-            if old != target:
-                old.unlink()
     except OSError as error:
         raise Unavailable(f"{error.filename or HERE}: {error.strerror}") from error
+    for old in HERE.glob("unequal_network-*.so"):
+        if old != target:
+            with contextlib.suppress(OSError):  # another's file, or gone by now: it does no harm
+                old.unlink()
     return target
