@@ -4,7 +4,7 @@
                              [--torch-python PYTHON]
 
 Each benchmark is a program of this folder and leaves its numbers in benchmarks/results/NAME.json.
-Some 20 minutes on two cores that have nothing else to do, which is needed: other busy threads
+Some 12 minutes on two cores that have nothing else to do, which is needed: other busy threads
 distort all this. The ratio says how many times as good ours is as the floor or alternative beside
 it: the median over rounds that alternate, and the spread is that of the rounds.
 """
