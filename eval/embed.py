@@ -92,7 +92,7 @@ def as_block(
         # not at random: that would draw numbers which a seeded training is to draw
         parameter.initialize(mx.init.Zero(), ctx=list(devices))
         parameter.set_data(parameters[name].astype("float32"))
-    network.hybridize(static_alloc=True, static_shape=True)
+    network.hybridize(static_alloc=True)
     return network
 
 

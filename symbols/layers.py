@@ -166,7 +166,8 @@ class PReLU(HybridBlock):
     slope's gradient still needs, and trains slopes with slope x their gradient. Here the negative
     part is multiplied by a 1x1 depthwise convolution: exact, and in oneDNN's layout like its
     neighbours, which makes it cheaper than LeakyReLU as well (``benchmarks/prelu.py``). Networks
-    :func:`built_for` a GPU multiply by broadcasting, which the GPU build fuses.
+    :func:`built_for` a GPU multiply by broadcasting, which the GPU build fuses. Where the compiled
+    operator computes a network's features (``symbols.network``), PReLU is a part of it.
     Input (N, channels, H, W); (N, channels) with ``flat``.
     """
 

@@ -17,7 +17,8 @@ class Network(HybridBlock):
     Networks for the CPU compute ``features`` by the compiled operator (``symbols.compiled``) where
     there is one and it can express them, else by MXNet's own operators: the same function, and the
     same parameters and lineage graph. Parameters whose ``grad_req`` is ``"add"`` when the network
-    is traced make it do without the operator too, whose gradients always replace older ones.
+    is traced make it do without the operator too, whose gradients always replace older ones and can
+    be taken once (no ``retain_graph``).
     """
 
     def __init__(self, features: HybridBlock, head: HybridBlock):

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from symbols.compiled.build import Unavailable, build
-
 
 def main() -> int:
+    try:
+        from symbols.compiled.build import Unavailable, build
+    except (ImportError, OSError) as error:
+        print(f"no compiled operator, MXNet does not load: {error}", file=sys.stderr)
+        return 1
     try:
         print(f"compiled operator: {build()}")
     except Unavailable as error:

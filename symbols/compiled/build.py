@@ -3,8 +3,8 @@
     python -m unequal.build
 
 ``make setup`` calls it. It needs a C++17 compiler (``g++``, or what ``CXX`` names) and the package
-``onednn-devel-cpu-gomp``. The library's name carries a hash of its sources and of what it was
-built against, so that one of another version is never loaded.
+``onednn-devel-cpu-gomp``. The library's name carries hashes of what it was built against
+and of its sources, so that one of another version is never loaded.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def library_file() -> Path:
     """
     if platform.machine() not in ("x86_64", "AMD64"):
         raise Unavailable(f"it is for x86-64, this is {platform.machine()}")
-    digest = hashlib.sha256()
+    against = hashlib.sha256(_version("mxnet", "mxnet-cu112").encode())
+    against.update(_version(LIBRARY).encode() + str(_file_of(LIBRARY, "libdnnl.so.3")).encode())
+    sources = hashlib.sha256()
     for path in sorted(SOURCES.iterdir()):
-        digest.update(path.name.encode() + path.read_bytes())
-    digest.update(_version("mxnet", "mxnet-cu112").encode())
-    digest.update(_version(LIBRARY).encode() + str(_file_of(LIBRARY, "libdnnl.so.3")).encode())
-    return HERE / f"unequal_network-{digest.hexdigest()[:16]}.so"
+        sources.update(path.name.encode() + path.read_bytes())
+    return HERE / f"unequal_network-{against.hexdigest()[:8]}-{sources.hexdigest()[:16]}.so"
 
 
 def build() -> Path:
@@ -105,7 +105,8 @@ def build() -> Path:
             made.replace(target)
     except OSError as error:
         raise Unavailable(f"{error.filename or HERE}: {error.strerror}") from error
-    for old in HERE.glob("unequal_network-*.so"):
+    # those of older sources, not of another environment on the same checkout
+    for old in HERE.glob(f"{target.stem.rpartition('-')[0]}-*.so"):
         if old != target:
             with contextlib.suppress(OSError):  # another's file, or gone by now: it does no harm
                 old.unlink()

@@ -53,7 +53,10 @@ def read_program(symbol: mx.sym.Symbol, data: str = "data") -> Program:
     What follows that map (a fully connected layer, dropout) is not in it. Raises ``NotCompiled``
     where something before is unknown, such as a branch with a pooling.
     """
-    return _Reader(json.loads(symbol.tojson()), data).program()
+    try:
+        return _Reader(json.loads(symbol.tojson()), data).program()
+    except (ValueError, SyntaxError, TypeError, KeyError) as error:
+        raise NotCompiled(f"an attribute that is spelled in an unknown way: {error}") from error
 
 
 class _Reader:
@@ -147,7 +150,8 @@ class _Reader:
         sizes = {name: _pair(attributes.get(name), default)
                  for name, default in (("kernel", 1), ("stride", 1), ("pad", 0), ("dilate", 1))}
         square = all(len(set(size)) == 1 and len(size) == 2 for size in sizes.values())
-        if not square or sizes["dilate"] != (1, 1) or attributes.get("no_bias") != "True":
+        if not square or sizes["dilate"] != (1, 1) or not _true(
+                attributes.get("no_bias", "False")):
             return None
         source = self._register(source)
         (weight,) = self._inputs(node, 1)
@@ -157,14 +161,14 @@ class _Reader:
 
     def _norm(self, node: dict[str, Any], attributes: dict[str, str],
               source: int | _Affine) -> int | None:
-        plain = (attributes.get("use_global_stats", "False") == "False"
+        plain = (not _true(attributes.get("use_global_stats", "False"))
                  and attributes.get("axis", "1") == "1"
-                 and attributes.get("output_mean_var", "False") == "False")
+                 and not _true(attributes.get("output_mean_var", "False")))
         if not plain or isinstance(source, _Affine):
             return None
         return self._emit("norm", source, *self._inputs(node, 1), NOTHING,
                           attributes.get("eps", "0.001"), attributes.get("momentum", "0.9"),
-                          int(attributes.get("fix_gamma", "True") == "True"))
+                          int(_true(attributes.get("fix_gamma", "True"))))
 
     def _activation(self, node: dict[str, Any], attributes: dict[str, str],
                     source: int | _Affine) -> int | None:
@@ -200,6 +204,12 @@ def _affine(operator: str, attributes: dict[str, str], value: _Affine) -> _Affin
     return None
 
 
+def _true(text: str) -> bool:
+    """MXNet writes True and reads 1 and true as well."""
+    return text.lower() in ("true", "1")
+
+
 def _pair(text: str | None, default: int) -> tuple:
-    """``'(3, 3)'`` -> (3, 3); an empty tuple, as old graphs have it, is the default."""
-    return (tuple(ast.literal_eval(text)) if text else ()) or (default, default)
+    """``'(3, 3)'`` or ``'(3L, 3L)'`` -> (3, 3); an empty tuple, as old graphs have it, is the
+    default."""
+    return (tuple(ast.literal_eval(text.replace("L", ""))) if text else ()) or (default, default)

@@ -170,8 +170,14 @@ class BagIter(FaceIter):
         if self._ahead is None:
             mined = self.miner.mine(self.bags_per_epoch, self._bags_rng())
         else:
-            ahead, self._ahead = self._ahead, None
-            mined = ahead.take(self.log)
+            try:
+                mined = self._ahead.take(self.log)
+            except KeyboardInterrupt:
+                raise  # while waiting: `close` ends the thread
+            except BaseException:
+                self._ahead = None
+                raise
+            self._ahead = None
         self.tail_sequence = mined
         self.tail_cursor = 0
         self.mining_rounds += 1

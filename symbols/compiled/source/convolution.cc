@@ -179,8 +179,6 @@ Convolution::Convolution(const Instruction &i, const Shape &source, const Shape 
   run_by_weight_ = dnnl::convolution_backward_weights(by_weight_);
 }
 
-const char *Convolution::Implementation() const { return forward_.impl_info_str(); }
-
 int64_t Convolution::PackedFloats() const { return Floats(forward_.weights_desc()); }
 
 void Convolution::Pack(const float *weight, float *packed) const {
@@ -209,7 +207,7 @@ void Convolution::ForwardPacked(const float *source, const float *packed, const 
                          {DNNL_ARG_DST, At(forward_.dst_desc(), target)}};
   if (finish_.bias) arguments.emplace(DNNL_ARG_BIAS, At(bias_, bias));
   if (finish_.prelu)
-    arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(finish_.sum ? 1 : 0) | DNNL_ARG_WEIGHTS,
+    arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_WEIGHTS,
                       At(slope_, slope));
   run_forward_.execute(Stream(), arguments);
   if (own) Reorder(forward_.dst_desc(), target, result_, result);

@@ -39,7 +39,7 @@ void Reorder(const dnnl::memory::desc &from, const float *source, const dnnl::me
 void AffineOfData(const Instruction &affine, const Shape &shape, const float *data, float *map);
 
 // What is done to the result of a convolution before it is written: nothing; adding a bias; adding
-// to what is there; the PReLU of a slope per channel.
+// to what is there, or the PReLU of a slope per channel (not both).
 struct Finish {
   bool bias = false, sum = false, prelu = false;
 };
@@ -61,7 +61,6 @@ class Convolution {
   void Pack(const float *weight, float *packed) const;
   void ForwardPacked(const float *source, const float *packed, const float *bias,
                      const float *slope, float *result, Pool *pool) const;
-  const char *Implementation() const;
 
  private:
   dnnl::memory::desc source_, result_, weight_, bias_, slope_;

@@ -12,6 +12,7 @@ from operator_nets import distance, drawn, faces, needs_operator
 
 from eval.embed import load_embedder
 from symbols import backbone
+from symbols.compiled.program import read_program
 from symbols.compiled.rewrite import with_compiled_operator
 from symbols.fresnet import resnet
 from symbols.layers import lineage_symbol
@@ -49,7 +50,7 @@ def compute(symbol: mx.sym.Symbol, values: dict, data: np.ndarray) -> np.ndarray
         parameter.shape = values[name].shape
         parameter.initialize()
         parameter.set_data(values[name])
-    block.hybridize(static_alloc=True, static_shape=True)
+    block.hybridize(static_alloc=True)
     block(mx.nd.array(data)).wait_to_read()
     return block(mx.nd.array(data)).asnumpy()
 
@@ -271,3 +272,18 @@ def test_images_of_another_size_are_refused(tmp_path):
     embed(np.zeros((1, 3, 32, 32), np.uint8))
     with pytest.raises(InputError, match="48x48"):
         embed(np.zeros((1, 3, 48, 48), np.uint8))
+
+
+@pytest.mark.parametrize("spelling", ["True", "true", "1"])
+def test_every_spelling_of_true_that_mxnet_reads_fixes_gamma(spelling):
+    data = mx.sym.var("data")
+    map_ = mx.sym.Convolution(data, kernel=(3, 3), num_filter=8, no_bias=True, name="conv")
+    symbol = mx.sym.BatchNorm(map_, fix_gamma=spelling, name="bn")
+    program = read_program(symbol)
+    assert program.all and program.text.endswith(" 1")
+
+
+def test_sizes_that_python_2_wrote_as_long_integers_are_read():
+    symbol = mx.sym.Convolution(mx.sym.var("data"), kernel="(3L, 3L)", stride="(2L, 2L)",
+                                num_filter=8, no_bias=True, name="conv")
+    assert read_program(symbol).text == "convolution 0 2 8 3 2 0 1"
