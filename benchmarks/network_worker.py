@@ -9,7 +9,6 @@ convolutions  nothing but the network's convolutions, each by itself, one after 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import Callable, Sequence
@@ -20,7 +19,7 @@ import unequal  # noqa: F401  (readies the process before mxnet is imported)
 import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock, SymbolBlock
-from turns import Job, serve
+from turns import Job, serve, worker_parser
 
 from symbols import backbone, compiled
 from symbols.layers import lineage_symbol
@@ -133,12 +132,7 @@ def make(form: str, name: str, kind: str, batch: int) -> Job:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--form", choices=FORMS, required=True)
-    parser.add_argument("--network", required=True)
-    parser.add_argument("--kind", choices=KINDS, required=True)
-    parser.add_argument("--batch", type=int, required=True)
-    options = parser.parse_args(argv)
+    options = worker_parser(__doc__.splitlines()[0], FORMS, KINDS).parse_args(argv)
     serve(lambda: make(options.form, options.network, options.kind, options.batch))
     return 0
 

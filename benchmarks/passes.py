@@ -22,6 +22,7 @@ import numpy as np
 from comparison import Comparison, finish, rates
 from face_sets import FaceSets, add_flags, face_sets
 from mxnet.gluon import HybridBlock
+from stage_graph import EMBEDDING, stage_graph
 from timing import flags, in_turns, positive
 
 from eval.embed import as_block, checkpoint_files, read_graph, read_parameters
@@ -30,14 +31,9 @@ from symbols.layers import lineage_symbol
 from unequal.data.decode import ImageLoader
 from unequal.data.mining_rounds import TailMiner
 from unequal.data.records import FaceRecords, read_property
-from unequal.losses.graphs import NoiseResistanceGraph
-from unequal.losses.margin import MarginClassifier
-from unequal.losses.noise_resistance import NoiseResistanceLoss
 from unequal.mining.noise import find_noise
 from unequal.training.inference import embedder, noise_predictor
-from unequal.training.start import initial_values
 
-CLASSES, EMBEDDING = 1000, 512
 BAG = 180
 IDENTITIES, IMAGES_PER_IDENTITY = 10, 3
 MOST_IMAGES = 1200
@@ -46,17 +42,6 @@ CPU = [mx.cpu()]
 
 def silent(*words: object) -> None:
     """A log that nobody reads."""
-
-
-def make(network: str, batch: int, shape: tuple) -> NoiseResistanceGraph:
-    """The graph of stage 2b with random weights."""
-    graph = NoiseResistanceGraph(backbone(network, EMBEDDING),
-                                 MarginClassifier(4, CLASSES, EMBEDDING),
-                                 NoiseResistanceLoss(CLASSES, 0.9, (batch, 2)))
-    graph.initialize(initial_values())
-    graph.infer_shape(mx.nd.zeros((batch, *shape)), mx.nd.zeros(batch))
-    graph.hybridize(static_alloc=True)
-    return graph
 
 
 def save(graph: HybridBlock, prefix: str) -> None:
@@ -88,7 +73,7 @@ def noise_row(sets: FaceSets, network: str, batch: int, repeats: int) -> Compari
     keys = keys[: len(keys) // batch * batch]
     with tempfile.TemporaryDirectory() as folder:
         prefix = str(Path(folder) / "model")
-        save(make(network, batch, shape), prefix)
+        save(stage_graph(backbone(network, EMBEDDING), batch, shape), prefix)
         predict = noise_predictor(prefix, 0, CPU, silent)
         symbol, params = checkpoint_files(prefix, 0)
         probabilities = mx.sym.softmax(read_graph(symbol)["blockgrad1_output"])
@@ -108,7 +93,7 @@ def mining_row(sets: FaceSets, network: str, batch: int, bags: int, repeats: int
     records, size = FaceRecords(sets.tail), read_property(sets.tail)
     shape = (3, size.height, size.width)
     loader = ImageLoader(records, shape)
-    body = make(network, batch, shape).backbone
+    body = stage_graph(backbone(network, EMBEDDING), batch, shape).backbone
     lines: list[str] = []
     miner = TailMiner(loader, BAG, IMAGES_PER_IDENTITY, IDENTITIES, embedder(body, CPU), batch,
                       lines.append)

@@ -22,18 +22,16 @@ import mxnet as mx
 import numpy as np
 from comparison import Comparison, finish
 from mxnet.gluon import HybridBlock
+from stage_graph import CLASSES, EMBEDDING, stage_graph
 from timing import flags, in_turns, positive
 
 from symbols import backbone
 from unequal.losses.graphs import NoiseResistanceGraph
-from unequal.losses.margin import MarginClassifier
-from unequal.losses.noise_resistance import NoiseResistanceLoss
 from unequal.stages import STAGES
 from unequal.training import hooks
 from unequal.training.loop import Progress, fit, make_trainer
-from unequal.training.start import initial_values
 
-CLASSES, EMBEDDING, IMAGE = 1000, 512, (3, 112, 112)
+IMAGE = (3, 112, 112)
 MILLISECOND = 1e-3
 
 
@@ -45,17 +43,12 @@ class Pixels(HybridBlock):
 
 
 def make(network: str, width: float, batch: int) -> NoiseResistanceGraph:
-    """The graph of stage 2b, as the scripts hybridise it."""
+    """The graph of stage 2b on a network."""
     if network == "none":
         body = Pixels()
     else:
         body = backbone(network, EMBEDDING, width=width if network.startswith("r") else 1.0)
-    graph = NoiseResistanceGraph(body, MarginClassifier(4, CLASSES, EMBEDDING),
-                                 NoiseResistanceLoss(CLASSES, 0.9, (batch, 2)))
-    graph.initialize(initial_values())
-    graph.infer_shape(mx.nd.zeros((batch, *IMAGE)), mx.nd.zeros(batch))
-    graph.hybridize(static_alloc=True)
-    return graph
+    return stage_graph(body, batch, IMAGE)
 
 
 def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Callable[[], None]]:

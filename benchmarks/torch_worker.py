@@ -6,14 +6,13 @@ process before this one, lest its memory count here.
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import subprocess
 import sys
 from typing import Sequence
 
-from turns import Job, serve
+from turns import Job, serve, worker_parser
 
 FORMS, KINDS = ("PyTorch", "onnxruntime", "export"), ("forward", "training")
 EMBEDDING, IMAGE = 512, (3, 112, 112)
@@ -81,12 +80,7 @@ def onnx(network: str, batch: int) -> Job:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--form", choices=FORMS, required=True)
-    parser.add_argument("--network", required=True)
-    parser.add_argument("--kind", choices=KINDS, required=True)
-    parser.add_argument("--batch", type=int, required=True)
-    options = parser.parse_args(argv)
+    options = worker_parser(__doc__.splitlines()[0], FORMS, KINDS).parse_args(argv)
     if options.form == "export":
         export(options.network, options.batch)
     elif options.form == "onnxruntime":

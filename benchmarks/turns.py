@@ -6,6 +6,7 @@ so that a process can run under another interpreter.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -91,6 +92,18 @@ def serve(make: Callable[[], Job], warm: int = 1) -> None:
             count += 1
         seconds = (time.perf_counter() - start) / count
         answer({"seconds": seconds, "peak": peak_megabytes()})
+
+
+def worker_parser(
+    description: str, forms: Sequence[str], kinds: Sequence[str]
+) -> argparse.ArgumentParser:
+    """The flags of a program that serves one form of one network."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--form", choices=forms, required=True)
+    parser.add_argument("--network", required=True)
+    parser.add_argument("--kind", choices=kinds, required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    return parser
 
 
 def peak_megabytes() -> float:

@@ -73,12 +73,12 @@ def as_block(
 
     Raises InputError, naming `source`, when a parameter that `output` needs is not among them.
     """
-    # MXNet 1.9.1's oneDNN subgraphs break the second forward of y1 in a Module; a hybridised
-    # block runs without them
     from symbols.compiled.rewrite import with_compiled_operator
 
     if all(device.device_type == "cpu" for device in devices):
         output = with_compiled_operator(output)
+    # MXNet 1.9.1's oneDNN subgraphs break the second forward of y1 in a Module; a hybridised
+    # block runs without them
     network = mx.gluon.SymbolBlock(output, [mx.sym.var(name, dtype="float32") for name in inputs])
     wanted = network.collect_params()
     lacking = sorted(name for name in wanted.keys() if name not in parameters)

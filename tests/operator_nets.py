@@ -26,6 +26,9 @@ needs_operator = pytest.mark.skipif(
     not compiled.available(), reason="the compiled operator is not built here")
 
 EMBEDDING, SIZE = 6, (32, 32)
+# how a Gluon block may be made to run
+FORMS = {"not hybridised": None, "hybridised": {}, "static":
+         dict(static_alloc=True, static_shape=True)}
 
 
 def small_resnet(*filters: int, units=(1, 1, 1, 1), **versions) -> Network:

@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 import pytest
+from batch_checks import arrays
 from record_fixtures import encode, write_face_set
 
 from unequal.data.augment import augment_colour
@@ -71,10 +72,6 @@ def make(tmp_path):
     yield build
     for iterator in made:
         iterator.close()
-
-
-def arrays(batches):
-    return [(b.data[0].asnumpy(), b.label[0].asnumpy()) for b in batches]
 
 
 def epochs(iterator, count):

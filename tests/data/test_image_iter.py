@@ -7,6 +7,7 @@ import logging
 import mxnet as mx
 import numpy as np
 import pytest
+from batch_checks import arrays, assert_same
 from record_fixtures import encode, face, write_face_set, write_plain_set
 
 from unequal.data.decode import decode_rgb
@@ -32,17 +33,6 @@ def make(tmp_path):
     yield build
     for iterator in made:
         iterator.close()
-
-
-def arrays(batches):
-    return [(b.data[0].asnumpy(), b.label[0].asnumpy()) for b in batches]
-
-
-def assert_same(first, second):
-    assert len(first) == len(second)
-    for (data, label), (other_data, other_label) in zip(first, second):
-        np.testing.assert_array_equal(data, other_data)
-        np.testing.assert_array_equal(label, other_label)
 
 
 def keys_of(iterator, data):

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from batch_checks import arrays, assert_same
 from record_fixtures import write_face_set
 
 from unequal.data.bag_iter import BagIter
@@ -84,17 +85,6 @@ def mined_with(iterator, weights, round_number):
     keys = miner.mine(4, generator(3, Purpose.BAGS, round_number))
     loader.close()
     return keys.tolist()
-
-
-def arrays(batches):
-    return [(b.data[0].asnumpy(), b.label[0].asnumpy()) for b in batches]
-
-
-def assert_same(first, second):
-    assert len(first) == len(second)
-    for (data, label), (other_data, other_label) in zip(first, second):
-        np.testing.assert_array_equal(data, other_data)
-        np.testing.assert_array_equal(label, other_label)
 
 
 def test_bags_of_an_epoch_are_mined_with_the_weights_at_the_start_of_the_one_before(make):

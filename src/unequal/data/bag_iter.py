@@ -172,9 +172,7 @@ class BagIter(FaceIter):
         else:
             try:
                 mined = self._ahead.take(self.log)
-            except KeyboardInterrupt:
-                raise  # while waiting: `close` ends the thread
-            except BaseException:
+            except Exception:  # an interruption leaves `close` a thread to end
                 self._ahead = None
                 raise
             self._ahead = None

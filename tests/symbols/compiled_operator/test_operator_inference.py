@@ -6,6 +6,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from operator_nets import (
+    FORMS,
     NETWORKS,
     assert_close,
     by_mxnet,
@@ -21,8 +22,6 @@ from operator_nets import (
 pytestmark = needs_operator
 
 MOST = 1e-5
-FORMS = {"not hybridised": None, "hybridised": {}, "static":
-         dict(static_alloc=True, static_shape=True)}
 
 
 def images(count: int, seed: int = 0) -> mx.nd.NDArray:

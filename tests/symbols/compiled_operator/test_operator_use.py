@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock
 from operator_nets import (
+    FORMS,
     NETWORKS,
     assert_close,
     derive,
@@ -25,8 +26,6 @@ from symbols.layers import built_for, lineage_symbol
 pytestmark = needs_operator
 
 NAME = "mixed widths"
-FORMS = {"not hybridised": None, "hybridised": {}, "static":
-         dict(static_alloc=True, static_shape=True)}
 
 
 @pytest.fixture(params=FORMS)
