@@ -77,7 +77,7 @@ $(VENV_PYTHON) -m pip install -qq --upgrade 'pip>=21.3'; \
 if $(VENV_PYTHON) -m pip show --quiet $(OTHER_BUILD) 2>/dev/null; then \
 	$(VENV_PYTHON) -m pip uninstall -qq --yes mxnet mxnet-cu112; \
 fi; \
-$(VENV_PYTHON) -m pip install -qq -c requirements.lock -e '.[$(BUILD),dev]'; \
+$(VENV_PYTHON) -m pip install -qq -c requirements.lock -e '.[$(BUILD),onnx,dev]'; \
 $(VENV_PYTHON) -c 'import cv2' 2>/dev/null || { \
 	echo 'make: OpenCV does not load: install its system libraries' \
 		'(apt-get install libgl1 libglib2.0-0) and run make again' >&2; exit 2; \

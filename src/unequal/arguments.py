@@ -48,7 +48,8 @@ OPTIONS = (
     Option("--bin-dir", str, "", "folder for the noise list (default: the prefix's folder)",
            _NOISE_LIST),
     Option("--target", str, "lfw,cfp_fp,agedb_30", "verification sets: NAME.bin in --data-dir"),
-    Option("--log-dir", str, "", _UNUSED),
+    Option("--log-dir", str, "", "folder for TensorBoard events and history.jsonl (default: "
+           "none are written, as in 2019)"),
     Option("--log-file", str, "trainlog", _UNUSED),
     # network
     Option("--network", str, "r50", "r18 r34 r49 r50 r74 r90 r100 r101 r152 r200 r269 or y1"),
@@ -111,6 +112,11 @@ ADDED = (
            "and the rest, without the margin", ("NR",)),
     Option("--mining-overlap", bool, False, "mine the bags of the next epoch while the current one "
            "trains: with weights one epoch old, after the first epoch", ("stage2",)),
+    Option("--resume", bool, False, "go on where the run with this --prefix ended or was killed"),
+    Option("--save-state", int, 1, "0: do not write PREFIX.state, from which --resume goes on"),
+    Option("--patience", int, 0, "end after so many tests without a better mean over the targets; "
+           "the best model is PREFIX-best,0 (0: no)"),
+    Option("--lr-drops", int, 0, "with --patience: so often the rate drops tenfold first"),
     Option("--width", float, 1.0, "factor on all widths of a ResNet, for small experiments"),
     Option("--seed", int, None, "repeat a run: seed of all random choices (default: none)"),
     Option("--workers", int, None, "threads that decode images (default: one a core, up to 16)"),
@@ -139,7 +145,8 @@ def parse(script: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = make_parser(script).parse_args(argv)
     at_least = {"emb_size": 1, "end_epoch": 0, "max_steps": 0, "verbose": 1, "per_batch_size": 0,
                 "batch_size_mining": 1, "batch_size1": 1, "batchsize_id": 1, "batch_size2": 1,
-                "bag_size": 1, "images_per_identity": 1, "max_bad_images": 0, "workers": 1}
+                "bag_size": 1, "images_per_identity": 1, "max_bad_images": 0, "workers": 1,
+                "patience": 0, "lr_drops": 0}
     for name, bound in at_least.items():
         value = getattr(args, name, None)
         if value is not None and value < bound:

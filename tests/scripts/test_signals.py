@@ -45,7 +45,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint(number, tmp_path):
     _, args, _ = mx.model.load_checkpoint(str(tmp_path / "models" / "model"), 0)
     assert args["fc7_weight"].shape == (6, 16)
     assert sorted(p.name for p in (tmp_path / "models").iterdir()) == [
-        "model-0000.params", "model-symbol.json"]
+        "model-0000.params", "model-symbol.json", "model.state"]
 
 
 def test_a_signal_in_verification_keeps_the_model(tmp_path):

@@ -74,10 +74,10 @@ def test_plain_targets_keep_the_build_that_setup_chose(clone):
 @pytest.mark.parametrize(
     "arguments, installs, removes",
     [
-        (["setup"], "'.[cpu,dev]'", "show --quiet mxnet-cu112"),
-        (["setup", "GPU=0"], "'.[cpu,dev]'", "show --quiet mxnet-cu112"),
-        (["setup", "GPU=1"], "'.[gpu,dev]'", "show --quiet mxnet "),
-        (["test", "GPU=1"], "'.[gpu,dev]'", "show --quiet mxnet "),
+        (["setup"], "'.[cpu,onnx,dev]'", "show --quiet mxnet-cu112"),
+        (["setup", "GPU=0"], "'.[cpu,onnx,dev]'", "show --quiet mxnet-cu112"),
+        (["setup", "GPU=1"], "'.[gpu,onnx,dev]'", "show --quiet mxnet "),
+        (["test", "GPU=1"], "'.[gpu,onnx,dev]'", "show --quiet mxnet "),
     ],
 )
 def test_the_build_asked_for_is_installed_and_the_other_removed(

@@ -12,7 +12,7 @@ from unequal.training.schedule import default_steps
 
 FOLDERS_OF_AN_AUTHOR = {"--bin-dir", "--log-dir"}
 ADDED = {"--seed", "--workers", "--max-bad-images", "--width", "--noise-threshold",
-         "--mining-overlap"}
+         "--mining-overlap", "--resume", "--save-state", "--patience", "--lr-drops"}
 
 
 @pytest.mark.parametrize("script", arguments.SCRIPTS)
@@ -32,8 +32,8 @@ def test_flags_of_2019(script, golden):
 
 def test_flags_without_effect_say_so():
     silent = {option.flag for option in arguments.OPTIONS if "without effect" in option.help}
-    assert silent == {"--use-deformable", "--bndrop", "--log-file", "--log-dir", "--margin-inter",
-                      "--scale", "--beta", "--beta-min", "--gamma", "--power", "--margin",
+    assert silent == {"--use-deformable", "--bndrop", "--log-file", "--margin-inter", "--scale",
+                      "--beta", "--beta-min", "--gamma", "--power", "--margin",
                       "--fc7-wd-mult"}
 
 

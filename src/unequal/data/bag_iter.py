@@ -11,7 +11,7 @@ from unequal.data.augment import augment_colour
 from unequal.data.bag_sizes import check_sizes
 from unequal.data.batch_memory import batch_memory
 from unequal.data.decode import ImageLoader
-from unequal.data.face_iter import FaceIter
+from unequal.data.face_iter import FaceIter, Position
 from unequal.data.fill import Augment, check_labels, fill_rows
 from unequal.data.mining_ahead import MiningAhead
 from unequal.data.mining_rounds import Embed, TailMiner
@@ -148,6 +148,40 @@ class BagIter(FaceIter):
         self.head_cursor, self.tail_cursor = batch.head_cursor, batch.tail_cursor
         return self._data_batch(batch.data, batch.labels)
 
+    def position(self) -> dict[str, int | np.ndarray]:
+        """How far both lists have been used, the mined keys, and the images known to be bad.
+
+        Bags that are being mined ahead are not in it: they are mined anew, with later weights.
+        """
+        return {
+            "epoch": self.epoch,
+            "head_passes": self.head_passes,
+            "head_cursor": self.head_cursor,
+            "mining_rounds": self.mining_rounds,
+            "tail_cursor": self.tail_cursor,
+            "under_way": int(self._batches is not None),
+            "started_at": self._started_at,
+            "tail_sequence": self.tail_sequence,
+            "bad_tail_keys": np.array(sorted(self.tail_loader.bad_keys), np.int64),
+        }
+
+    def go_to(self, position: Position) -> None:
+        if not int(position["epoch"]):
+            return
+        self.epoch = int(position["epoch"])
+        self.head_passes = int(position["head_passes"])
+        self._order_head()
+        self.head_cursor = int(position["head_cursor"])
+        self.mining_rounds = int(position["mining_rounds"])
+        self.tail_sequence = np.asarray(position["tail_sequence"], np.int64)
+        self.tail_cursor = int(position["tail_cursor"])
+        bad_keys = np.asarray(position["bad_tail_keys"], np.int64).tolist()
+        self.tail_loader.bad_keys.update(bad_keys)
+        self.miner.forget(bad_keys)
+        if int(position["under_way"]):  # else `next` would mine before it ends a used-up epoch
+            self._start()
+            self._started_at = int(position["started_at"])
+
     def close(self) -> None:
         """End the threads; harmless when done twice."""
         self._stop()
@@ -160,9 +194,12 @@ class BagIter(FaceIter):
     def _reorder_head(self) -> None:
         self.log("call reset1()")
         self.head_passes += 1
+        self._order_head()
+        self.head_cursor = 0
+
+    def _order_head(self) -> None:
         rng = generator(self.seed, Purpose.ORDER, self.head_passes)
         self.head_sequence = rng.permutation(self.head_loader.records.image_keys)
-        self.head_cursor = 0
 
     def _mine_if_needed(self) -> None:
         if len(self.tail_sequence) - self.tail_cursor >= self.batchsize_id:

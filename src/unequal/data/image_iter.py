@@ -11,13 +11,14 @@ import numpy as np
 from unequal.data.augment import augment_colour, augment_plain
 from unequal.data.batch_memory import batch_memory
 from unequal.data.decode import ImageLoader
-from unequal.data.face_iter import FaceIter
+from unequal.data.face_iter import FaceIter, Position
 from unequal.data.fill import Augment, check_labels, fill_rows
 from unequal.data.records import FaceRecords
 from unequal.data.streams import Purpose, generator, generators
 from unequal.errors import InputError
 
-Arrays = Tuple[mx.nd.NDArray, mx.nd.NDArray]
+# data, labels, and how far the order has been used once the batch is taken
+Batch = Tuple[mx.nd.NDArray, mx.nd.NDArray, int]
 
 
 class ImageIter(FaceIter):
@@ -61,6 +62,7 @@ class ImageIter(FaceIter):
         self.shuffle = shuffle
         self.log = log
         self.epoch = 0
+        self.cursor = 0
         self.loader = ImageLoader(records, self.image_shape, workers, max_bad_images)
         self._augment, self._type = _recipe(augment, bool(rand_mirror), cutoff)
         self._order: np.ndarray | None = None
@@ -77,15 +79,29 @@ class ImageIter(FaceIter):
             self.reset()
         if self._batches is None:
             self._start()
-        return self._data_batch(*next(self._batches))
+        data, labels, self.cursor = next(self._batches)
+        return self._data_batch(data, labels)
 
     def close(self) -> None:
         """End the threads; harmless when done twice."""
         self._stop()
         self.loader.close()
 
+    def position(self) -> dict[str, int | np.ndarray]:
+        """The number of the epoch, from 1, and how far its order has been used."""
+        return {"epoch": self.epoch, "cursor": self.cursor}
+
+    def go_to(self, position: Position) -> None:
+        self.epoch, self.cursor = int(position["epoch"]), int(position["cursor"])
+        if self.epoch:
+            self._set_order()
+
     def _begin(self) -> None:
         self.epoch += 1
+        self.cursor = 0
+        self._set_order()
+
+    def _set_order(self) -> None:
         self._order = self.keys
         if self.shuffle:
             rng = generator(self.seed, Purpose.ORDER, self.epoch)
@@ -95,10 +111,11 @@ class ImageIter(FaceIter):
         if len(self.keys) < self.batch_size:
             raise InputError(f"{what}, fewer than a batch of {self.batch_size}; lower {flag}")
 
-    def _epoch_batches(self) -> Iterator[Arrays]:
+    def _epoch_batches(self) -> Iterator[Batch]:
         return epoch_batches(
             self.loader,
             self._order,
+            self.cursor,
             self.batch_size,
             self._type,
             self._augment,
@@ -142,21 +159,33 @@ class NoiseFilteringIter(ImageIter):
         self._first_pass = None
         self._begin()
 
+    def position(self) -> dict[str, int | np.ndarray]:
+        """As of ImageIter, and the keys that are kept."""
+        return {**super().position(), "keys": self.keys}
+
+    def go_to(self, position: Position) -> None:
+        """Without another pass over all images, if that has been done there."""
+        if int(position["epoch"]):
+            self.keys = np.asarray(position["keys"], np.int64)
+            self._first_pass = None
+        super().go_to(position)
+
 
 def epoch_batches(
     loader: ImageLoader,
     order: np.ndarray,
+    cursor: int,
     batch_size: int,
     data_type: type,
     augment: Augment,
     rng_at: Callable[[int], np.random.Generator],
     num_classes: int | None = None,
-) -> Iterator[Arrays]:
-    """Data and labels of each full batch of one pass over `order`; InputError where there is none.
+) -> Iterator[Batch]:
+    """Each full batch of `order` from `cursor` on; InputError where a whole pass has none.
 
     `rng_at` gives the generator for a position in `order`.
     """
-    cursor, count = 0, 0
+    whole, count = cursor == 0, 0
     while True:
         data, images = batch_memory((batch_size,) + loader.image_shape, data_type)
         label, labels = batch_memory((batch_size,), np.float32)
@@ -164,9 +193,9 @@ def epoch_batches(
         if after is None:
             break
         check_labels(loader, labels, num_classes)
-        yield data, label
         cursor, count = after, count + 1
-    if count == 0:
+        yield data, label, cursor
+    if whole and count == 0:
         raise InputError(
             f"{loader.path}: fewer than {batch_size} images can be decoded, not one batch; pack "
             "the set again or lower --per-batch-size"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Collection, Iterator, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -101,6 +101,11 @@ class TailMiner:
                     mined.append(self._pick(part.bag, np.concatenate(embeddings)))
                 embeddings = []
         return np.concatenate(mined)
+
+    def forget(self, bad_keys: Collection[int]) -> None:
+        """Never draw these images, which cannot be decoded."""
+        if bad_keys:
+            self._bags.forget(bad_keys)
 
     def _parts(
         self,

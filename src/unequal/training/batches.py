@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from functools import partial
 from typing import Callable, Sequence
 
@@ -96,6 +95,5 @@ def _shape(args: argparse.Namespace) -> tuple[int, int, int]:
 
 
 def _options(args: argparse.Namespace) -> dict:
-    seed = args.seed if args.seed is not None else time.time_ns() % 2**31
-    return dict(num_classes=args.num_classes, workers=args.workers, seed=seed,
+    return dict(num_classes=args.num_classes, workers=args.workers, seed=args.seed,
                 max_bad_images=args.max_bad_images, log=say)

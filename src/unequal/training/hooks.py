@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from typing import Callable, Mapping, Sequence
 
 import mxnet as mx
@@ -22,6 +23,8 @@ def speed_line(rows: int, every: int) -> Callable[[Progress], None]:
     speedometer = mx.callback.Speedometer(rows, every)
 
     def hook(progress: Progress) -> None:
+        if progress.nbatch and not speedometer.init:  # a run that goes on within an epoch
+            speedometer.init, speedometer.tic = True, time.time()
         if progress.nbatch % every == 0:
             progress.metric.get()  # waits for the devices, so that the time is that of the work
         speedometer(progress)
@@ -85,14 +88,17 @@ class Verify:
         Also test after the first batch, then save under this number.
     best_line : callable
         {target: best} -> text after ``Accuracy-Highest:``.
+    tested : callable
+        Gets the progress and what ``test`` gave, after a test that is due and its checkpoints.
     """
 
     def __init__(self, test: Callable[[int], Mapping[str, float]], save: Callable[[int], None],
                  every: int, worth_saving, ckpt: int, at_first: int | None,
-                 best_line: Callable[[Mapping[str, float]], str]):
+                 best_line: Callable[[Mapping[str, float]], str],
+                 tested: Callable[[Progress, Mapping[str, float]], None] = lambda *_: None):
         self._test, self._save, self._every = test, save, every
         self._worth_saving, self._ckpt, self._at_first = worth_saving, ckpt, at_first
-        self._best_line = best_line
+        self._best_line, self._tested = best_line, tested
         self._best: dict[str, float] = {}
         self._tests = 0
 
@@ -103,8 +109,22 @@ class Verify:
             self._save(self._at_first)
         if step % self._every == 0:
             self._save(0)
-            self._numbered(self._test(step))
+            found = self._test(step)
+            self._numbered(found)
             say(f"[{step}]Accuracy-Highest: {self._best_line(self._best)}")
+            self._tested(progress, found)
+
+    def due(self, step: int) -> bool:
+        """Does a test, and a checkpoint, come after this batch?"""
+        return step % self._every == 0 or (step == 1 and self._at_first is not None)
+
+    def state(self) -> dict:
+        """What it remembers from test to test."""
+        return {"best": self._best, "tests": self._tests}
+
+    def load(self, state: Mapping) -> None:
+        """Go on from what :meth:`state` gave."""
+        self._best, self._tests = dict(state["best"]), state["tests"]
 
     def _numbered(self, found: Mapping[str, float]) -> None:
         self._tests += 1
@@ -127,6 +147,18 @@ def three_best(best: Mapping[str, float]) -> str:
     """The best accuracies of the targets, at least three numbers, as stage three prints them."""
     values = list(best.values())
     return " ".join(f"{value:1.5f}" for value in values + [0.0] * (3 - len(values)))
+
+
+def save_state(due: Callable[[int], bool], save: Callable[[], None]) -> Callable[[Progress], None]:
+    """Save the run after the batches that ``due`` names; who goes on begins with the next hook."""
+
+    def hook(progress: Progress) -> None:
+        if due(progress.step):
+            progress.pending += 1
+            save()
+            progress.pending -= 1
+
+    return hook
 
 
 def stop_after(max_steps: int) -> Callable[[Progress], None]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
-from typing import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Callable, Iterable, Iterator, Sequence
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock, Trainer
@@ -21,13 +21,30 @@ class StopTraining(Exception):
 
 @dataclass
 class Progress:
-    """What hooks may look at; ``step`` counts batches from 1 over all epochs."""
+    """What hooks may look at; ``step`` counts batches from 1 over all epochs.
+
+    With the parameters and the trainer's state it is all that :func:`fit` needs to go on from any
+    moment at which :class:`StopTraining` ended it, or a hook looked at it:
+
+    begun : bool
+        The batches of this epoch have been reset.
+    pending : int or None
+        The hook that the last batch trained has come to; None when it has seen all of them.
+    values : list of (str, float)
+        The metric at the end of an epoch, before hooks reset it.
+    position : dict
+        Where the batches trained end, as the iterator's ``position()`` says it.
+    """
 
     epoch: int = 0
     nbatch: int = 0
     step: int = 0
     metric: mx.metric.EvalMetric = None
     trainer: Trainer = None
+    begun: bool = False
+    pending: int | None = None
+    values: list[tuple[str, float]] = field(default_factory=list)
+    position: dict = field(default_factory=dict)
 
     @property
     def eval_metric(self) -> mx.metric.EvalMetric:
@@ -75,28 +92,48 @@ def train_step(graph: HybridBlock, trainer: Trainer, images: Sequence[mx.nd.NDAr
     return outputs
 
 
+def _position(batches: object) -> dict:
+    return batches.position() if hasattr(batches, "position") else {}
+
+
+def _first_batch(iterator: Iterator, progress: Progress, hooks: Sequence[Hook]) -> object | None:
+    """What is to be trained next, once the batch before it has seen all hooks; None at the end."""
+    if progress.pending is not None:
+        _call(hooks, progress)
+    return next(iterator, None) if progress.nbatch else next(iterator)
+
+
+def _call(hooks: Sequence[Hook], progress: Progress) -> None:
+    """Call the hooks for the batch just trained, from ``progress.pending`` on."""
+    for number in range(progress.pending, len(hooks)):
+        progress.pending = number
+        hooks[number](progress)
+    progress.pending = None
+    progress.nbatch += 1
+
+
 def _epoch(graph, batches: Iterable, progress: Progress, devices, hooks: Sequence[Hook],
-           output_names: Sequence[str]) -> list:
-    """Train on the batches until they end; returns the metric's last values."""
+           output_names: Sequence[str], prepare: Callable[[int], None]) -> None:
+    """Train on the batches until they end."""
     iterator = iter(batches)
-    upcoming = next(iterator)
+    upcoming = _first_batch(iterator, progress, hooks)
     before = None
     while upcoming is not None:
         images = split(upcoming.data[0], devices)
         labels = split(upcoming.label[0], devices)
+        prepare(progress.step + 1)
         outputs = train_step(graph, progress.trainer, images, labels)
         named = [dict(zip(output_names, heads)) for heads in outputs]
+        position = _position(batches)
         upcoming = next(iterator, None)
         if before is not None:  # at most one batch waits on the devices, whatever the metric reads
             before.wait_to_read()
         before = outputs[-1][-1]
         progress.metric.update(labels, named)
         progress.step += 1
-        values = progress.metric.get_name_value() if upcoming is None else []
-        for hook in hooks:
-            hook(progress)
-        progress.nbatch += 1
-    return values
+        progress.position, progress.pending = position, 0
+        progress.values = progress.metric.get_name_value() if upcoming is None else []
+        _call(hooks, progress)
 
 
 def average_statistics(graph: HybridBlock) -> None:
@@ -111,23 +148,29 @@ def average_statistics(graph: HybridBlock) -> None:
 
 
 def fit(graph: HybridBlock, batches, progress: Progress, devices: Sequence[mx.Context],
-        hooks: Sequence[Hook], epochs: int, output_names: Sequence[str]) -> None:
-    """Train for ``epochs`` epochs of ``batches`` (a DataIter).
+        hooks: Sequence[Hook], epochs: int, output_names: Sequence[str],
+        prepare: Callable[[int], None] = lambda step: None) -> None:
+    """Train till ``epochs`` epochs of ``batches`` (a DataIter) are through.
 
     A hook, or a batch that is being fetched, ends the run by raising :class:`StopTraining`.
 
     ``progress`` comes with a metric and a trainer, and tells how far the run has come, also when
-    an exception ends it. ``output_names`` names the graph's outputs for the metric. An epoch ends
-    with the log lines of ``Module.fit``; the batches are reset between epochs and not after the
-    last one.
+    an exception ends it; one that has come somewhere goes on from there, where the graph, the
+    trainer and the batches stand as they did. ``output_names`` names the graph's outputs for the
+    metric. An epoch ends with the log lines of ``Module.fit``; the batches are reset between epochs
+    and not after the last one. ``prepare`` is called with the number of every step before it.
     """
-    for epoch in range(epochs):
+    while progress.epoch < epochs:
         start = time.time()
-        progress.epoch, progress.nbatch = epoch, 0
-        progress.metric.reset()
-        if epoch:
-            batches.reset()
-        for name, value in _epoch(graph, batches, progress, devices, hooks, output_names):
-            logging.info("Epoch[%d] Train-%s=%f", epoch, name, value)
-        logging.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - start)
+        if not progress.begun:
+            progress.nbatch = 0
+            progress.metric.reset()
+            if progress.epoch:
+                batches.reset()
+            progress.begun, progress.position = True, _position(batches)
+        _epoch(graph, batches, progress, devices, hooks, output_names, prepare)
+        for name, value in progress.values:
+            logging.info("Epoch[%d] Train-%s=%f", progress.epoch, name, value)
+        logging.info("Epoch[%d] Time cost=%.3f", progress.epoch, time.time() - start)
         average_statistics(graph)
+        progress.epoch, progress.begun = progress.epoch + 1, False

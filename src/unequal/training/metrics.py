@@ -6,6 +6,8 @@ With several devices every metric covers all of them (in 2019 the losses were th
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import mxnet as mx
 
 
@@ -35,6 +37,17 @@ class DeviceMetric(mx.metric.EvalMetric):
         self._parts = []
         value = self.sum_metric / self.num_inst if self.num_inst else float("nan")
         return self.name, value
+
+
+    def state(self) -> list:
+        """[sum, count] of what has been seen since the last reset."""
+        self.get()
+        return [self.sum_metric, self.num_inst]
+
+    def load(self, state: Sequence[float]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.reset()
+        self.sum_metric, self.num_inst = state
 
 
 class Accuracy(DeviceMetric):

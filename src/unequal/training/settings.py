@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import time
 from typing import Sequence
 
 import mxnet as mx
+import numpy as np
 
 from symbols import parse_network
 from unequal import arguments
@@ -67,9 +69,21 @@ def print_settings(args: argparse.Namespace, devices: Sequence[mx.Context]) -> N
     say(f"Called with argument: Namespace({known})")
 
 
-def seed_everything(seed: int | None) -> None:
-    """Seed Python, NumPy and MXNet for a repeatable run; ``None`` leaves them random."""
-    if seed is not None:
-        from gluoncv.utils.random import seed as seed_libraries
+def any_seed() -> int:
+    """A seed that nobody has chosen."""
+    return time.time_ns() % 2**31
 
-        seed_libraries(seed)
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and MXNet for a repeatable run."""
+    from gluoncv.utils.random import seed as seed_libraries
+
+    seed_libraries(seed)
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed MXNet for one step (dropout): its numbers depend on these two alone.
+
+    MXNet does not tell the state of its generators, so that a run could not go on from it.
+    """
+    mx.random.seed(int(np.random.SeedSequence([seed, step]).generate_state(1)[0] >> 1))

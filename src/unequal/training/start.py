@@ -38,15 +38,17 @@ def initial_values() -> mx.init.Initializer:
 
 
 def make_graph(stage: EasyDict, args: argparse.Namespace,
-               devices: Sequence[mx.Context]) -> HybridBlock:
+               devices: Sequence[mx.Context], going_on: bool = False) -> HybridBlock:
     """The stage's graph with initial values, or those of ``--pretrained``, on all devices.
+
+    A run that is ``going_on`` gets its values elsewhere: ``--pretrained`` is not read.
 
     Raises :class:`InputError` when the checkpoint, the data and the flags do not fit together.
     """
     with built_for(devices[0].device_type):
         graph = stage.graph(args)
     values = None
-    if args.pretrained:
+    if args.pretrained and not going_on:
         prefix, epoch = arguments.split_pretrained(args.pretrained)
         if stage.says_loading:
             say("loading", [prefix, str(epoch)])

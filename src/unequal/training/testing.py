@@ -10,7 +10,7 @@ from typing import Callable, Mapping
 import numpy as np
 
 from eval.bins import VerificationSet, load_bin
-from eval.verification import test
+from eval.verification import VerificationResult, test
 from unequal.console import say
 
 
@@ -38,8 +38,10 @@ def _say_every_thousand(index: int) -> None:
 
 
 def make_test(targets: Mapping[str, VerificationSet], embed: Callable[[np.ndarray], np.ndarray],
-              batch_size: int, says_shapes: str | None) -> Callable[[int], dict[str, float]]:
-    """step -> {target: accuracy}; prints the lines of a verification."""
+              batch_size: int, says_shapes: str | None,
+              note: Callable[[int, Mapping[str, VerificationResult]], None] = lambda *_: None,
+              ) -> Callable[[int], dict[str, float]]:
+    """step -> {target: accuracy}; prints the lines of a verification, ``note`` gets all of it."""
 
     def run(step: int) -> dict[str, float]:
         results = {}
@@ -52,7 +54,8 @@ def make_test(targets: Mapping[str, VerificationSet], embed: Callable[[np.ndarra
             say(f"infer time {result.seconds:f}")
             say(f"[{name}][{step}]XNorm: {result.xnorm:f}")
             say(f"[{name}][{step}]Accuracy-Flip: {result.acc2:1.5f}+-{result.std2:1.5f}")
-            results[name] = result.acc2
-        return results
+            results[name] = result
+        note(step, results)
+        return {name: result.acc2 for name, result in results.items()}
 
     return run

@@ -1,0 +1,173 @@
+"""--resume: a run that was ended, killed even, and goes on, is the run that nothing disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from script_runs import REPOSITORY, SMALL, run_script, write_sets
+
+HEAD = ["--data-dir", "head", "--per-batch-size", 5, "--verbose", 4, "--end-epoch", 2,
+        "--lr-steps", "9,15", "--ckpt", 2]
+TAIL = ["--data-dir", "head", "--data-dir-interclass", "tail", "--batch-size1", 6, "--batchsize_id",
+        6, "--batch-size2", 5, "--bag-size", 15, "--verbose", 4, "--end-epoch", 2, "--ckpt", 2,
+        "--lr-steps", "9"]
+RUNS = {
+    "train_softmax.py": HEAD,
+    "train_NR_savemodel.py": HEAD,
+    "train_NR.py": [*HEAD, "--noise-threshold", 0.2, "--pretrained", "start/model,0"],
+    "train_debug_soft_gs.py": TAIL,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_sets(tmp_path, head=(10,) * 6)
+    return tmp_path
+
+
+def flags(script, prefix, *more):
+    return [*SMALL, *RUNS[script], "--prefix", f"{prefix}/model", "--log-dir", prefix, *more]
+
+
+def run(script, folder, *words):
+    done = run_script(script, *words, folder=folder)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def ended_at(line, number, script, folder, *words, count=1):
+    """Run, and send a signal at the ``count``-th line that matches; what was printed by then."""
+    command = [sys.executable, "-u", str(REPOSITORY / script), *map(str, words)]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, env=environment,
+                               stderr=subprocess.STDOUT, text=True)
+    seen = []
+    for text in process.stdout:
+        seen.append(text)
+        count -= bool(re.search(line, text))
+        if not count:
+            process.send_signal(number)
+            break
+    else:
+        process.wait()
+        pytest.fail(f"no such line in {''.join(seen)}")
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), rest
+    return "".join(seen) + rest
+
+
+def left_behind(folder):
+    """What a run leaves, but for times: its models, and the history."""
+    models = {path.name: path.read_bytes() for path in folder.glob("*.params")}
+    history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    for line in history:
+        del line["seconds"]
+        line.pop("speed", None)
+    return models, history
+
+
+def lines(text):
+    """The lines of a log that do not depend on the time it took."""
+    return [line for line in text.splitlines()
+            if re.search(r"Accuracy|XNorm|Train-|lr-batch|lr change", line)]
+
+
+def start_model(script, folder):
+    if script == "train_NR.py":
+        run("train_NR_savemodel.py", folder, *SMALL, "--data-dir", "head", "--per-batch-size", 5,
+            "--max-steps", 3, "--prefix", "start/model")
+
+
+@pytest.mark.parametrize("script", RUNS)
+def test_killed_runs_end_as_if_nothing_had_happened(script, folder):
+    start_model(script, folder)
+    undisturbed = run(script, folder, *flags(script, "one"))
+    ended_at(r"\[8\]Accuracy-Highest|^saving 2", signal.SIGKILL, script, folder,
+             *flags(script, "two"))
+    resumed = run(script, folder, *flags(script, "two", "--resume"))
+    assert "--resume: going on after step" in resumed
+    models, history = left_behind(folder / "one")
+    assert len(models) > 3 and len(history) > 5
+    assert left_behind(folder / "two") == (models, history)
+    tail = lines(resumed)
+    assert tail and tail == lines(undisturbed)[-len(tail):]
+
+
+@pytest.mark.parametrize("script,line,count", [
+    ("train_softmax.py", "Saved checkpoint", 1),  # between the model and its test
+    ("train_softmax.py", "testing verification", 2),
+    ("train_debug_soft_gs.py", "Epoch.0. Time cost", 1),
+])
+def test_a_signal_at_any_moment_changes_nothing(script, line, count, folder):
+    run(script, folder, *flags(script, "one"))
+    ended_at(line, signal.SIGTERM, script, folder, *flags(script, "two"), count=count)
+    run(script, folder, *flags(script, "two", "--resume"))
+    assert left_behind(folder / "two") == left_behind(folder / "one")
+
+
+def test_a_signal_while_more_bags_are_mined_changes_nothing(folder):
+    script, longer = "train_debug_soft_gs.py", ["--end-epoch", 11, "--verbose", 45]
+    run(script, folder, *flags(script, "one", *longer))
+    ended_at("^eval ", signal.SIGINT, script, folder, *flags(script, "two", *longer), count=104)
+    text = run(script, folder, *flags(script, "two", "--resume", *longer))
+    assert "going on after step 100, in epoch 10" in text
+    assert left_behind(folder / "two") == left_behind(folder / "one")
+
+
+def test_a_run_killed_at_several_moments(folder):
+    script = "train_softmax.py"
+    run(script, folder, *flags(script, "one"))
+    for line in ("Called with", r"\[4\]Accuracy-H", "Epoch.0. Time", r"\[16\]XNorm"):
+        ended_at(line, signal.SIGKILL, script, folder, *flags(script, "two", "--resume"))
+    run(script, folder, *flags(script, "two", "--resume"))
+    assert left_behind(folder / "two") == left_behind(folder / "one")
+
+
+def test_a_run_that_is_over_is_not_done_again_but_goes_on_when_more_is_asked_for(folder):
+    script = "train_softmax.py"
+    run(script, folder, *flags(script, "one", "--end-epoch", 3))
+    run(script, folder, *flags(script, "two"))
+    before = left_behind(folder / "two")
+    again = run(script, folder, *flags(script, "two", "--resume"))
+    assert "ended by epochs after 24 steps; nothing is left to do" in again
+    assert left_behind(folder / "two") == before
+    run(script, folder, *flags(script, "two", "--resume", "--end-epoch", 3))
+    assert left_behind(folder / "two") == left_behind(folder / "one")
+
+
+def test_without_a_state_a_run_begins_and_says_so(folder):
+    text = run("train_softmax.py", folder,
+               *flags("train_softmax.py", "one", "--resume", "--max-steps", 1))
+    assert "there is no one/model.state; starting at the beginning" in text
+
+
+def test_a_run_without_a_seed_goes_on_with_its_own(folder):
+    words = [word for word in flags("train_softmax.py", "one") if word not in ("--seed", "1")]
+    ended_at(r"\[8\]Accuracy-H", signal.SIGKILL, "train_softmax.py", folder, *words)
+    assert "going on after step" in run("train_softmax.py", folder, *words, "--resume")
+
+
+@pytest.mark.parametrize("words,what", [
+    (["--per-batch-size", 6], "--per-batch-size 5, not 6"),
+    (["--lr", 0.05], "--lr 0.1, not 0.05"),
+    (["--seed", 3], "--seed 1, not 3"),
+])
+def test_another_run_does_not_go_on_from_it(words, what, folder):
+    script = "train_softmax.py"
+    run(script, folder, *flags(script, "one", "--max-steps", 2))
+    before = left_behind(folder / "one")
+    done = run_script(script, *flags(script, "one", "--resume", *words), folder=folder)
+    assert done.returncode == 2 and what in done.stdout.splitlines()[-1]
+    assert left_behind(folder / "one") == before
+
+
+def test_save_state_0_writes_none(folder):
+    run("train_softmax.py", folder, *flags("train_softmax.py", "one", "--max-steps", 2,
+                                           "--save-state", 0))
+    assert not (folder / "one" / "model.state").exists()
