@@ -1,0 +1,148 @@
+"""Exports a checkpoint for use: as a slim checkpoint, or as an ONNX model.
+
+  slim   PREFIX-symbol.json and PREFIX-0000.params that hold the embedding only: no classifier, no
+         loss, no labels. Every program that loads checkpoints of the lineage takes it
+  onnx   one file for onnxruntime and its like. Input `data` (N, 3, height, width), float32 pixels
+         0..255, RGB, N any number; output `fc1` (N, embedding). Checked before it appears
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Sequence
+
+from eval.checkpoints import one_checkpoint
+from unequal.errors import InputError
+
+EXAMPLE = """\
+examples:
+  python -m eval.export slim --model models/model,12 --output deploy/model
+  python -m eval.export onnx --model models/model,12 --output deploy/model.onnx --check data/lfw.bin
+"""
+USUAL_SIZE = (112, 112)
+LARGEST_SIDE = 4096
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0, 2 for wrong input, 130 after Ctrl-C."""
+    options = _parser().parse_args(argv)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _slim(options: argparse.Namespace) -> None:
+    prefix, epoch = one_checkpoint(options.model)
+    # MXNet takes seconds to load, so it comes after the cheap checks
+    from eval.embed import checkpoint_files
+    from eval.exporting.slim import EPOCH, export_slim
+
+    slim = export_slim(prefix, epoch, options.output, options.layer, options.overwrite)
+    symbol_path, params_path = checkpoint_files(options.output, EPOCH)
+    kept = len(slim.arguments) + len(slim.auxiliary)
+    left_out = ", ".join(slim.left_out[:3]) + (", ..." if len(slim.left_out) > 3 else "")
+    print(f"{symbol_path}: the graph up to {options.layer}")
+    print(
+        f"{params_path}: {kept} parameters, {os.path.getsize(params_path) / 1e6:.1f} MB; "
+        f"{len(slim.left_out)} left out{': ' + left_out if left_out else ''}"
+    )
+
+
+def _onnx(options: argparse.Namespace) -> None:
+    prefix, epoch = one_checkpoint(options.model)
+    _require_onnx()
+    from eval.exporting.check_images import faces_of, random_images
+
+    if options.check:
+        images, kind = faces_of(options.check), f"images of {options.check}"
+        if options.image_size not in (None, images.shape[2:]):
+            height, width = images.shape[2:]
+            raise InputError(
+                f"--image-size {options.image_size[0]},{options.image_size[1]}: the images of "
+                f"{options.check} are {height}x{width} pixels; leave it out, or give others"
+            )
+    else:
+        images, kind = random_images(options.image_size or USUAL_SIZE), "random images"
+    from eval.exporting.onnx_file import export_onnx
+    from eval.exporting.operators import OPSET
+
+    done = export_onnx(
+        prefix, epoch, options.output, images, options.layer, options.overwrite
+    )
+    height, width = images.shape[2:]
+    print(
+        f"{options.output}: {os.path.getsize(options.output) / 1e6:.1f} MB, opset {OPSET}, input "
+        f"data (N, 3, {height}, {width}) RGB 0..255, output fc1 (N, {done.embedding})"
+    )
+    print(
+        f"largest difference from MXNet, embeddings of length 1: {done.difference:.1e} "
+        f"({len(images)} {kind}, in batches of 1 and {len(images)})"
+    )
+
+
+def _require_onnx() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"onnx: needs packages that are not installed ({error}): "
+            "pip install 'unequal-training[onnx]'"
+        ) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.export",
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="slim|onnx")
+    slim = commands.add_parser("slim", help="write a checkpoint of the embedding only")
+    slim.set_defaults(run=_slim)
+    onnx = commands.add_parser("onnx", help="write an ONNX model")
+    onnx.set_defaults(run=_onnx)
+    for command, output in ((slim, "prefix of the new checkpoint, epoch 0"), (onnx, "file")):
+        command.add_argument("--model", required=True, help="checkpoint: 'prefix,epoch'")
+        command.add_argument("--output", required=True, help=output)
+        command.add_argument(
+            "--layer",
+            default="fc1_output",
+            help="output of the graph that is the embedding (default: fc1_output; heads A, D and "
+            "Z of a training checkpoint: blockgrad0_output)",
+        )
+        command.add_argument("--overwrite", action="store_true", help="replace what is there")
+    onnx.add_argument(
+        "--check",
+        default="",
+        help="faces to check on: a .bin, the folder of a record set, or a folder of images "
+        "(default: random images)",
+    )
+    onnx.add_argument(
+        "--image-size",
+        type=_size,
+        help="'height,width' of the faces that the network was trained on (default: that of "
+        "--check's, else 112,112)",
+    )
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = [part.strip() for part in text.split(",")]
+    sides = [int(part) for part in parts if part.isdecimal()]
+    fine = len(sides) == len(parts) <= 2 and all(1 <= side <= LARGEST_SIDE for side in sides)
+    if not fine:
+        raise argparse.ArgumentTypeError(f"{text!r} is not 'height,width'")
+    return sides[0], sides[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Files that an export makes: never over others by accident, never half of one."""
+
+from __future__ import annotations
+
+import os
+from typing import Callable
+
+# isort: split
+from unequal.errors import InputError  # readies the process for mxnet, so it comes before
+
+# isort: split
+import mxnet as mx
+
+
+def check_output(path: str, overwrite: bool) -> None:
+    """Raises InputError where `path` exists (without `overwrite`), or its folder does not."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise InputError(f"{path}: there is no folder {folder}; make it, or name another --output")
+    if os.path.isdir(path):
+        raise InputError(f"{path}: is a folder; name a file by --output")
+    if os.path.exists(path) and not overwrite:
+        raise InputError(f"{path}: exists; name another --output, or replace it by --overwrite")
+
+
+def replacing(path: str, write: Callable[[str], object]) -> None:
+    """`unequal.files.replace_file`; InputError where there is no room or permission."""
+    from unequal.files import replace_file
+
+    try:
+        replace_file(path, write)
+    except (OSError, mx.MXNetError) as error:
+        reason = getattr(error, "strerror", None) or "see its folder and the room on the disk"
+        raise InputError(f"{path}: cannot be written ({reason}); name another --output") from error
