@@ -38,6 +38,7 @@ QUICK = {
     "passes": ["--bags", "2", "--repeats", "1"],
     "selection": ["--identities", "1200", "--repeats", "2"],
     "pairs": ["--pairs", "6000", "--repeats", "2"],
+    "identification": ["--gallery", "20000", "--probes", "2000", "--repeats", "2"],
     "networks": ["--networks", "y1", "--batch", "4", "--repeats", "2"],
     "prelu": ["--repeats", "1"],
     "step": ["--networks", "r18", "--steps", "5", "--repeats", "2"],

@@ -1,7 +1,13 @@
-"""A saved checkpoint as a plain function: face images in, embeddings out."""
+"""A saved checkpoint as a plain function: face images in, embeddings out.
+
+As a command it writes the embeddings of many faces to a file:
+
+    python -m eval.embed --model prefix,epoch --input PATH --output emb.npy
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
@@ -142,3 +148,14 @@ def _few(names: list[str]) -> str:
 
 def _last_line(error: Exception) -> str:
     return str(error).strip().splitlines()[-1].replace("MXNetError: ", "")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`python -m eval.embed`: see eval.embedding_command, which is given `load_embedder`."""
+    from eval.embedding_command import run
+
+    return run(load_embedder, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from collections import deque
@@ -16,10 +15,19 @@ import numpy as np
 from tqdm import tqdm
 
 from eval.bins import VerificationSet, load_bin
+from eval.checkpoints import find_checkpoints
 from eval.folds import FAR_TARGET, evaluate
 from unequal.errors import InputError
 
-__all__ = ["VerificationResult", "VerificationSet", "evaluate", "load_bin", "main", "test"]
+__all__ = [
+    "VerificationResult",
+    "VerificationSet",
+    "evaluate",
+    "find_checkpoints",
+    "load_bin",
+    "main",
+    "test",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,29 +141,6 @@ def find_bins(data_dir: str, targets: str) -> list[Path]:
         if not path.is_file():
             raise InputError(f"{path}: no such verification set: check --data-dir and --target")
     return paths
-
-
-def find_checkpoints(model: str) -> tuple[str, list[int]]:
-    """Prefix and epochs that `model` means: 'prefix,epoch', 'prefix,1|3', or 'prefix' for all.
-
-    All are those of PREFIX-NNNN.params in the prefix's folder, the highest epoch first.
-    Raises InputError when a parameter file or the symbol file is missing.
-    """
-    given = re.fullmatch(r"(.+),\s*(\d+(?:\|\d+)*)\s*", model)
-    if given:
-        prefix, epochs = given[1], [int(epoch) for epoch in given[2].split("|")]
-    else:
-        prefix = model
-        name = re.compile(re.escape(Path(prefix).name) + r"-(\d{4})\.params")
-        matches = [name.fullmatch(path.name) for path in Path(prefix).parent.glob("*.params")]
-        epochs = sorted((int(match[1]) for match in matches if match), reverse=True)
-        if not epochs:
-            raise InputError(f"--model {model}: there is no {prefix}-NNNN.params: check the prefix")
-    wanted = [f"{prefix}-symbol.json"] + [f"{prefix}-{epoch:04d}.params" for epoch in epochs]
-    for path in wanted:
-        if not Path(path).is_file():
-            raise InputError(f"{path}: no such file: check --model {model}")
-    return prefix, epochs
 
 
 def main(argv: Sequence[str] | None = None) -> int:

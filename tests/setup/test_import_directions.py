@@ -115,6 +115,25 @@ def test_evaluation_imports_only_the_errors_of_the_training_library_at_once():
     ] == []
 
 
+def test_the_report_knows_data_and_files_only():
+    """It is made from what a run left, so that it can be written anew without MXNet or a model."""
+    known = ("unequal.report", "unequal.data", "unequal.files", "unequal.errors", "unequal.console")
+    assert [
+        arrow
+        for arrow in arrows("unequal.report", "unequal", "eval", "symbols", "recordio_tools")
+        if not below(arrow.partition(" -> ")[2], *known, "eval.curves")
+    ] == []
+    loaded = order_of_loading("unequal.report.__main__", {})
+    assert not {"mxnet", "gluoncv"}.intersection(loaded)
+
+
+def test_only_the_recipe_imports_the_report():
+    users = ("unequal.report", "unequal.recipe", "train_unequal")
+    found = [(module, name) for module in FILES for name, _ in imports(module)
+             if below(name, "unequal.report") and not below(module, *users)]
+    assert found == []
+
+
 def test_nothing_imports_a_training_script():
     scripts = [name for name in FILES if "." not in name and name not in ROOTS]
     found = [(module, name) for module in FILES for name, _ in imports(module) if name in scripts]

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from unequal import arguments
+from unequal.recipe import flags as recipe_flags
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SCRIPTS = {"train_softmax.py": "softmax", "train_NR_savemodel.py": "savemodel",
            "train_NR.py": "NR", "train_debug_soft_gs.py": "stage2"}
-OTHER_COMMANDS = {"--seeds", "--model", "--data-dir", "--target", "--help", "--torch-python"}
+OTHER_COMMANDS = {"--seeds", "--help", "--torch-python"}
+EVALUATION = ("embed", "export", "identification", "verification")
 TOOLS = sorted(path.stem for path in (REPOSITORY / "recordio_tools").glob("[!_]*.py"))
 
 
@@ -39,9 +41,41 @@ def tool_parser(tool):
     return importlib.import_module(f"recordio_tools.{tool}")._parser()
 
 
-def tool_commands():
+def commands_of(package):
     joined = README.replace("\\\n", " ")
-    return re.findall(r"^python -m recordio_tools\.(\w+) (.+)$", joined, re.MULTILINE)
+    return re.findall(rf"^python -m {package}\.(\w+) (.+)$", joined, re.MULTILINE)
+
+
+def tool_commands():
+    return commands_of("recordio_tools")
+
+
+def evaluation_parser(command):
+    module = "embedding_command" if command == "embed" else command
+    return importlib.import_module(f"eval.{module}")._parser()
+
+
+def flags_in(parser):
+    """All flags of a parser and of its commands."""
+    for action in parser._actions:
+        yield from action.option_strings
+        for command in (action.choices or {}).values() if action.nargs == "A..." else ():
+            yield from flags_in(command)
+
+
+def test_every_evaluation_command_is_shown():
+    assert {name for name, _ in commands_of("eval")} == set(EVALUATION)
+
+
+@pytest.mark.parametrize("name,flags", commands_of("eval"))
+def test_evaluation_commands_parse(name, flags):
+    evaluation_parser(name).parse_args(shlex.split(flags))
+
+
+@pytest.mark.parametrize("flags", re.findall(r"^python train_unequal\.py (--.+)$",
+                                             README.replace("\\\n", " "), re.MULTILINE))
+def test_recipe_commands_parse(flags):
+    recipe_flags.parse(shlex.split(flags))
 
 
 def test_every_tool_is_in_the_table_and_nothing_else():
@@ -67,7 +101,10 @@ def test_the_examples_of_the_help_parse(tool):
 def test_flags_exist():
     known = {option.flag for option in (*arguments.OPTIONS, *arguments.ADDED)} | OTHER_COMMANDS
     for tool in TOOLS:
-        known |= {flag for action in tool_parser(tool)._actions for flag in action.option_strings}
+        known |= set(flags_in(tool_parser(tool)))
+    known |= set(flags_in(recipe_flags.make_parser()))
+    for command in EVALUATION:
+        known |= set(flags_in(evaluation_parser(command)))
     named = set(re.findall(r"--[a-zA-Z][\w-]*\w", README)) - {"--version"}
     assert named <= known
 

@@ -1,0 +1,1 @@
+"""The whole recipe as one run: ``train_unequal.py``."""

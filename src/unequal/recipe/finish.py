@@ -1,0 +1,61 @@
+"""The end of the recipe: the best model by itself, and a table of all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from argparse import Namespace
+from functools import partial
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from eval.bins import VerificationSet
+from eval.embed import checkpoint_files
+from unequal.console import say
+from unequal.data.records import read_property
+from unequal.files import replace_file
+from unequal.recipe import evaluation
+from unequal.recipe.screen import log_of
+from unequal.training.testing import load_targets
+
+REPORT = "report.html"
+
+
+def choose(models: Mapping[str, str], means: Mapping[str, float]) -> str:
+    """The stage with the best mean over the targets; of equal ones the later, which saw more."""
+    order = list(models)
+    return max(models, key=lambda name: (means[name], order.index(name)))
+
+
+def copy_checkpoint(checkpoint: str, prefix: str) -> str:
+    """Copy a checkpoint 'prefix,epoch' to ``prefix``,0; returns the name of the copy."""
+    os.makedirs(os.path.dirname(prefix), exist_ok=True)
+    source, _, epoch = checkpoint.rpartition(",")
+    for before, after in zip(checkpoint_files(source, int(epoch)), checkpoint_files(prefix, 0)):
+        replace_file(after, partial(shutil.copyfile, before))
+    return f"{prefix},0"
+
+
+def quiet_targets(head: str, names: str) -> dict[str, VerificationSet]:
+    """The verification sets among ``names`` in the folder of the head, without log lines."""
+    size = read_property(head)
+    with log_of(os.devnull, terminal=True):
+        return load_targets(Namespace(data_dir=head, target=names, image_h=size.height,
+                                      image_w=size.width))
+
+
+def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> None:
+    """The last lines: what every model reached, which one is the final, where the report is."""
+    rows = json.loads(Path(output, evaluation.FILE).read_text(encoding="utf-8"))["rows"]
+    targets = list(dict.fromkeys(row["target"] for row in rows))
+    found = {(row["stage"], row["target"]): f"{row['accuracy']:.5f}+-{row['std']:.5f}"
+             for row in rows}
+    cells = [["stage", *targets],
+             *([name, *(found[name, target] for target in targets)] for name in models)]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    say()
+    for row in cells:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    say(f"\nfinal model: {final['checkpoint']} (of {final['stage']})")
+    say(f"report: {os.path.join(output, REPORT)}")

@@ -1,0 +1,188 @@
+"""Running the recipe: stage after stage, each from the best model of the one before."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+import time
+
+import mxnet as mx
+
+from recordio_tools import denoise
+from unequal import arguments
+from unequal.console import say
+from unequal.data.bag_iter import BAGS_PER_EPOCH
+from unequal.data.noise_list import read_noise_list
+from unequal.data.records import FaceRecords
+from unequal.devices import usable_devices
+from unequal.errors import InputError
+from unequal.recipe import plan
+from unequal.recipe.evaluation import evaluate_models
+from unequal.recipe.finish import choose, copy_checkpoint, quiet_targets, say_table
+from unequal.recipe.plan import Stage
+from unequal.recipe.record import Record, now, open_record
+from unequal.recipe.screen import bar_of, log_of
+from unequal.report.page import write_report
+from unequal.training.hooks import Interrupt
+from unequal.training.run import BEST, Outcome, train
+
+
+class _Interrupted(Exception):
+    """A signal has ended a stage; what it has trained is saved."""
+
+
+def run_recipe(args: argparse.Namespace, interrupt: Interrupt) -> None:
+    """All that is left to do of the recipe in ``args.output``; returns early after a signal.
+
+    ``args`` come from :func:`unequal.recipe.flags.parse`, and nobody else works in that folder.
+    """
+    stages = plan.stages(args)
+    devices = usable_devices()
+    record = open_record(args, stages, ", ".join(map(str, devices)))
+    try:
+        _run(args, stages, record, devices, interrupt)
+    except _Interrupted:
+        say(f"ended by a signal; start it again to go on with {args.output}")
+    except InputError as error:
+        running = [stage for stage in record.facts["stages"] if stage["status"] == "running"]
+        for stage in running:
+            record.note(stage["name"], status="failed", verdict=str(error))
+        raise
+    finally:
+        write_report(args.output)
+
+
+def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
+         devices: list[mx.Context], interrupt: Interrupt) -> None:
+    head = FaceRecords(args.head)
+    test_every = plan.test_every(args, len(head.image_keys), len(devices))
+    by_name = {stage.name: stage for stage in stages}
+
+    def train_stage(name: str, read: str, pretrained: str) -> None:
+        words = plan.command(by_name[name], args, test_every, read, pretrained)
+        _train_stage(by_name[name], words, record, args.output, interrupt)
+        write_report(args.output)
+
+    train_stage(plan.ARCFACE, args.head, "")
+    train_stage(plan.SAVEMODEL, args.head, _checkpoint(record, plan.ARCFACE))
+    train_stage(plan.NOISE, args.head, _checkpoint(record, plan.SAVEMODEL))
+    read = _denoise(record, args)
+    _end_early(interrupt)
+    best, ended = plan.NOISE, False
+    for stage in stages:
+        if stage.script != "stage2":
+            continue
+        if ended:
+            _skip(stage.name, f"not tried, for {best} was the last that made it better", record)
+            continue
+        train_stage(stage.name, read, _checkpoint(record, best))
+        before, after = (record.stage(name)["best"]["mean"] for name in (best, stage.name))
+        ended = after <= before
+        record.note(stage.name, kept=not ended, verdict=(
+            f"{after:.5f}, not above {before:.5f} of {best}: the schedule ends" if ended
+            else f"{after:.5f} instead of {before:.5f} of {best}"))
+        best = best if ended else stage.name
+    models = {stage.name: _checkpoint(record, stage.name) for stage in stages
+              if stage.script in ("softmax", "NR", "stage2")
+              and record.stage(stage.name)["status"] == "done"}
+    if _begin(by_name[plan.EVALUATION], "", record):
+        started = time.monotonic()
+        final = choose(models, {name: record.stage(name)["best"]["mean"] for name in models})
+        copy = copy_checkpoint(models[final], os.path.join(args.output, plan.FINAL, "model"))
+        targets = quiet_targets(args.head, args.target)
+        evaluate_models(args.output, models, final, targets, devices[0])
+        record.note(final={"stage": final, "checkpoint": copy}, finished=now())
+        record.note(plan.EVALUATION, status="done", seconds=round(time.monotonic() - started, 1))
+    say_table(args.output, list(models), record.facts["final"])
+
+
+def _begin(stage: Stage, command: str, record: Record) -> bool:
+    """Say and note that a stage begins; False where it is over already."""
+    known = record.stage(stage.name)
+    if known["status"] in ("done", "skipped"):
+        return False
+    say(f"\n== {stage.name}: {stage.title}")
+    if command:
+        say(command)
+    record.note(stage.name, status="running", command=command)
+    return True
+
+
+def _skip(name: str, why: str, record: Record) -> None:
+    if record.stage(name)["status"] != "skipped":
+        record.note(name, status="skipped", verdict=why)
+        say(f"\n== {name}: {why}")
+
+
+def _train_stage(stage: Stage, words: list[str], record: Record, output: str,
+                 interrupt: Interrupt) -> None:
+    program = plan.SCRIPTS[stage.script]
+    if not _begin(stage, f"python {program} {shlex.join(words)}", record):
+        return
+    folder = os.path.join(output, stage.name)
+    os.makedirs(folder, exist_ok=True)
+    args = arguments.parse(stage.script, [*words, "--resume"])
+    terminal = sys.stderr.isatty()
+    steps, rows = _most_steps(stage, args)
+    with log_of(os.path.join(folder, "log.txt"), terminal), \
+            bar_of(stage.title, steps, rows, terminal) as watch:
+        outcome = train(stage.script, args, interrupt, watch)
+    if outcome.ended_by == "signal":
+        record.note(stage.name, seconds=outcome.seconds)
+        raise _Interrupted
+    prefix = args.prefix + (BEST if args.patience else "")
+    record.note(stage.name, status="done", checkpoint=f"{prefix},0", **_facts(outcome))
+    say(f"== {stage.name}: {outcome.steps} steps, {outcome.seconds:.0f} s, ended by "
+        f"{outcome.ended_by}" + (f"; best at {outcome.best['step']}: "
+                                 f"{outcome.best['mean']:.5f}" if outcome.best else ""))
+
+
+def _facts(outcome: Outcome) -> dict:
+    return {"seconds": round(outcome.seconds, 1), "steps": outcome.steps,
+            "images": outcome.images, "ended_by": outcome.ended_by, "best": outcome.best or None}
+
+
+def _most_steps(stage: Stage, args: argparse.Namespace) -> tuple[int, int]:
+    """How many steps a stage may make, and its images a step."""
+    if stage.script == "stage2":
+        rows = args.batch_size1
+        epoch = min(BAGS_PER_EPOCH, len(FaceRecords(args.data_dir).image_keys) // rows)
+        rows += args.batchsize_id
+    else:
+        rows = (args.per_batch_size or 128) * len(usable_devices())
+        epoch = len(FaceRecords(args.data_dir).image_keys) // rows
+    most = max(1, epoch) * args.end_epoch
+    return (min(most, args.max_steps + 1) if args.max_steps else most), rows
+
+
+def _checkpoint(record: Record, name: str) -> str:
+    return record.stage(name)["checkpoint"]
+
+
+def _denoise(record: Record, args: argparse.Namespace) -> str:
+    """Make the head without noise; returns the folder that the next stages read."""
+    listed = sum(1 for _ in read_noise_list(plan.noise_list(args)))
+    words = plan.denoise_words(args)
+    stage = Stage(plan.DENOISE, record.stage(plan.DENOISE)["title"], "")
+    if not listed:
+        _skip(plan.DENOISE, "no image was flagged as noise; the next stages read the whole head",
+              record)
+        return args.head
+    if _begin(stage, f"python -m recordio_tools.denoise {shlex.join(words)}", record):
+        started = time.monotonic()
+        found = denoise.denoise(args.head, [plan.noise_list(args)], words[-2], overwrite=True)
+        verdict = (f"{found.removed} of {found.images} images left out; {found.lost_all} "
+                   "identities lost all theirs")
+        record.note(plan.DENOISE, status="done", verdict=verdict,
+                    seconds=round(time.monotonic() - started, 1))
+        say(f"== {plan.DENOISE}: {verdict}")
+    return words[-2]
+
+
+def _end_early(interrupt: Interrupt) -> None:
+    if interrupt.received is not None:
+        logging.info("ending before the next stage")
+        raise _Interrupted

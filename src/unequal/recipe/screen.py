@@ -1,0 +1,89 @@
+"""What a run of the recipe shows: the scripts' lines into a file, a bar on a terminal."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from contextlib import contextmanager, redirect_stdout
+from typing import Callable, Iterator, TextIO
+
+from tqdm import tqdm
+
+from unequal.training.history import History
+from unequal.training.loop import Progress
+
+
+class _Tee(io.TextIOBase):
+    """Text goes into a file, and where ``also`` is given there as well."""
+
+    def __init__(self, file: TextIO, also: TextIO | None):
+        self._file, self._also = file, also
+
+    def write(self, text: str) -> int:
+        self._file.write(text)
+        if self._also is not None:
+            try:
+                self._also.write(text)
+            except BrokenPipeError:  # the file is what counts
+                self._also = None
+        return len(text)
+
+    def flush(self) -> None:
+        self._file.flush()
+        if self._also is not None:
+            try:
+                self._also.flush()
+            except BrokenPipeError:
+                self._also = None
+
+
+@contextmanager
+def log_of(path: str, terminal: bool) -> Iterator[None]:
+    """While this lasts, all lines of the log go to the end of ``path``; on a terminal only there.
+
+    ``terminal``: a bar is shown, and lines would break it.
+    """
+    root = logging.getLogger()
+    shown = list(root.handlers)
+    with open(path, "a", encoding="utf-8", buffering=1) as file:
+        to_file = logging.StreamHandler(file)
+        to_file.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
+        root.addHandler(to_file)
+        if terminal:
+            for handler in shown:
+                root.removeHandler(handler)
+        try:
+            with redirect_stdout(_Tee(file, None if terminal else sys.stdout)):
+                yield
+        finally:
+            root.removeHandler(to_file)
+            if terminal:
+                for handler in shown:
+                    root.addHandler(handler)
+
+
+@contextmanager
+def bar_of(title: str, steps: int, rows: int, terminal: bool
+           ) -> Iterator[Callable[[Progress, History], None] | None]:
+    """A bar for a stage of at most ``steps`` steps of ``rows`` images; None without a terminal.
+
+    It shows the speed, the metrics of the last line of the history, and the time left if the stage
+    were to make all its steps.
+    """
+    if not terminal:
+        yield None
+        return
+    with tqdm(total=steps, desc=title, unit="step", dynamic_ncols=True, leave=False) as bar:
+        def watch(progress: Progress, history: History) -> None:
+            if bar.n == 0:
+                bar.initial = progress.step - 1
+            bar.update(progress.step - bar.n)
+            numbers = {name: f"{value:.3f}" for name, value in history.latest.items()}
+            rate = bar.format_dict["rate"]
+            if rate:
+                numbers["img/s"] = f"{rate * rows:.0f}"
+            bar.set_postfix(numbers, refresh=False)
+
+        yield watch
+

@@ -1,0 +1,102 @@
+"""What the page's readers make of recipe.json, evaluation.json and history.jsonl, whole or not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from report_fixtures import write_json
+
+from unequal.errors import InputError
+from unequal.report.facts import read_facts
+from unequal.report.history import read_history
+
+
+def history_of(folder, *lines):
+    text = "".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines)
+    folder.mkdir(exist_ok=True)
+    (folder / "history.jsonl").write_text(text, encoding="utf-8")
+    return read_history(folder)
+
+
+def train(step, **values):
+    return {"kind": "train", "step": step, "epoch": 0, "rate": 0.1, "speed": 20.0, **values}
+
+
+def test_a_folder_without_recipe_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match=r"recipe\.json: there is no such file; give the folder"):
+        read_facts(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"stages": 3}', "\x00"])
+def test_a_file_that_is_no_recipe_is_refused(tmp_path, text):
+    (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(InputError, match="is no recipe of train_unequal.py") as error:
+        read_facts(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_recipe_is_one_of_which_nothing_is_known(tmp_path):
+    write_json(tmp_path / "recipe.json", {})
+    facts = read_facts(tmp_path)
+    assert facts.stages == [] and facts.rows == [] and facts.final == {}
+    assert facts.created is None and facts.final_stage == "" and facts.flag("head") is None
+
+
+def test_values_of_another_kind_count_as_missing(tmp_path):
+    write_json(tmp_path / "recipe.json", {
+        "created": "soon", "flags": [1], "final": "x", "stages": [
+            {"name": "a", "seconds": "long", "steps": True, "best": [], "kept": "yes"}, "b", None]})
+    write_json(tmp_path / "evaluation.json", {
+        "rows": [{"target": "lfw", "accuracy": "high", "tar": {"0.1": float("nan")}}, 4],
+        "final": {"lfw": {"far": [0, None], "tar": "x"}, "cfp": 3}, "identification": {}})
+    facts = read_facts(tmp_path)
+    [stage] = facts.stages
+    assert (stage.name, stage.seconds, stage.steps, stage.mean, stage.kept) == (
+        "a", None, None, None, None)
+    [row] = facts.rows
+    assert row.accuracy is None and row.tar == {"0.1": None}
+    assert facts.final["lfw"].far == [] and facts.final["cfp"].edges == []
+
+
+def test_flags_are_found_however_they_are_written(tmp_path):
+    for name in ("noise_threshold", "noise-threshold", "--noise-threshold"):
+        write_json(tmp_path / "recipe.json", {"flags": {name: 0.25}})
+        assert read_facts(tmp_path).flag("noise-threshold") == 0.25
+
+
+def test_a_stage_without_history_has_none(tmp_path):
+    assert read_history(tmp_path) is None
+    assert history_of(tmp_path) is None
+
+
+def test_metrics_are_what_is_no_bookkeeping(tmp_path):
+    history = history_of(tmp_path, train(20, acc=0.1, interloss=2.0), train(40, acc=0.2, mine=1),
+                         {"kind": "test", "step": 40, "mean": 0.7,
+                          "targets": {"lfw": {"accuracy": 0.7}}})
+    assert list(history.metrics) == ["acc", "interloss", "mine"]
+    assert history.metrics["acc"].steps.tolist() == [20, 40]
+    assert history.metrics["interloss"].values.tolist() == [2.0]
+    assert history.mean.values.tolist() == history.targets["lfw"].values.tolist() == [0.7]
+    assert history.last_step == 40
+
+
+def test_a_line_cut_off_by_a_kill_is_passed_over(tmp_path):
+    history = history_of(tmp_path, train(20, acc=0.1), train(40, acc=0.2), '{"kind": "train", "st')
+    assert history.metrics["acc"].steps.tolist() == [20, 40] and history.unreadable == 1
+
+
+def test_steps_done_again_after_a_kill_count_once(tmp_path):
+    lines = [train(step, acc=0.1) for step in (20, 40, 60, 80)]
+    again = [train(step, acc=0.9) for step in (60, 80, 100)]
+    test = {"kind": "test", "step": 40, "mean": 0.5, "targets": {}}
+    history = history_of(tmp_path, *lines, test, *again)
+    assert history.metrics["acc"].steps.tolist() == [20, 40, 60, 80, 100]
+    assert history.metrics["acc"].values.tolist() == [0.1, 0.1, 0.9, 0.9, 0.9]
+    assert history.mean.steps.tolist() == [40]
+
+
+def test_numbers_that_are_none_leave_no_point(tmp_path):
+    history = history_of(tmp_path, train(20, loss=float("nan")), train(40, loss=1.5),
+                         train(60, loss=None), train(80, loss=float("inf")))
+    assert history.metrics["loss"].steps.tolist() == [40]

@@ -1,0 +1,190 @@
+"""Flagged images, their pictures and references, and the sizes of head and tail."""
+
+from __future__ import annotations
+
+import base64
+
+import cv2
+import numpy as np
+import pytest
+from record_fixtures import encode, face, write_face_set, write_plain_set
+
+from unequal.data.noise_list import NoiseRow, write_noise_list
+from unequal.data.noise_scores import Scores, write_scores
+from unequal.data.records import FaceRecords
+from unequal.errors import InputError
+from unequal.report.distribution import distribution_chart, read_set
+from unequal.report.flagged import MOST_SHOWN, flagged_cards
+from unequal.report.noise import read_noise
+
+IMAGES = (12, 10, 3, 1)
+LABELS = [label for label, images in enumerate(IMAGES) for _ in range(images)]
+
+
+def row(key: int, largest: float = 0.1) -> NoiseRow:
+    return NoiseRow(LABELS[key - 1], key, np.float32(largest), np.float32(largest / 10))
+
+
+def pixels(address: str) -> np.ndarray:
+    assert address.startswith("data:image/jpeg;base64,")
+    data = np.frombuffer(base64.b64decode(address.partition(",")[2]), np.uint8)
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+@pytest.fixture
+def head(tmp_path):
+    return write_face_set(tmp_path / "head", IMAGES)
+
+
+def test_cards_show_the_flagged_image_and_two_of_its_identity(head):
+    [card] = flagged_cards(head, [row(15)], {15: 0})
+    shown, expected = pixels(card.picture.address).astype(int), face(1, 2).astype(int)
+    assert np.abs(shown - expected).mean() < 12
+    assert [picture.key for picture in card.references] == [13, 22]
+    for picture, image in zip(card.references, (0, 9)):
+        difference = np.abs(pixels(picture.address).astype(int) - face(1, image)).mean()
+        assert difference < 12
+    assert (card.predicted, card.name) == (0, "")
+
+
+def test_references_are_never_flagged_themselves(head):
+    rows = [row(key) for key in range(13, 22)]
+    for card in flagged_cards(head, rows, {}):
+        assert [picture.key for picture in card.references] == [22]
+    [alone] = flagged_cards(head, [row(26)], {})
+    assert alone.references == []
+
+
+def test_images_that_cannot_be_decoded_are_no_references(tmp_path):
+    broken = {13: b"no image", 22: b"", 16: b"x"}
+    head = write_face_set(tmp_path / "head", IMAGES, payloads=broken)
+    cards = {card.row.key: card for card in flagged_cards(head, [row(15), row(16)], {})}
+    assert [picture.key for picture in cards[15].references] == [14, 17]
+    assert cards[16].picture.address == ""
+
+
+def test_large_images_become_small(tmp_path):
+    large = encode(cv2.resize(face(1, 1), (300, 150)))
+    head = write_face_set(tmp_path / "head", IMAGES, payloads={15: large})
+    [card] = flagged_cards(head, [row(15)], {})
+    assert pixels(card.picture.address).shape == (56, 112, 3)
+
+
+def test_the_surest_comes_first_and_the_rest_is_spread_evenly(tmp_path):
+    images = 500
+    head = write_face_set(tmp_path / "head", (images,), size=8)
+    chances = np.random.RandomState(1).permutation(images) / 1000
+    rows = [NoiseRow(0, key, np.float32(chances[key - 1]), np.float32(0)) for key in
+            range(1, images + 1)]
+    shown = [float(card.row.largest) for card in flagged_cards(head, rows, {})]
+    assert len(shown) == MOST_SHOWN and shown == sorted(shown)
+    assert shown[0] == 0.0 and shown[-1] == pytest.approx(0.499)
+    assert np.diff(shown) == pytest.approx(0.499 / (MOST_SHOWN - 1), abs=1.01e-3)
+
+
+def test_only_the_records_that_are_shown_are_read(tmp_path, monkeypatch):
+    head = write_face_set(tmp_path / "head", (100,) * 5, size=8)
+    read = []
+    whole = FaceRecords.read
+    monkeypatch.setattr(FaceRecords, "read", lambda self, key: read.append(key) or whole(self, key))
+    labels = [label for label in range(5) for _ in range(100)]
+    rows = [NoiseRow(labels[key - 1], key, np.float32(key / 1000), np.float32(0))
+            for key in range(1, 501, 2)]
+    flagged_cards(head, rows, {})
+    assert MOST_SHOWN < len(read) <= 4 * MOST_SHOWN
+
+
+def test_names_come_from_the_set(head):
+    (head / "identities.txt").write_text("0 Ann 12\n1 <b>Bo b</b> 10\nnonsense\n")
+    [card] = flagged_cards(head, [row(15)], {15: 0})
+    assert (card.name, card.predicted_name) == ("<b>Bo b</b>", "Ann")
+
+
+def test_a_list_of_another_set_is_refused(head):
+    with pytest.raises(InputError, match="record 15 has label 1, but 3 in the noise list"):
+        flagged_cards(head, [row(15)._replace(label=3)], {})
+    with pytest.raises(InputError, match="5000"):
+        flagged_cards(head, [row(15)._replace(key=5000)], {})
+
+
+def test_a_set_of_images_in_any_order_has_references_too(tmp_path):
+    labels = {key: key % 2 for key in range(10)}
+    head = write_plain_set(tmp_path / "plain", labels)
+    [card] = flagged_cards(head, [NoiseRow(1, 3, np.float32(0.1), np.float32(0.1))], {})
+    assert [picture.key for picture in card.references] == [1, 9]
+
+
+def test_a_stage_without_list_has_no_noise(tmp_path):
+    assert read_noise(tmp_path) is None
+    (tmp_path / "0_noiselist.txt").write_text("no list at all\n")
+    assert read_noise(tmp_path) is None
+
+
+def test_a_list_without_scores_is_told_of_alone(tmp_path):
+    write_noise_list(tmp_path / "0_noiselist.txt", [row(15), row(1), row(2)])
+    noise = read_noise(tmp_path)
+    assert (len(noise.rows), noise.identities, noise.images, noise.chart) == (3, 2, None, None)
+    (tmp_path / "0_noise_scores.csv").write_text("label,record\n1,2\n")
+    assert read_noise(tmp_path).problem == "0_noise_scores.csv cannot be read"
+
+
+def scores_of(largest: np.ndarray) -> Scores:
+    count = len(largest)
+    return Scores(np.zeros(count, np.int32), np.arange(1, count + 1), largest.astype(np.float32),
+                  largest.astype(np.float32), np.full(count, 7, np.int32))
+
+
+def test_the_histogram_counts_every_image_once_and_cuts_between_the_kinds(tmp_path):
+    random = np.random.RandomState(4)
+    largest = np.concatenate([random.uniform(0, 0.2, 200), random.uniform(0.8, 1, 3000), [0, 1]])
+    scores = scores_of(largest)
+    write_scores(tmp_path / "0_noise_scores.csv", scores)
+    write_noise_list(tmp_path / "0_noiselist.txt", scores.rows(scores.largest < 0.5))
+    noise = read_noise(tmp_path)
+    assert noise.images == 3202 and len(noise.rows) == 201
+    assert set(noise.predicted.values()) == {7} and len(noise.predicted) == 201
+    [mark] = noise.chart.marks
+    ends = {}
+    for line, images in zip(noise.chart.lines, (3001, 201)):
+        pairs = [tuple(map(float, pair.split(","))) for pair in line.points.split()]
+        tops = np.array([y for _, y in pairs][1:-1:2])
+        spans = np.array([x for x, _ in pairs])
+        log_range = np.log10(noise.chart.y.high / noise.chart.y.low)
+        heights = noise.chart.y.low * 10 ** ((1000 - tops) / 1000 * log_range)
+        counted = np.where(tops > 999.5, 0, heights).sum()
+        assert counted == pytest.approx(images, rel=5e-3)
+        filled = np.flatnonzero(tops < 999.5)
+        ends[line.name] = spans[2 * filled[0]], spans[2 * filled[-1] + 1]
+    assert ends["flagged"][1] <= 10 * mark.x + 0.01 <= ends["kept"][0] + 0.02
+
+
+@pytest.mark.parametrize("largest", [[0.5], [0.0, 1.0], []])
+def test_few_scores_make_a_chart_or_none(tmp_path, largest):
+    write_scores(tmp_path / "0_noise_scores.csv", scores_of(np.array(largest)))
+    write_noise_list(tmp_path / "0_noiselist.txt", [])
+    noise = read_noise(tmp_path)
+    assert noise.images == len(largest) and (noise.chart is None) == (not largest)
+
+
+def test_sizes_of_a_set_are_counted(head):
+    facts = read_set("head", head).facts
+    assert facts == {"identities": 4, "images": 26, "fewest": 1, "median": 6.5, "mean": 6.5,
+                     "most": 12}
+
+
+def test_a_set_that_is_gone_says_so(tmp_path):
+    gone = read_set("tail", tmp_path / "gone")
+    assert gone.images is None and "gone" in gone.problem and gone.facts == {}
+    assert read_set("tail", None).problem == "the recipe names no folder"
+    assert distribution_chart([gone]) is None
+
+
+def test_every_identity_is_in_one_bar(tmp_path):
+    sizes = [1] * 7 + [2] * 5 + [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 25, 60]
+    made = read_set("head", write_face_set(tmp_path / "set", sizes, size=8))
+    drawn = distribution_chart([made])
+    pairs = [tuple(map(float, pair.split(","))) for pair in drawn.lines[0].points.split()]
+    log_range = np.log10(drawn.y.high / drawn.y.low)
+    heights = [drawn.y.low * 10 ** ((1000 - y) / 1000 * log_range) for _, y in pairs][1:-1:2]
+    counted = [round(height) if height > 0.71 else 0 for height in heights]
+    assert sum(counted) == len(sizes) and counted[:3] == [7, 5, 1]
