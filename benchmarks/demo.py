@@ -30,17 +30,21 @@ from unequal.script import main_of_recipe  # noqa: E402
 
 FACES = dict(size=32, identities=300, images=16, tail_identities=300, tail_images=(2, 4),
              unseen_identities=100, pairs=1200, label_noise=0.1, outliers=0.1)
+# people whom no stage sees, for rank-1: drawn with another seed they are others
+PEOPLE = dict(size=32, identities=150, images=6, tail_identities=2, tail_images=(2, 2),
+              unseen_identities=2, pairs=2, label_noise=0.0, outliers=0.0)
+ANOTHER_SEED = 1_000_003
 RECIPE = ["--network", "r18", "--width", "0.25", "--emb-size", "128", "--margin-s", "32",
           "--margin-m", "0.3", "--target", "unseen", "--per-batch-size", "64", "--test-every", "75",
           "--patience", "2", "--batch_size_mining", "64", "--bag-size", "360", "--batch-size1",
           "60", "--batchsize_id", "60", "--batch-size2", "120",
-          "--stage1", "--end-epoch 14", "--stage2b", "--lr 0.005 --end-epoch 5",
+          "--stage1", "--end-epoch 20", "--stage2b", "--lr 0.005 --end-epoch 5",
           "--stage3", "--lr 0.003 --end-epoch 1 --verbose 20"]
 
 
 def draw(output: Path, seed: int) -> None:
     """Draw the faces into ``output``/data, if they are not there from an earlier start."""
-    made_of, kept = {**FACES, "seed": seed}, output / "faces.json"
+    made_of, kept = {"faces": FACES, "people": PEOPLE, "seed": seed}, output / "faces.json"
     if kept.exists() and json.loads(kept.read_text()) == json.loads(json.dumps(made_of)):
         return
     print(f"drawing faces into {output / 'data'} ...", flush=True)
@@ -48,7 +52,9 @@ def draw(output: Path, seed: int) -> None:
     print(f"  head: {made.head_images} images of {FACES['identities']} people, "
           f"{made.mislabelled} with a wrong label and {made.outliers} of nobody among them\n"
           f"  tail: {made.tail_images} images of {FACES['tail_identities']} people\n"
-          f"  test: {made.pairs} pairs of people who are in neither", flush=True)
+          f"  test: {made.pairs} pairs of people who are in neither, and {PEOPLE['identities']} "
+          f"more with {PEOPLE['images']} images each", flush=True)
+    make_synthetic(output / "people", overwrite=True, seed=seed + ANOTHER_SEED, **PEOPLE)
     replace_file(kept, lambda name: Path(name).write_text(json.dumps(made_of)))
 
 
@@ -77,6 +83,7 @@ def run(output: Path, seed: int, fresh: bool) -> int:
     recipe = output / "recipe"
     status = main_of_recipe(["--head", str(output / "data" / "head"), "--tail",
                              str(output / "data" / "tail"), "--output", str(recipe),
+                             "--identify", str(output / "people" / "head"),
                              "--seed", str(seed), *RECIPE, *(["--fresh"] if fresh else [])])
     if status != 0:
         return status

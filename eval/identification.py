@@ -33,10 +33,8 @@ MEGABYTE = 2**20
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, 2 for wrong input, 130 after Ctrl-C."""
-    options = _parser().parse_args(argv)
     try:
-        with tempfile.TemporaryDirectory(prefix="unequal-identification-") as folder:
-            _run(options, Path(folder))
+        run(argv)
     except InputError as error:
         print(f"identification: {error}", file=sys.stderr)
         return 2
@@ -46,6 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+    """What the command does; InputError and OSError pass through."""
+    options = _parser().parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="unequal-identification-") as folder:
+        _run(options, Path(folder))
 
 
 def _run(options: argparse.Namespace, folder: Path) -> None:

@@ -12,9 +12,11 @@ import subprocess
 import sys
 
 import pytest
+from record_fixtures import write_face_set
 from script_runs import REPOSITORY, run_script, write_sets
 
-FLAGS = ["--head", "head", "--tail", "tail", "--network", "r18", "--width", "0.125", "--emb-size",
+FLAGS = ["--identify", "people", "--distractors", "tail",
+         "--head", "head", "--tail", "tail", "--network", "r18", "--width", "0.125", "--emb-size",
          "16", "--per-batch-size", "8", "--test-every", "4", "--patience", "2", "--batch-size1",
          "6", "--batchsize_id", "6", "--batch-size2", "15", "--bag-size", "15",
          "--noise-threshold", "0.2", "--interweights", "1,5", "--stage1=--end-epoch 3",
@@ -26,6 +28,7 @@ ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 def folder(tmp_path_factory):
     found = tmp_path_factory.mktemp("recipe")
     write_sets(found, head=(10,) * 6)
+    write_face_set(found / "people", (4,) * 5, size=16, seed=77)
     return found
 
 
@@ -106,11 +109,14 @@ def test_the_final_model_is_the_best_of_all_and_tests_as_it_did_in_training(fold
     facts = record(folder / "one")
     best = {stage["name"]: stage["best"]["mean"] for stage in facts["stages"] if stage.get("best")}
     final = facts["final"]["stage"]
-    assert best[final] == max(best.values())
+    evaluation = json.loads((folder / "one" / "evaluation.json").read_text())
+    rank1 = {row["stage"]: row["rank1"] for row in evaluation["identification"]}
+    assert set(rank1) == set(best) and rank1[final] == max(rank1.values())
+    assert {row["searches"] for row in evaluation["identification"]} == {20}
     source = next(stage for stage in facts["stages"] if stage["name"] == final)["checkpoint"]
     copied = (folder / "one" / "final" / "model-0000.params").read_bytes()
     assert copied == (folder / (source[:-2] + "-0000.params")).read_bytes()
-    rows = json.loads((folder / "one" / "evaluation.json").read_text())["rows"]
+    rows = evaluation["rows"]
     for name, mean in best.items():
         found = [row["accuracy"] for row in rows if row["stage"] == name]
         assert len(found) == 2 and sum(found) / 2 == pytest.approx(mean, abs=1e-12)
@@ -209,6 +215,24 @@ def test_fresh_says_what_it_removes_and_starts_over(folder):
                       "--fresh", folder=folder)
     assert done.returncode == 0, done.stdout
     assert record(folder / "five")["flags"]["seed"] == 2
+
+
+def test_without_people_to_identify_the_targets_decide(folder):
+    words = FLAGS[4:] + ["--stage1=--end-epoch 1", "--stage2b=--end-epoch 1"]
+    done = run_script("train_unequal.py", *words, "--output", "seven", folder=folder)
+    assert done.returncode == 0, done.stdout
+    facts = record(folder / "seven")
+    best = {stage["name"]: stage["best"]["mean"] for stage in facts["stages"] if stage.get("best")}
+    assert best[facts["final"]["stage"]] == max(best.values())
+    verdict = next(stage["verdict"] for stage in facts["stages"] if "3-" in stage["name"])
+    assert verdict.startswith("mean over the targets")
+
+
+def test_people_of_another_size_are_refused_before_anything_is_trained(folder):
+    write_face_set(folder / "large", (3, 3), size=20, seed=3)
+    line = refused(folder, *FLAGS, "--identify", "large", "--output", "eight")
+    assert "--identify large: images of 20x20" in line
+    assert not (folder / "eight" / "recipe.json").exists()
 
 
 def test_without_a_verification_set_it_does_not_start(folder):

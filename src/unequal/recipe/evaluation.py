@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Mapping
+from typing import Mapping, Sequence
 
 import mxnet as mx
 
@@ -20,8 +20,9 @@ BATCH = 64
 
 
 def evaluate_models(output: str, models: Mapping[str, str], final: str,
-                    targets: Mapping[str, VerificationSet], device: mx.Context) -> None:
-    """Test ``models`` ({stage: 'prefix,epoch'}) and write the file.
+                    targets: Mapping[str, VerificationSet], device: mx.Context,
+                    identification: Sequence[Mapping] = ()) -> None:
+    """Test ``models`` ({stage: 'prefix,epoch'}) and write the file, ``identification`` with it.
 
     A row holds the accuracy over ten folds, TAR at FARs over all pairs (None where there are too
     few), and the area under the ROC; of the first stage and the ``final`` one the file has the ROC
@@ -35,7 +36,8 @@ def evaluate_models(output: str, models: Mapping[str, str], final: str,
             result = test(pairs, embed, min(BATCH, len(pairs)))
             row, drawn[stage][name] = _figures(result, pairs)
             rows.append({"stage": stage, "checkpoint": checkpoint, "target": name, **row})
-    text = json.dumps({"rows": rows, "first": drawn[next(iter(models))], "final": drawn[final]})
+    text = json.dumps({"rows": rows, "first": drawn[next(iter(models))], "final": drawn[final],
+                       "identification": list(identification)})
     replace_file(os.path.join(output, FILE),
                  lambda to: Path(to).write_text(text + "\n", encoding="utf-8"))
 

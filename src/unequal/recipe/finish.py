@@ -22,10 +22,10 @@ from unequal.training.testing import load_targets
 REPORT = "report.html"
 
 
-def choose(models: Mapping[str, str], means: Mapping[str, float]) -> str:
-    """The stage with the best mean over the targets; of equal ones the later, which saw more."""
+def choose(models: Mapping[str, str], scores: Mapping[str, float]) -> str:
+    """The stage with the best score; of equal ones the later, which saw more."""
     order = list(models)
-    return max(models, key=lambda name: (means[name], order.index(name)))
+    return max(models, key=lambda name: (scores[name], order.index(name)))
 
 
 def copy_checkpoint(checkpoint: str, prefix: str) -> str:
@@ -47,12 +47,15 @@ def quiet_targets(head: str, names: str) -> dict[str, VerificationSet]:
 
 def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> None:
     """The last lines: what every model reached, which one is the final, where the report is."""
-    rows = json.loads(Path(output, evaluation.FILE).read_text(encoding="utf-8"))["rows"]
+    facts = json.loads(Path(output, evaluation.FILE).read_text(encoding="utf-8"))
+    rows, identified = facts["rows"], {row["stage"]: row for row in facts["identification"]}
     targets = list(dict.fromkeys(row["target"] for row in rows))
     found = {(row["stage"], row["target"]): f"{row['accuracy']:.5f}+-{row['std']:.5f}"
              for row in rows}
     cells = [["stage", *targets],
              *([name, *(found[name, target] for target in targets)] for name in models)]
+    for row in cells if identified else []:
+        row.append(f"{identified[row[0]]['rank1']:.5f}" if row[0] in identified else "rank-1")
     widths = [max(map(len, column)) for column in zip(*cells)]
     say()
     for row in cells:

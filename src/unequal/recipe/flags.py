@@ -43,6 +43,11 @@ def make_parser() -> argparse.ArgumentParser:
                      "and 2b (0: an epoch of the head, 50 at least and 2000 at most)")
     own.add_argument("--interweights", default="1,5,10", help="weights of the inter-class loss, in "
                      "the order in which stage 3 tries them")
+    own.add_argument("--identify", default="", metavar="DIR", help="face set or folder of people "
+                     "who are in no training set: how well a model finds them among each other "
+                     "then decides which stage is kept, instead of the mean over the targets")
+    own.add_argument("--distractors", default="", metavar="DIR",
+                     help="face set or folder of others, among whom --identify looks as well")
     own.add_argument("--seed", type=int, default=0, help="seed of all random choices")
     own.add_argument("--fresh", action="store_true",
                      help="remove what an earlier run left in --output, and start over")
@@ -71,6 +76,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     for name in ("head", "tail", "output"):
         if not getattr(args, name):
             raise InputError(f"--{name}: is empty; name a folder")
+    if args.distractors and not args.identify:
+        raise InputError("--distractors: needs --identify")
     args.interweights = _weights(args.interweights)
     for name in STAGES.values():
         setattr(args, name, _words(name, getattr(args, name)))

@@ -22,6 +22,7 @@ from unequal.errors import InputError
 from unequal.recipe import plan
 from unequal.recipe.evaluation import evaluate_models
 from unequal.recipe.finish import choose, copy_checkpoint, quiet_targets, say_table
+from unequal.recipe.identify import check_faces, identify
 from unequal.recipe.plan import Stage
 from unequal.recipe.record import Record, now, open_record
 from unequal.recipe.screen import bar_of, log_of
@@ -39,6 +40,7 @@ def run_recipe(args: argparse.Namespace, interrupt: Interrupt) -> None:
 
     ``args`` come from :func:`unequal.recipe.flags.parse`, and nobody else works in that folder.
     """
+    check_faces(args)
     stages = plan.stages(args)
     devices = usable_devices()
     record = open_record(args, stages, ", ".join(map(str, devices)))
@@ -66,6 +68,13 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
         _train_stage(by_name[name], words, record, args.output, interrupt)
         write_report(args.output)
 
+    def score(name: str) -> float:
+        """What a model is worth: its rank-1 on --identify, else its mean over the targets."""
+        if args.identify:
+            return identify(args, name, _checkpoint(record, name))["rank1"]
+        return record.stage(name)["best"]["mean"]
+
+    measure = "rank-1" if args.identify else "mean over the targets"
     train_stage(plan.ARCFACE, args.head, "")
     train_stage(plan.SAVEMODEL, args.head, _checkpoint(record, plan.ARCFACE))
     train_stage(plan.NOISE, args.head, _checkpoint(record, plan.SAVEMODEL))
@@ -79,9 +88,9 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
             _skip(stage.name, f"not tried, for {best} was the last that made it better", record)
             continue
         train_stage(stage.name, read, _checkpoint(record, best))
-        before, after = (record.stage(name)["best"]["mean"] for name in (best, stage.name))
+        before, after = score(best), score(stage.name)
         ended = after <= before
-        record.note(stage.name, kept=not ended, verdict=(
+        record.note(stage.name, kept=not ended, verdict=f"{measure} " + (
             f"{after:.5f}, not above {before:.5f} of {best}: the schedule ends" if ended
             else f"{after:.5f} instead of {before:.5f} of {best}"))
         best = best if ended else stage.name
@@ -90,10 +99,11 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
               and record.stage(stage.name)["status"] == "done"}
     if _begin(by_name[plan.EVALUATION], "", record):
         started = time.monotonic()
-        final = choose(models, {name: record.stage(name)["best"]["mean"] for name in models})
+        final = choose(models, {name: score(name) for name in models})
+        found = [identify(args, name, models[name]) for name in models] if args.identify else []
         copy = copy_checkpoint(models[final], os.path.join(args.output, plan.FINAL, "model"))
         targets = quiet_targets(args.head, args.target)
-        evaluate_models(args.output, models, final, targets, devices[0])
+        evaluate_models(args.output, models, final, targets, devices[0], found)
         record.note(final={"stage": final, "checkpoint": copy}, finished=now())
         record.note(plan.EVALUATION, status="done", seconds=round(time.monotonic() - started, 1))
     say_table(args.output, list(models), record.facts["final"])
