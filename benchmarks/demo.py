@@ -32,7 +32,7 @@ FACES = dict(size=32, identities=300, images=16, tail_identities=300, tail_image
              unseen_identities=100, pairs=1200, label_noise=0.1, outliers=0.1)
 # people whom no stage sees, for rank-1: drawn with another seed they are others
 PEOPLE = dict(size=32, identities=150, images=6, tail_identities=2, tail_images=(2, 2),
-              unseen_identities=2, pairs=2, label_noise=0.0, outliers=0.0)
+              unseen_identities=20, pairs=20, label_noise=0.0, outliers=0.0)
 ANOTHER_SEED = 1_000_003
 RECIPE = ["--network", "r18", "--width", "0.25", "--emb-size", "128", "--margin-s", "32",
           "--margin-m", "0.3", "--target", "unseen", "--per-batch-size", "64", "--test-every", "75",

@@ -5,7 +5,9 @@ Reads what the noise pass of train_NR.py found, either 0_noise_scores.csv, which
 Tells how the largest probabilities are spread, how many images each threshold would leave out, and
 where the valley between noise and the rest is, if there is one: what --noise-threshold auto takes.
 
---output writes a noise list, for recordio_tools.denoise, of the images below --threshold.
+--output writes a noise list, for recordio_tools.denoise, of the images below --threshold, and of
+those whose own label has a probability below --label-below: wrong labels as well as images of
+nobody.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from array import array
+from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -20,7 +23,7 @@ import numpy as np
 from recordio_tools.support.command import make_parser, run
 from recordio_tools.support.new_file import refuse_existing
 from unequal.data.noise_list import read_noise_list, write_noise_list
-from unequal.data.noise_scores import read_scores
+from unequal.data.noise_scores import Scores, read_scores
 from unequal.errors import InputError
 from unequal.mining.noise_report import write_distribution, write_histogram
 from unequal.mining.threshold import Choice, choose_threshold
@@ -28,7 +31,9 @@ from unequal.mining.threshold import Choice, choose_threshold
 EXAMPLE = """\
   python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --histogram noise.png
   python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --threshold 0.4 \\
-      --output chosen_noiselist.txt"""
+      --output chosen_noiselist.txt
+  python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --label-below 0.1 \\
+      --output unlikely_noiselist.txt"""
 QUANTILES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
 THRESHOLDS = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
               0.9, 0.95, 0.99)
@@ -62,6 +67,19 @@ def advise(largest: np.ndarray) -> Advice:
     )
 
 
+def list_noise(
+    scores: Scores, output: str | Path, threshold: float = 0.0, label_below: float = 0.0
+) -> int:
+    """Write a noise list to `output`; returns how many images it names.
+
+    Those whose largest probability is below `threshold`, or that of their label is below
+    `label_below`, compared as float32. Raises OSError.
+    """
+    noisy = (scores.largest < np.float32(threshold)) | (scores.of_label < np.float32(label_below))
+    write_noise_list(output, scores.rows(noisy))
+    return int(np.count_nonzero(noisy))
+
+
 def lines_of(advice: Advice) -> Iterator[str]:
     """The advice for people."""
     yield f"{advice.images} images"
@@ -80,8 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(args: argparse.Namespace) -> None:
-    if (args.output is None) != (args.threshold is None):
-        raise InputError("--output and --threshold: give both or none")
+    if (args.output is None) != (args.threshold is None and args.label_below is None):
+        raise InputError("--output: goes with --threshold or --label-below; give both or none")
     if args.output and not args.scores:
         raise InputError("--output: needs --scores; recordio_tools.denoise takes a noise list and "
                          "a --threshold")
@@ -107,8 +125,8 @@ def _work(args: argparse.Namespace) -> None:
         thresholds = {"auto": advice.choice.threshold, "--threshold": args.threshold or 0.0}
         write_histogram(args.histogram, largest, source, thresholds)
     if args.output:
-        write_noise_list(args.output, scores.rows(largest < args.threshold))
-        print(f"{args.output}: {np.count_nonzero(largest < args.threshold)} images")
+        count = list_noise(scores, args.output, args.threshold or 0.0, args.label_below or 0.0)
+        print(f"{args.output}: {count} images")
 
 
 def _largest_in_list(path: str) -> np.ndarray:
@@ -126,7 +144,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--histogram", metavar="FILE.png", help="draw the distribution there")
     parser.add_argument("--csv", metavar="FILE", help="write the bars of the histogram there")
     parser.add_argument("--threshold", type=float, help="threshold for the list OUTPUT")
-    parser.add_argument("--output", help="noise list to write, of the images below --threshold")
+    parser.add_argument("--label-below", type=float, metavar="P", help="also list images whose "
+                        "label has a probability below P")
+    parser.add_argument("--output", help="noise list to write")
     parser.add_argument("--overwrite", action="store_true", help="replace older files of these")
     return parser
 

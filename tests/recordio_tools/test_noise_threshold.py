@@ -84,6 +84,18 @@ def test_a_list_of_the_images_below_a_threshold_is_written(tmp_path, scores, cap
     assert f"{path}: {len(rows)} images" in capsys.readouterr().out
 
 
+def test_labels_that_are_not_believed_are_listed_as_well(tmp_path, scores):
+    """Of these scores the label's probability is half of the largest one."""
+    for flags, expected in (
+            (["--label-below", "0.25"], scores.largest < np.float32(0.5)),
+            (["--threshold", "0.01", "--label-below", "0.25"], scores.largest < np.float32(0.5)),
+            (["--threshold", "0.99", "--label-below", "0.25"], scores.largest < np.float32(0.99))):
+        assert main(["--scores", str(tmp_path / "s.csv"), *flags, "--overwrite", "--output",
+                     str(tmp_path / "l.txt")]) == 0
+        assert [row.key for row in read_noise_list(tmp_path / "l.txt")] == \
+            scores.keys[expected].tolist()
+
+
 def test_a_noise_list_is_read_and_its_end_told(tmp_path, scores, capsys):
     write_noise_list(tmp_path / "n.txt", scores.rows(scores.largest < 0.995))
     assert main(["--noise-list", str(tmp_path / "n.txt")]) == 0
@@ -105,8 +117,9 @@ def test_advice_needs_images():
     (["--scores", "none.csv"], "none.csv: there is no image in it"),
     (["--noise-list", "s.csv"], "s.csv, line 1: 'label,record"),
     (["--noise-list", "wild.txt"], "wild.txt: a largest probability is not from 0 to 1"),
-    (["--scores", "s.csv", "--output", "new.txt"], "--output and --threshold: give both or none"),
-    (["--scores", "s.csv", "--threshold", "0.5"], "--output and --threshold: give both or none"),
+    (["--scores", "s.csv", "--output", "new.txt"], "--output: goes with --threshold or"),
+    (["--scores", "s.csv", "--threshold", "0.5"], "--output: goes with --threshold or"),
+    (["--scores", "s.csv", "--label-below", "0.5"], "--output: goes with --threshold or"),
     (["--noise-list", "list.txt", "--threshold", "0.5", "--output", "new.txt"],
      "--output: needs --scores"),
     (["--scores", "s.csv", "--histogram", "away/h.png"], "away/h.png"),
@@ -134,4 +147,4 @@ def test_scores_or_a_list_must_be_named(tmp_path, capsys):
 def test_help_ends_with_an_example(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert capsys.readouterr().out.rstrip().endswith("--output chosen_noiselist.txt")
+    assert capsys.readouterr().out.rstrip().endswith("--output unlikely_noiselist.txt")

@@ -8,7 +8,7 @@ import shutil
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from eval.bins import VerificationSet
 from eval.embed import checkpoint_files
@@ -22,10 +22,9 @@ from unequal.training.testing import load_targets
 REPORT = "report.html"
 
 
-def choose(models: Mapping[str, str], scores: Mapping[str, float]) -> str:
+def choose(stages: Sequence[str], score: Callable[[str], float]) -> str:
     """The stage with the best score; of equal ones the later, which saw more."""
-    order = list(models)
-    return max(models, key=lambda name: (scores[name], order.index(name)))
+    return max(reversed(stages), key=score)
 
 
 def copy_checkpoint(checkpoint: str, prefix: str) -> str:

@@ -25,6 +25,7 @@ GOVERNED = frozenset(
     "--data-dir --data-dir-interclass --prefix --pretrained --bin-dir --log-dir --resume --seed "
     "--interweight --save-state --help".split()) | frozenset(SHARED)
 MOST_WEIGHTS = 100
+LABEL_BELOW = 0.1
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -43,6 +44,12 @@ def make_parser() -> argparse.ArgumentParser:
                      "and 2b (0: an epoch of the head, 50 at least and 2000 at most)")
     own.add_argument("--interweights", default="1,5,10", help="weights of the inter-class loss, in "
                      "the order in which stage 3 tries them")
+    own.add_argument("--label-below", type=float, metavar="P", help="images whose label has a "
+                     "probability below it are left out as well when the head is cleaned "
+                     "(None: 0.1 where --noise-threshold is auto, for then margins are not in "
+                     "the probabilities, else 0)")
+    own.add_argument("--again", type=int, choices=(0, 1), default=1,
+                     help="1: train ArcFace again, from scratch, on the cleaned head")
     own.add_argument("--identify", default="", metavar="DIR", help="face set or folder of people "
                      "who are in no training set: how well a model finds them among each other "
                      "then decides which stage is kept, instead of the mean over the targets")
@@ -78,6 +85,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
             raise InputError(f"--{name}: is empty; name a folder")
     if args.distractors and not args.identify:
         raise InputError("--distractors: needs --identify")
+    if args.label_below is None:
+        args.label_below = LABEL_BELOW if args.noise_threshold == arguments.AUTO else 0.0
+    if not 0 <= args.label_below <= 1:
+        raise InputError(f"--label-below {args.label_below}: must be a probability, from 0 to 1")
     args.interweights = _weights(args.interweights)
     for name in STAGES.values():
         setattr(args, name, _words(name, getattr(args, name)))

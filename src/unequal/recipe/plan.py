@@ -17,8 +17,8 @@ LIMITS = {
     "NR": ["--lr", "0.01", "--end-epoch", "20", "--lr-drops", "1"],
     "stage2": ["--lr", "0.001", "--end-epoch", "20"],
 }
-ARCFACE, SAVEMODEL, NOISE, DENOISE, EVALUATION = \
-    "1-softmax", "2a-savemodel", "2b-NR", "denoise", "evaluation"
+ARCFACE, SAVEMODEL, NOISE, DENOISE, AGAIN, EVALUATION = \
+    "1-softmax", "2a-savemodel", "2b-NR", "denoise", "1-again", "evaluation"
 DENOISED, FINAL = "head_denoised", "final"
 
 
@@ -42,7 +42,11 @@ def stages(args: argparse.Namespace) -> list[Stage]:
         Stage(NOISE, "noise left out, NR loss",
               "finds images of nobody in the head and trains without them, trusting labels less",
               "NR"),
-        Stage(DENOISE, "the head without that noise", "what the last stage reads as its head"),
+        Stage(DENOISE, "the cleaned head",
+              "without images of nobody and those whose label the model does not believe"),
+        *([Stage(AGAIN, "ArcFace again on the cleaned head",
+                 "from scratch, so that nothing stays of what the noise has taught", "softmax")]
+          if args.again else []),
         *(Stage(f"3-interweight-{weight:g}", f"head and tail, weight {weight:g}",
                 "the head as before, and confusing identities of the tail driven apart", "stage2",
                 weight) for weight in args.interweights),
@@ -74,15 +78,28 @@ def command(stage: Stage, args: argparse.Namespace, test_every: int, head: str,
     return words + list(getattr(args, STAGES.get(script, ""), []))
 
 
+def scores_file(args: argparse.Namespace) -> str:
+    """Where stage 2b leaves how sure the model was of every image."""
+    return os.path.join(args.output, NOISE, "0_noise_scores.csv")
+
+
+def noise_list(args: argparse.Namespace) -> str:
+    """Where the list of what is left out lies."""
+    return os.path.join(args.output, DENOISE, "noiselist.txt")
+
+
+def list_words(args: argparse.Namespace, threshold: float, label_below: float) -> list[str]:
+    """The words behind ``python -m recordio_tools.noise_threshold``."""
+    words = ["--scores", scores_file(args)]
+    words += ["--threshold", f"{threshold!r}"] if threshold else []
+    words += ["--label-below", f"{label_below!r}"] if label_below else []
+    return [*words, "--output", noise_list(args), "--overwrite"]
+
+
 def denoise_words(args: argparse.Namespace) -> list[str]:
     """The words behind ``python -m recordio_tools.denoise``."""
     return ["--data-dir", args.head, "--noise-list", noise_list(args),
             "--output", os.path.join(args.output, DENOISED), "--overwrite"]
-
-
-def noise_list(args: argparse.Namespace) -> str:
-    """Where stage 2b leaves the noise list."""
-    return os.path.join(args.output, NOISE, "0_noiselist.txt")
 
 
 def test_every(args: argparse.Namespace, images: int, devices: int) -> int:
@@ -94,6 +111,6 @@ def test_every(args: argparse.Namespace, images: int, devices: int) -> int:
 def names_in(output: str) -> Sequence[str]:
     """What of a folder's entries may be a recipe's, and goes with --fresh."""
     files = ("recipe.json", "evaluation.json", "report.html", DENOISED, FINAL)
-    folders = (ARCFACE, SAVEMODEL, NOISE, DENOISE, EVALUATION)
+    folders = (ARCFACE, SAVEMODEL, NOISE, DENOISE, AGAIN, EVALUATION)
     return sorted(name for name in os.listdir(output)
                   if name in files or name in folders or name.startswith("3-interweight-"))

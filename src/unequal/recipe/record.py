@@ -64,6 +64,23 @@ class Record:
         replace_file(self._path, lambda to: Path(to).write_text(text + "\n", encoding="utf-8"))
 
 
+def begin(record: Record, name: str, command: str = "") -> bool:
+    """Say and note that a stage begins; False where it is over already."""
+    known = record.stage(name)
+    if known["status"] in ("done", "skipped"):
+        return False
+    say(f"\n== {name}: {known['title']}" + (f"\n{command}" if command else ""))
+    record.note(name, status="running", command=command)
+    return True
+
+
+def skip(record: Record, name: str, why: str) -> None:
+    """Say and note, once, that a stage is left out."""
+    if record.stage(name)["status"] != "skipped":
+        record.note(name, status="skipped", verdict=why)
+        say(f"\n== {name}: {why}")
+
+
 def open_record(args: argparse.Namespace, stages: Sequence[Stage], devices: str) -> Record:
     """The record in ``args.output``: the one that is there, or a new one.
 

@@ -11,20 +11,19 @@ import time
 
 import mxnet as mx
 
-from recordio_tools import denoise
 from unequal import arguments
 from unequal.console import say
 from unequal.data.bag_iter import BAGS_PER_EPOCH
-from unequal.data.noise_list import read_noise_list
 from unequal.data.records import FaceRecords
 from unequal.devices import usable_devices
 from unequal.errors import InputError
 from unequal.recipe import plan
+from unequal.recipe.clean import clean_head
 from unequal.recipe.evaluation import evaluate_models
 from unequal.recipe.finish import choose, copy_checkpoint, quiet_targets, say_table
 from unequal.recipe.identify import check_faces, identify
 from unequal.recipe.plan import Stage
-from unequal.recipe.record import Record, now, open_record
+from unequal.recipe.record import Record, begin, now, open_record, skip
 from unequal.recipe.screen import bar_of, log_of
 from unequal.report.page import write_report
 from unequal.training.hooks import Interrupt
@@ -78,14 +77,19 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
     train_stage(plan.ARCFACE, args.head, "")
     train_stage(plan.SAVEMODEL, args.head, _checkpoint(record, plan.ARCFACE))
     train_stage(plan.NOISE, args.head, _checkpoint(record, plan.SAVEMODEL))
-    read = _denoise(record, args)
+    read = clean_head(record, args)
     _end_early(interrupt)
     best, ended = plan.NOISE, False
+    if args.again and read == args.head:
+        skip(record, plan.AGAIN, "the head is as it was")
+    elif args.again:
+        train_stage(plan.AGAIN, read, "")
+        best = choose([plan.NOISE, plan.AGAIN], score)
     for stage in stages:
         if stage.script != "stage2":
             continue
         if ended:
-            _skip(stage.name, f"not tried, for {best} was the last that made it better", record)
+            skip(record, stage.name, f"not tried, for {best} was the last that made it better")
             continue
         train_stage(stage.name, read, _checkpoint(record, best))
         before, after = score(best), score(stage.name)
@@ -97,9 +101,9 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
     models = {stage.name: _checkpoint(record, stage.name) for stage in stages
               if stage.script in ("softmax", "NR", "stage2")
               and record.stage(stage.name)["status"] == "done"}
-    if _begin(by_name[plan.EVALUATION], "", record):
+    if begin(record, plan.EVALUATION):
         started = time.monotonic()
-        final = choose(models, {name: score(name) for name in models})
+        final = choose(list(models), score)
         found = [identify(args, name, models[name]) for name in models] if args.identify else []
         copy = copy_checkpoint(models[final], os.path.join(args.output, plan.FINAL, "model"))
         targets = quiet_targets(args.head, args.target)
@@ -109,28 +113,10 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
     say_table(args.output, list(models), record.facts["final"])
 
 
-def _begin(stage: Stage, command: str, record: Record) -> bool:
-    """Say and note that a stage begins; False where it is over already."""
-    known = record.stage(stage.name)
-    if known["status"] in ("done", "skipped"):
-        return False
-    say(f"\n== {stage.name}: {stage.title}")
-    if command:
-        say(command)
-    record.note(stage.name, status="running", command=command)
-    return True
-
-
-def _skip(name: str, why: str, record: Record) -> None:
-    if record.stage(name)["status"] != "skipped":
-        record.note(name, status="skipped", verdict=why)
-        say(f"\n== {name}: {why}")
-
-
 def _train_stage(stage: Stage, words: list[str], record: Record, output: str,
                  interrupt: Interrupt) -> None:
     program = plan.SCRIPTS[stage.script]
-    if not _begin(stage, f"python {program} {shlex.join(words)}", record):
+    if not begin(record, stage.name, f"python {program} {shlex.join(words)}"):
         return
     folder = os.path.join(output, stage.name)
     os.makedirs(folder, exist_ok=True)
@@ -170,26 +156,6 @@ def _most_steps(stage: Stage, args: argparse.Namespace) -> tuple[int, int]:
 
 def _checkpoint(record: Record, name: str) -> str:
     return record.stage(name)["checkpoint"]
-
-
-def _denoise(record: Record, args: argparse.Namespace) -> str:
-    """Make the head without noise; returns the folder that the next stages read."""
-    listed = sum(1 for _ in read_noise_list(plan.noise_list(args)))
-    words = plan.denoise_words(args)
-    stage = Stage(plan.DENOISE, record.stage(plan.DENOISE)["title"], "")
-    if not listed:
-        _skip(plan.DENOISE, "no image was flagged as noise; the next stages read the whole head",
-              record)
-        return args.head
-    if _begin(stage, f"python -m recordio_tools.denoise {shlex.join(words)}", record):
-        started = time.monotonic()
-        found = denoise.denoise(args.head, [plan.noise_list(args)], words[-2], overwrite=True)
-        verdict = (f"{found.removed} of {found.images} images left out; {found.lost_all} "
-                   "identities lost all theirs")
-        record.note(plan.DENOISE, status="done", verdict=verdict,
-                    seconds=round(time.monotonic() - started, 1))
-        say(f"== {plan.DENOISE}: {verdict}")
-    return words[-2]
 
 
 def _end_early(interrupt: Interrupt) -> None:

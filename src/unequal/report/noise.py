@@ -16,6 +16,7 @@ from unequal.report.chart import Chart, Mark, Tick
 
 STAGE = "2b-NR"
 SCORES, LIST = "0_noise_scores.csv", "0_noiselist.txt"
+CHOSEN = "denoise/noiselist.txt"  # beside the stage's folder: what the recipe left out in the end
 LARGEST, PREDICTED, KEY = 2, 4, 1  # columns of the scores
 ODDS = (-14.0, 12.0)  # float32 cannot tell higher ones
 BARS = 60
@@ -44,8 +45,9 @@ class Noise(NamedTuple):
 
 def read_noise(folder: Path) -> Noise | None:
     """What is in the stage's folder; None where it has no noise list yet, or a broken one."""
+    chosen = folder.parent / CHOSEN
     try:
-        rows = list(read_noise_list(folder / LIST))
+        rows = list(read_noise_list(chosen if chosen.is_file() else folder / LIST))
     except InputError:
         return None
     path = folder / SCORES
