@@ -4,7 +4,7 @@
 
 The faces and their planted noise are drawn here (recordio_tools.make_synthetic); then
 train_unequal.py does all the rest, and may be ended, killed even, at any moment: started again,
-the demo goes on. Its last lines compare the noise list with what was planted.
+the demo goes on. Its last lines compare what was left out with what was planted.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ FACES = dict(size=32, identities=300, images=16, tail_identities=300, tail_image
 # people whom no stage sees, for rank-1: drawn with another seed they are others
 PEOPLE = dict(size=32, identities=150, images=6, tail_identities=2, tail_images=(2, 2),
               unseen_identities=20, pairs=20, label_noise=0.0, outliers=0.0)
+NAMES = {"outlier": "images of nobody", "label": "images with a wrong label",
+         "clean": "good images"}
 ANOTHER_SEED = 1_000_003
 RECIPE = ["--network", "r18", "--width", "0.25", "--emb-size", "128", "--margin-s", "32",
           "--margin-m", "0.3", "--target", "unseen", "--per-batch-size", "64", "--test-every", "75",
@@ -58,21 +60,14 @@ def draw(output: Path, seed: int) -> None:
     replace_file(kept, lambda name: Path(name).write_text(json.dumps(made_of)))
 
 
-def noise_quality(noise_list: Path, truth: Path) -> dict[str, float]:
-    """How the noise list compares with what was planted in the head."""
-    flagged = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
+def noise_found(noise_list: Path, truth: Path) -> dict[str, tuple[int, int]]:
+    """{kind of image: (how many of them the list names, how many the head has)}."""
+    named = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
     with open(truth, encoding="utf-8", newline="") as file:
-        kinds = {int(row["record"]): row["kind"] for row in csv.DictReader(file)
-                 if row["set"] == "head"}
-    outliers = {record for record, kind in kinds.items() if kind == "outlier"}
-    noise = {record for record, kind in kinds.items() if kind != "clean"}
-    return {
-        "flagged": len(flagged), "outliers": len(outliers), "images": len(kinds),
-        "precision": len(flagged & outliers) / max(1, len(flagged)),
-        "recall": len(flagged & outliers) / max(1, len(outliers)),
-        "any_precision": len(flagged & noise) / max(1, len(flagged)),
-        "chance": len(outliers) / len(kinds),
-    }
+        kinds = [(row["kind"], int(row["record"]) in named) for row in csv.DictReader(file)
+                 if row["set"] == "head"]
+    return {kind: (kinds.count((kind, True)), sum(kind == other for other, _ in kinds))
+            for kind in NAMES}
 
 
 def run(output: Path, seed: int, fresh: bool) -> int:
@@ -87,15 +82,13 @@ def run(output: Path, seed: int, fresh: bool) -> int:
                              "--seed", str(seed), *RECIPE, *(["--fresh"] if fresh else [])])
     if status != 0:
         return status
-    quality = noise_quality(recipe / "2b-NR" / "0_noiselist.txt", output / "data" / "truth.csv")
-    print(f"""
-noise list of stage 2b: {quality['flagged']} of {quality['images']} images, \
-{quality['outliers']} planted ones belong to nobody
-  precision {quality['precision']:.2f} (by chance {quality['chance']:.2f}; \
-{quality['any_precision']:.2f} with wrong labels counted as found)
-  recall    {quality['recall']:.2f}
-
-{time.time() - started:.0f} seconds; see {recipe / 'report.html'}""")
+    listed = recipe / "denoise" / "noiselist.txt"
+    found = noise_found(listed, output / "data" / "truth.csv") if listed.exists() else {}
+    print()
+    for kind, (out, all_of_them) in found.items():
+        print(f"left out: {out} of {all_of_them} {NAMES[kind]}")
+    print(f"\n{time.time() - started:.0f} seconds since this start; the page to look at is "
+          f"{recipe / 'report.html'}")
     return 0
 
 

@@ -103,7 +103,7 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
               and record.stage(stage.name)["status"] == "done"}
     if begin(record, plan.EVALUATION):
         started = time.monotonic()
-        final = choose(list(models), score)
+        final = choose([name for name in models if record.stage(name).get("kept", True)], score)
         found = [identify(args, name, models[name]) for name in models] if args.identify else []
         copy = copy_checkpoint(models[final], os.path.join(args.output, plan.FINAL, "model"))
         targets = quiet_targets(args.head, args.target)
