@@ -188,3 +188,13 @@ def test_every_identity_is_in_one_bar(tmp_path):
     heights = [drawn.y.low * 10 ** ((1000 - y) / 1000 * log_range) for _, y in pairs][1:-1:2]
     counted = [round(height) if height > 0.71 else 0 for height in heights]
     assert sum(counted) == len(sizes) and counted[:3] == [7, 5, 1]
+
+
+def test_the_list_that_the_recipe_took_out_in_the_end_counts(tmp_path):
+    stage, chosen = tmp_path / "2b-NR", tmp_path / "denoise"
+    stage.mkdir()
+    chosen.mkdir()
+    write_noise_list(stage / "0_noiselist.txt", [row(15)])
+    assert [found.key for found in read_noise(stage).rows] == [15]
+    write_noise_list(chosen / "noiselist.txt", [row(15), row(2)])
+    assert [found.key for found in read_noise(stage).rows] == [15, 2]

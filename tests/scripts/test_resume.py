@@ -153,17 +153,18 @@ def test_a_run_without_a_seed_goes_on_with_its_own(folder):
     assert "going on after step" in run("train_softmax.py", folder, *words, "--resume")
 
 
-@pytest.mark.parametrize("words,what", [
-    (["--per-batch-size", 6], "--per-batch-size 5, not 6"),
-    (["--lr", 0.05], "--lr 0.1, not 0.05"),
-    (["--seed", 3], "--seed 1, not 3"),
-])
-def test_another_run_does_not_go_on_from_it(words, what, folder):
+def test_another_run_does_not_go_on_from_it(folder):
     script = "train_softmax.py"
     run(script, folder, *flags(script, "one", "--max-steps", 2))
     before = left_behind(folder / "one")
-    done = run_script(script, *flags(script, "one", "--resume", *words), folder=folder)
-    assert done.returncode == 2 and what in done.stdout.splitlines()[-1]
+    for words, what in ((["--per-batch-size", 6], "--per-batch-size 5, not 6"),
+                        (["--lr", 0.05], "--lr 0.1, not 0.05"),
+                        (["--seed", 3], "--seed 1, not 3")):
+        done = run_script(script, *flags(script, "one", "--resume", *words), folder=folder)
+        assert done.returncode == 2 and what in done.stdout.splitlines()[-1]
+    (folder / "one" / "model.state").write_bytes(b"PK\x03\x04 cut short")
+    done = run_script(script, *flags(script, "one", "--resume"), folder=folder)
+    assert done.returncode == 2 and "one/model.state: is not the state" in done.stdout
     assert left_behind(folder / "one") == before
 
 

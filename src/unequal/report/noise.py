@@ -43,11 +43,16 @@ class Noise(NamedTuple):
         return len({row.label for row in self.rows})
 
 
+def list_in(folder: Path) -> Path:
+    """The list of what was left out in the end, or so far that of the noise pass."""
+    chosen = folder.parent / CHOSEN
+    return chosen if chosen.is_file() else folder / LIST
+
+
 def read_noise(folder: Path) -> Noise | None:
     """What is in the stage's folder; None where it has no noise list yet, or a broken one."""
-    chosen = folder.parent / CHOSEN
     try:
-        rows = list(read_noise_list(chosen if chosen.is_file() else folder / LIST))
+        rows = list(read_noise_list(list_in(folder)))
     except InputError:
         return None
     path = folder / SCORES

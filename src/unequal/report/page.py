@@ -20,7 +20,7 @@ from unequal.report.facts import FIRST_STAGE, Facts, Identification, Row, read_f
 from unequal.report.final_charts import distance_chart, roc_chart
 from unequal.report.flagged import Card, flagged_cards
 from unequal.report.history import read_history
-from unequal.report.noise import LIST, STAGE, Noise, read_noise
+from unequal.report.noise import STAGE, Noise, list_in, read_noise
 from unequal.report.training_charts import overview, stage_charts
 from unequal.report.verdict import SEARCHES, judge
 
@@ -181,7 +181,7 @@ def _flagged(facts: Facts) -> FlaggedImages | None:
         cards = flagged_cards(head, noise.rows, noise.predicted)
     except (ValueError, OSError) as error:  # InputError, or a name that no file can have
         return FlaggedImages(noise, [], str(error))
-    parts = ["--data-dir", head, "--noise-list", folder / LIST, "--output", "noise.html"]
+    parts = ["--data-dir", head, "--noise-list", list_in(folder), "--output", "noise.html"]
     quoted = " ".join(shlex.quote(str(part)) for part in parts)
     command = f"python -m recordio_tools.contact_sheet {quoted}"
     return FlaggedImages(noise, cards, noise.problem, command)
