@@ -40,7 +40,7 @@ RECIPE = ["--network", "r18", "--width", "0.25", "--emb-size", "128", "--margin-
           "--margin-m", "0.3", "--target", "unseen", "--per-batch-size", "64", "--test-every", "75",
           "--patience", "2", "--batch_size_mining", "64", "--bag-size", "360", "--batch-size1",
           "60", "--batchsize_id", "60", "--batch-size2", "120",
-          "--stage1", "--end-epoch 20", "--stage2b", "--lr 0.005 --end-epoch 5",
+          "--stage1", "--end-epoch 16", "--stage2b", "--lr 0.005 --end-epoch 5",
           "--stage3", "--lr 0.003 --end-epoch 1 --verbose 20"]
 
 

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
-from demo import run_stage, table
+from run_script import run_stage
 from timing import keep
 
 from recordio_tools.make_synthetic import make_synthetic
+from unequal.console import aligned
 from unequal.data.noise_scores import Scores, read_scores
 from unequal.errors import InputError
 
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"noise_threshold: {error}", file=sys.stderr)
                 return 2
             print(f"{case.name}: {time.time() - started:.0f} s", file=sys.stderr, flush=True)
-    print(table([HEAD, *map(line, rows)]))
+    print(aligned([HEAD, *map(line, rows)]))
     keep(rows, options.json)
     return 0
 

@@ -124,9 +124,10 @@ ADDED = (
 )
 
 
-def make_parser(script: str) -> argparse.ArgumentParser:
-    """The parser of one of :data:`SCRIPTS`."""
-    parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+def make_parser(script: str, abbreviations: bool = True) -> argparse.ArgumentParser:
+    """The parser of one of :data:`SCRIPTS`; it takes the start of a flag for it, as in 2019."""
+    parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+                                     allow_abbrev=abbreviations)
     for group, options in (("flags of 2019", OPTIONS), ("added", ADDED)):
         arguments = parser.add_argument_group(group)
         for option in options:
@@ -137,12 +138,13 @@ def make_parser(script: str) -> argparse.ArgumentParser:
     return parser
 
 
-def parse(script: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
+def parse(script: str, argv: Sequence[str] | None = None,
+          abbreviations: bool = True) -> argparse.Namespace:
     """Parse and check what can be checked without a look at the data.
 
     Raises :class:`InputError` for values that no run can have.
     """
-    args = make_parser(script).parse_args(argv)
+    args = make_parser(script, abbreviations).parse_args(argv)
     at_least = {"emb_size": 1, "end_epoch": 0, "max_steps": 0, "verbose": 1, "per_batch_size": 0,
                 "batch_size_mining": 1, "batch_size1": 1, "batchsize_id": 1, "batch_size2": 1,
                 "bag_size": 1, "images_per_identity": 1, "max_bad_images": 0, "workers": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Iterable, Sequence
 
 
 def say(*values: object) -> None:
@@ -26,3 +27,11 @@ def show_log_lines() -> None:
     logging.getLogger().setLevel(logging.INFO)
     # it tells when it has looked for fonts, which is no line of the training log
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as the lines of a table."""
+    rows = [list(map(str, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+                     for row in rows)

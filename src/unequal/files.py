@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import time
 from typing import Callable, Iterator
 
 from unequal.errors import InputError
+
+# another machine, whose processes are not seen from here, may be at work in the same folder
+ABANDONED = 600.0  # seconds
 
 
 def replace_file(path: str | os.PathLike, write: Callable[[str], object]) -> None:
@@ -14,12 +19,26 @@ def replace_file(path: str | os.PathLike, write: Callable[[str], object]) -> Non
     What ``write`` and the operating system raise passes through; the temporary file is removed.
     """
     temporary = f"{os.fspath(path)}.{os.getpid()}.tmp"
+    _remove_abandoned(os.fspath(path))
     try:
         write(temporary)
         os.replace(temporary, path)
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+def _remove_abandoned(path: str) -> None:
+    """Remove temporary files for ``path`` of processes that were killed some time ago."""
+    for left in glob.glob(f"{glob.escape(path)}.*.tmp"):
+        number = left[len(path) + 1:-len(".tmp")]
+        if not number.isdigit() or os.path.exists(f"/proc/{number}"):
+            continue
+        try:
+            if time.time() - os.path.getmtime(left) > ABANDONED:
+                os.remove(left)
+        except OSError:  # another process was faster
+            continue
 
 
 def numbered_lines(path: str | os.PathLike, what: str) -> Iterator[tuple[int, str]]:

@@ -130,15 +130,29 @@ def test_a_run_killed_at_several_moments(folder):
 
 
 def test_a_run_that_is_over_is_not_done_again_but_goes_on_when_more_is_asked_for(folder):
-    script = "train_softmax.py"
-    run(script, folder, *flags(script, "one", "--end-epoch", 3))
-    run(script, folder, *flags(script, "two"))
+    script, patient = "train_softmax.py", ["--patience", 9, "--verbose", 5]
+    run(script, folder, *flags(script, "one", *patient, "--end-epoch", 3))
+    run(script, folder, *flags(script, "two", *patient))
     before = left_behind(folder / "two")
-    again = run(script, folder, *flags(script, "two", "--resume"))
+    again = run(script, folder, *flags(script, "two", *patient, "--resume"))
     assert "ended by epochs after 24 steps; nothing is left to do" in again
     assert left_behind(folder / "two") == before
-    run(script, folder, *flags(script, "two", "--resume", "--end-epoch", 3))
-    assert left_behind(folder / "two") == left_behind(folder / "one")
+    run(script, folder, *flags(script, "two", *patient, "--resume", "--end-epoch", 3))
+    (one, lines_of_one), (two, lines_of_two) = map(left_behind, (folder / "one", folder / "two"))
+    assert "model-best-0000.params" in one and one == two
+    # a run that ends without a test in its last step makes one: that of step 24
+    assert [line for line in lines_of_two if (line["kind"], line["step"]) != ("test", 24)] == \
+        lines_of_one
+
+
+def test_the_model_of_stage_2a_stays_that_of_its_first_step(folder):
+    script = "train_NR_savemodel.py"
+    words = [*SMALL, "--data-dir", "head", "--per-batch-size", 5, "--max-steps", 4]
+    run(script, folder, *words, "--prefix", "one/model_t")
+    ended_at("Saved checkpoint", signal.SIGTERM, script, folder, *words, "--prefix", "two/model_t")
+    assert "going on" in run(script, folder, *words, "--prefix", "two/model_t", "--resume")
+    one, two = ((folder / name / "model_t-0000.params").read_bytes() for name in ("one", "two"))
+    assert one == two
 
 
 def test_without_a_state_a_run_begins_and_says_so(folder):

@@ -18,7 +18,7 @@ FLAGS = ["--identify", "people", "--distractors", "tail",
          "--head", "head", "--tail", "tail", "--network", "r18", "--width", "0.125", "--emb-size",
          "16", "--per-batch-size", "8", "--test-every", "4", "--patience", "2", "--batch-size1",
          "6", "--batchsize_id", "6", "--batch-size2", "15", "--bag-size", "15",
-         "--noise-threshold", "0.95", "--label-below", "0.02", "--interweights", "1,5",
+         "--noise-threshold", "0.95", "--label-below", "0", "--interweights", "1,5",
          "--stage1=--end-epoch 3", "--stage2b=--end-epoch 2", "--stage3=--end-epoch 1 --verbose 3"]
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
@@ -83,8 +83,7 @@ def test_stages_run_in_order_and_leave_what_the_readme_says(folder, undisturbed)
     assert facts["finished"] and facts["versions"]["mxnet"] == "1.9.1"
     for name in ("1-softmax", "2b-NR", "1-again", "3-interweight-1"):
         left = {path.name for path in (folder / "one" / name).iterdir()}
-        assert {"model-0000.params", "model-best-0000.params", "model.state", "log.txt",
-                "history.jsonl"} <= left
+        assert {"model-0000.params", "model-best-0000.params", "log.txt", "history.jsonl"} <= left
         assert any("tfevents" in name for name in left)
     assert (folder / "one" / "2b-NR" / "0_noiselist.txt").exists()
     assert (folder / "one" / "final" / "model-0000.params").exists()
@@ -236,6 +235,15 @@ def test_people_of_another_size_are_refused_before_anything_is_trained(folder):
     line = refused(folder, *FLAGS, "--identify", "large", "--output", "eight")
     assert "--identify large: images of 20x20" in line
     assert not (folder / "eight" / "recipe.json").exists()
+
+
+@pytest.mark.parametrize("words,what", [
+    (["--tail", "nowhere"], "nowhere"), (["--batchsize_id", "7"], "--batchsize_id"),
+    (["--output", "head/out"], "overlaps"),
+])
+def test_what_would_end_it_later_is_found_at_once(folder, words, what):
+    line = refused(folder, *FLAGS, "--output", "nine", *words)
+    assert what in line and not (folder / "nine" / "recipe.json").exists()
 
 
 def test_without_a_verification_set_it_does_not_start(folder):

@@ -67,7 +67,10 @@ def test_tests_come_once_an_epoch_within_bounds():
     (["--stage3", "--lr fast"], "--lr"), (["--stage3", "--interweight 3"], "--interweight"),
     (["--stage2b", "--unknown 3"], "--unknown"), (["--stage1", "'"], "--stage1"),
     (["--head", ""], "--head"), (["--noise-beta", "2"], "--noise-beta"),
-    (["--stage1=--resume"], "--resume"), (["--version-act", "swish"], "--version-act"),
+    (["--stage1=--resume"], "--resume"), (["--stage2b=--patience 0"], "--patience"),
+    (["--stage3=--interwei 7"], "--interwei"), (["--distractors", "x"], "--distractors"),
+    (["--noise-threshold", "0", "--label-below", "0.1"], "--label-below"),
+    (["--version-act", "swish"], "--version-act"),
 ])
 def test_wrong_values_are_named(words, what):
     with pytest.raises(InputError, match=what) as caught:

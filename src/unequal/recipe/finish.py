@@ -12,7 +12,7 @@ from typing import Callable, Mapping, Sequence
 
 from eval.bins import VerificationSet
 from eval.embed import checkpoint_files
-from unequal.console import say
+from unequal.console import aligned, say
 from unequal.data.records import read_property
 from unequal.files import replace_file
 from unequal.recipe import evaluation
@@ -55,9 +55,6 @@ def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> N
              *([name, *(found[name, target] for target in targets)] for name in models)]
     for row in cells if identified else []:
         row.append(f"{identified[row[0]]['rank1']:.5f}" if row[0] in identified else "rank-1")
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    say()
-    for row in cells:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    say(f"\n{aligned(cells)}")
     say(f"\nfinal model: {final['checkpoint']} (of {final['stage']})")
     say(f"report: {os.path.join(output, REPORT)}")

@@ -23,7 +23,7 @@ STAGES = {"softmax": "stage1", "NR": "stage2b", "stage2": "stage3"}
 # what the recipe itself sets in every command
 GOVERNED = frozenset(
     "--data-dir --data-dir-interclass --prefix --pretrained --bin-dir --log-dir --resume --seed "
-    "--interweight --save-state --help".split()) | frozenset(SHARED)
+    "--interweight --save-state --patience --help".split()) | frozenset(SHARED)
 MOST_WEIGHTS = 100
 LABEL_BELOW = 0.1
 
@@ -45,9 +45,9 @@ def make_parser() -> argparse.ArgumentParser:
     own.add_argument("--interweights", default="1,5,10", help="weights of the inter-class loss, in "
                      "the order in which stage 3 tries them")
     own.add_argument("--label-below", type=float, metavar="P", help="images whose label has a "
-                     "probability below it are left out as well when the head is cleaned "
-                     "(None: 0.1 where --noise-threshold is auto, for then margins are not in "
-                     "the probabilities, else 0)")
+                     "probability below it are left out when the head is cleaned; 0: those "
+                     "of stage 2b's noise list (None: 0.1 where --noise-threshold is "
+                     "auto, for then margins are not in the probabilities, else 0)")
     own.add_argument("--again", type=int, choices=(0, 1), default=1,
                      help="1: train ArcFace again, from scratch, on the cleaned head")
     own.add_argument("--identify", default="", metavar="DIR", help="face set or folder of people "
@@ -87,6 +87,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         raise InputError("--distractors: needs --identify")
     if args.label_below is None:
         args.label_below = LABEL_BELOW if args.noise_threshold == arguments.AUTO else 0.0
+    if args.label_below and not args.noise_threshold:
+        raise InputError("--label-below: needs the noise pass; give a --noise-threshold but 0")
     if not 0 <= args.label_below <= 1:
         raise InputError(f"--label-below {args.label_below}: must be a probability, from 0 to 1")
     args.interweights = _weights(args.interweights)
@@ -98,7 +100,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         try:
             with redirect_stderr(usage):
                 arguments.parse(script, ["--data-dir", args.head, "--seed", str(args.seed),
-                                         *_tail(script, args), *passed_on(script, args), *extra])
+                                         *_tail(script, args), *passed_on(script, args), *extra],
+                                abbreviations=False)
         except SystemExit:
             wrong = usage.getvalue().strip().rpartition("error: ")[2]
             raise InputError(f"--{STAGES.get(script, script)}: {wrong}") from None

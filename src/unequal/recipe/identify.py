@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import json
 import os
-from contextlib import closing
 from pathlib import Path
 
 from eval import identification
-from eval.face_batches import size_of_first
-from eval.face_sources import BIN, open_faces
-from unequal.data.records import read_property
 from unequal.errors import InputError
 from unequal.recipe.plan import EVALUATION
 from unequal.recipe.screen import log_of
@@ -22,23 +19,6 @@ def command(args: argparse.Namespace, name: str, checkpoint: str) -> list[str]:
     words = ["--model", checkpoint, "--gallery", args.identify,
              "--output", os.path.join(args.output, EVALUATION, f"{name}.json")]
     return words + (["--distractors", args.distractors] if args.distractors else [])
-
-
-def check_faces(args: argparse.Namespace) -> None:
-    """Raise :class:`InputError` at the start for what would end the run hours later."""
-    size = read_property(args.head)
-    for name in ("identify", "distractors"):
-        path = getattr(args, name)
-        if not path:
-            continue
-        with closing(open_faces(path)) as source:
-            height, width = size_of_first(source)
-        if (height, width) != (size.height, size.width):
-            raise InputError(f"--{name} {path}: images of {height}x{width}, but {args.head}/"
-                             f"property says {size.height}x{size.width}; give images of that size")
-        if source.kind == BIN:
-            raise InputError(f"--{name} {path}: a verification set knows pairs, not people; give "
-                             "a face set or a folder of images")
 
 
 def identify(args: argparse.Namespace, name: str, checkpoint: str) -> dict:
@@ -55,6 +35,8 @@ def identify(args: argparse.Namespace, name: str, checkpoint: str) -> dict:
                 identification.run(words)
             except InputError as error:
                 raise InputError(f"--identify {args.identify}: {error}") from error
+    for left in path.parent.glob(f"{glob.escape(name)}.*.*"):  # embeddings, large and read once
+        left.unlink()
     found = json.loads(path.read_text(encoding="utf-8"))
     return {"stage": name, "rank1": found["rank1"], "rank5": found["cmc"][min(5, len(found["cmc"]))
                                                                          - 1],

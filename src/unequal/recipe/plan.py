@@ -43,7 +43,7 @@ def stages(args: argparse.Namespace) -> list[Stage]:
               "finds images of nobody in the head and trains without them, trusting labels less",
               "NR"),
         Stage(DENOISE, "the cleaned head",
-              "without images of nobody and those whose label the model does not believe"),
+              "without the images whose labels the model does not believe"),
         *([Stage(AGAIN, "ArcFace again on the cleaned head",
                  "from scratch, so that nothing stays of what the noise has taught", "softmax")]
           if args.again else []),

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import shutil
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +25,8 @@ VERSION = 1
 FILE = "recipe.json"
 LOCK = ".lock"
 PACKAGES = ("mxnet", "mxnet-cu112", "numpy", "opencv-python", "scikit-learn")
+LEFT_BY_A_KILL = re.compile(r"(recipe|evaluation)\.json\.\d+\.tmp|report\.html\.\d+\.tmp"
+                            r"|\.head_denoised\.\d+\.partial")
 # a run that goes on may be given these anew: they change no number
 MAY_CHANGE = ("fresh", "workers")
 
@@ -90,8 +93,9 @@ def open_record(args: argparse.Namespace, stages: Sequence[Stage], devices: str)
     path = Path(args.output, FILE)
     if path.exists() and not args.fresh:
         return Record(args.output, _read(path, flags))
-    ours = names_in(args.output) if path.exists() else []
-    strangers = sorted(set(os.listdir(args.output)) - {LOCK, *ours})
+    ours = names_in(args.output) if path.exists() and _is_record(path) else []
+    strangers = sorted(name for name in set(os.listdir(args.output)) - {LOCK, *ours}
+                       if not LEFT_BY_A_KILL.fullmatch(name))
     if strangers:
         raise InputError(f"--output {args.output}: holds {strangers[0]}, which is not this "
                          "recipe's; move it away, or name an empty or a new folder")
@@ -112,6 +116,14 @@ def open_record(args: argparse.Namespace, stages: Sequence[Stage], devices: str)
 def now() -> str:
     """The time, to a second, in the zone of the machine."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return {"version", "flags"} <= set(facts) and "head" in facts["flags"]
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _read(path: Path, flags: dict) -> dict:

@@ -8,6 +8,8 @@ import os
 import shlex
 import sys
 import time
+from contextlib import closing
+from pathlib import Path
 
 import mxnet as mx
 
@@ -20,14 +22,17 @@ from unequal.errors import InputError
 from unequal.recipe import plan
 from unequal.recipe.clean import clean_head
 from unequal.recipe.evaluation import evaluate_models
-from unequal.recipe.finish import choose, copy_checkpoint, quiet_targets, say_table
-from unequal.recipe.identify import check_faces, identify
+from unequal.recipe.finish import REPORT, choose, copy_checkpoint, quiet_targets, say_table
+from unequal.recipe.flags import STAGES
+from unequal.recipe.identify import identify
+from unequal.recipe.inputs import check_inputs
 from unequal.recipe.plan import Stage
 from unequal.recipe.record import Record, begin, now, open_record, skip
 from unequal.recipe.screen import bar_of, log_of
 from unequal.report.page import write_report
 from unequal.training.hooks import Interrupt
 from unequal.training.run import BEST, Outcome, train
+from unequal.training.state import state_file
 
 
 class _Interrupted(Exception):
@@ -39,9 +44,9 @@ def run_recipe(args: argparse.Namespace, interrupt: Interrupt) -> None:
 
     ``args`` come from :func:`unequal.recipe.flags.parse`, and nobody else works in that folder.
     """
-    check_faces(args)
-    stages = plan.stages(args)
     devices = usable_devices()
+    check_inputs(args, len(devices))
+    stages = plan.stages(args)
     record = open_record(args, stages, ", ".join(map(str, devices)))
     try:
         _run(args, stages, record, devices, interrupt)
@@ -53,23 +58,31 @@ def run_recipe(args: argparse.Namespace, interrupt: Interrupt) -> None:
             record.note(stage["name"], status="failed", verdict=str(error))
         raise
     finally:
-        write_report(args.output)
+        _report(args.output)
+
+
+def _report(output: str) -> None:
+    """Write the page; a fault in it must not end days of training."""
+    try:
+        write_report(output)
+    except Exception as error:
+        logging.warning("%s/%s cannot be written: %s", output, REPORT, error)
 
 
 def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
          devices: list[mx.Context], interrupt: Interrupt) -> None:
-    head = FaceRecords(args.head)
-    test_every = plan.test_every(args, len(head.image_keys), len(devices))
+    test_every = plan.test_every(args, _images(args.head), len(devices))
     by_name = {stage.name: stage for stage in stages}
 
     def train_stage(name: str, read: str, pretrained: str) -> None:
         words = plan.command(by_name[name], args, test_every, read, pretrained)
         _train_stage(by_name[name], words, record, args.output, interrupt)
-        write_report(args.output)
+        _report(args.output)
 
     def score(name: str) -> float:
         """What a model is worth: its rank-1 on --identify, else its mean over the targets."""
         if args.identify:
+            _end_early(interrupt)
             return identify(args, name, _checkpoint(record, name))["rank1"]
         return record.stage(name)["best"]["mean"]
 
@@ -79,12 +92,13 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
     train_stage(plan.NOISE, args.head, _checkpoint(record, plan.SAVEMODEL))
     read = clean_head(record, args)
     _end_early(interrupt)
-    best, ended = plan.NOISE, False
+    best = choose([plan.ARCFACE, plan.NOISE], score)
     if args.again and read == args.head:
         skip(record, plan.AGAIN, "the head is as it was")
     elif args.again:
         train_stage(plan.AGAIN, read, "")
-        best = choose([plan.NOISE, plan.AGAIN], score)
+        best = choose([best, plan.AGAIN], score)
+    ended = False
     for stage in stages:
         if stage.script != "stage2":
             continue
@@ -101,6 +115,7 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
     models = {stage.name: _checkpoint(record, stage.name) for stage in stages
               if stage.script in ("softmax", "NR", "stage2")
               and record.stage(stage.name)["status"] == "done"}
+    _end_early(interrupt)
     if begin(record, plan.EVALUATION):
         started = time.monotonic()
         final = choose([name for name in models if record.stage(name).get("kept", True)], score)
@@ -121,7 +136,7 @@ def _train_stage(stage: Stage, words: list[str], record: Record, output: str,
     folder = os.path.join(output, stage.name)
     os.makedirs(folder, exist_ok=True)
     args = arguments.parse(stage.script, [*words, "--resume"])
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and sys.stdout.isatty()
     steps, rows = _most_steps(stage, args)
     with log_of(os.path.join(folder, "log.txt"), terminal), \
             bar_of(stage.title, steps, rows, terminal) as watch:
@@ -129,8 +144,12 @@ def _train_stage(stage: Stage, words: list[str], record: Record, output: str,
     if outcome.ended_by == "signal":
         record.note(stage.name, seconds=outcome.seconds)
         raise _Interrupted
+    if args.patience and not outcome.best:
+        raise InputError(f"{stage.name}: ended by {outcome.ended_by} before a step was made; see "
+                         f"--{STAGES[stage.script]}")
     prefix = args.prefix + (BEST if args.patience else "")
     record.note(stage.name, status="done", checkpoint=f"{prefix},0", **_facts(outcome))
+    Path(state_file(args.prefix)).unlink()  # nothing goes on from it, and it is large
     say(f"== {stage.name}: {outcome.steps} steps, {outcome.seconds:.0f} s, ended by "
         f"{outcome.ended_by}" + (f"; best at {outcome.best['step']}: "
                                  f"{outcome.best['mean']:.5f}" if outcome.best else ""))
@@ -145,13 +164,18 @@ def _most_steps(stage: Stage, args: argparse.Namespace) -> tuple[int, int]:
     """How many steps a stage may make, and its images a step."""
     if stage.script == "stage2":
         rows = args.batch_size1
-        epoch = min(BAGS_PER_EPOCH, len(FaceRecords(args.data_dir).image_keys) // rows)
+        epoch = min(BAGS_PER_EPOCH, _images(args.data_dir) // rows)
         rows += args.batchsize_id
     else:
         rows = (args.per_batch_size or 128) * len(usable_devices())
-        epoch = len(FaceRecords(args.data_dir).image_keys) // rows
+        epoch = _images(args.data_dir) // rows
     most = max(1, epoch) * args.end_epoch
     return (min(most, args.max_steps + 1) if args.max_steps else most), rows
+
+
+def _images(folder: str) -> int:
+    with closing(FaceRecords(folder)) as records:
+        return len(records.image_keys)
 
 
 def _checkpoint(record: Record, name: str) -> str:

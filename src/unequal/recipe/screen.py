@@ -38,11 +38,19 @@ class _Tee(io.TextIOBase):
                 self._also = None
 
 
+class _AboveBar(io.TextIOBase):
+    """Lines go to stderr, above a bar that may be there."""
+
+    def write(self, text: str) -> int:
+        tqdm.write(text, file=sys.stderr, end="")
+        return len(text)
+
+
 @contextmanager
 def log_of(path: str, terminal: bool) -> Iterator[None]:
     """While this lasts, all lines of the log go to the end of ``path``; on a terminal only there.
 
-    ``terminal``: a bar is shown, and lines would break it.
+    ``terminal``: a bar is shown, which lines would break; warnings are written above it.
     """
     root = logging.getLogger()
     shown = list(root.handlers)
@@ -50,7 +58,10 @@ def log_of(path: str, terminal: bool) -> Iterator[None]:
         to_file = logging.StreamHandler(file)
         to_file.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
         root.addHandler(to_file)
+        above_bar = logging.StreamHandler(_AboveBar())
+        above_bar.setLevel(logging.WARNING)
         if terminal:
+            root.addHandler(above_bar)
             for handler in shown:
                 root.removeHandler(handler)
         try:
@@ -58,6 +69,7 @@ def log_of(path: str, terminal: bool) -> Iterator[None]:
                 yield
         finally:
             root.removeHandler(to_file)
+            root.removeHandler(above_bar)
             if terminal:
                 for handler in shown:
                     root.addHandler(handler)

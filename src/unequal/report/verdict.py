@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
 from scipy import stats
@@ -140,11 +140,27 @@ def _identification(facts: Facts) -> list[str]:
     told = f"{points(after - before)} points"
     searches = [_searches(part) for part in (first, final)]
     if min(searches) >= 1:
-        half = NORMAL * math.sqrt(sum(
-            rate * (1 - rate) / count for rate, count in zip((before, after), searches)))
-        told += (f", 95\u00a0% interval {points(after - before - half)} to "
-                 f"{points(after - before + half)} as if the probes were different ones")
+        low, high = _interval((before, after), searches)
+        told += (f", 95\u00a0% interval {points(low)} to {points(high)} as if every search were by "
+                 "itself and both models had made different ones")
     return [f"Rank-1 identification went from {percent(before)} to {percent(after)} ({told})."]
+
+
+def _interval(rates: Sequence[float], counts: Sequence[float]) -> tuple[float, float]:
+    """Where the second rate minus the first lies with 95 % confidence.
+
+    Newcombe's interval from those of Wilson, which has a width at rates of 0 and 1 as well.
+    """
+    limits = []
+    for rate, count in zip(rates, counts):
+        square = NORMAL**2 / count
+        middle = (rate + square / 2) / (1 + square)
+        half = NORMAL / (1 + square) * math.sqrt(rate * (1 - rate) / count + square / count / 4)
+        limits.append((middle - half, middle + half))
+    (before, after), ((low1, high1), (low2, high2)) = rates, limits
+    change = after - before
+    return (change - math.hypot(after - low2, high1 - before),
+            change + math.hypot(high2 - after, before - low1))
 
 
 def _caveat(facts: Facts) -> str:

@@ -66,5 +66,6 @@ class Ascent:
         """Go on from what :meth:`state` gave."""
         self.best = dict(state["best"])
         self._waited, self._dropped = state["waited"], state["dropped"]
-        # more patience than before takes the end back
-        self.ended = state["ended"] and self._waited >= self._patience
+        # more patience or more drops than before, or neither, take the end back
+        self.ended = state["ended"] and 0 < self._patience <= self._waited \
+            and self._dropped >= self._drops

@@ -9,6 +9,7 @@ run, the time between its being ended and its going on left out. TensorBoard sho
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -37,6 +38,8 @@ class History:
 
         path = os.path.join(folder, HISTORY)
         try:
+            if not step:
+                _put_aside(path)
             self._kept = keep_until(path, step)
             self._file = open(path, "a", encoding="utf-8")
         except OSError as error:
@@ -107,6 +110,17 @@ def read_history(path: str) -> list[dict]:
             except ValueError:
                 break
     return lines
+
+
+def _put_aside(path: str) -> None:
+    """Another run's history gets a number, lest it be lost; one without a line goes."""
+    if not read_history(path):
+        return
+    number = 1
+    while os.path.exists(f"{path}.{number}"):
+        number += 1
+    os.replace(path, f"{path}.{number}")
+    logging.warning("%s: is of another run; it is %s.%d now", path, path, number)
 
 
 def keep_until(path: str, step: int) -> set[tuple[str, int]]:

@@ -195,7 +195,7 @@ class Interrupt:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = number
-        logging.info("%s: ending; what a batch has trained is saved; once more ends at once",
+        logging.warning("%s: ending; what a batch has trained is saved; once more ends at once",
                      signal.Signals(number).name)
 
     def check(self) -> None:

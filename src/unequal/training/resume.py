@@ -40,8 +40,7 @@ def take_down(args: argparse.Namespace, graph: HybridBlock, progress: Progress,
     arrays.update((_POSITION + name, np.asarray(value))
                   for name, value in progress.position.items())
     facts = {
-        "flags": {name: value for name, value in vars(args).items()},
-        "sets": set_sizes(args),
+        "flags": dict(vars(args)),
         "progress": {name: getattr(progress, name)
                      for name in ("epoch", "nbatch", "step", "begun", "pending", "values")},
         "rate": progress.trainer.learning_rate,
@@ -79,22 +78,46 @@ def put_there(state: TrainingState, graph: HybridBlock, progress: Progress, batc
 
 
 def set_sizes(args: argparse.Namespace) -> dict[str, int]:
-    """{flag's name: bytes of its train.rec} of the sets that a run reads."""
-    return {name: os.path.getsize(os.path.join(getattr(args, name), "train.rec"))
-            for name in ("data_dir", "data_dir_interclass") if hasattr(args, name)}
+    """{flag's name: bytes of its train.rec} of the sets that a run reads.
+
+    Raises :class:`InputError` where there is none.
+    """
+    sizes = {}
+    for name in ("data_dir", "data_dir_interclass"):
+        if hasattr(args, name):
+            path = os.path.join(getattr(args, name), "train.rec")
+            try:
+                sizes[name] = os.path.getsize(path)
+            except OSError as error:
+                raise InputError(f"{path}: {error.strerror}; check {flag_of(name)}") from error
+    return sizes
 
 
-def check_same(state: TrainingState, args: argparse.Namespace, path: str) -> None:
-    """Raise :class:`InputError` where this run is not the one that ``path`` has the state of."""
+def check_same(state: TrainingState, args: argparse.Namespace, sets: Mapping[str, int],
+               path: str) -> None:
+    """Raise :class:`InputError` where this run is not the one that ``path`` has the state of.
+
+    ``sets`` are :func:`set_sizes` of this run.
+    """
     before = state.facts["flags"]
+    # what is tested decides about the end of a run that waits for ascents
+    fixed = {"target"} if args.patience and before["patience"] else set()
     for name, value in vars(args).items():
-        if name not in MAY_CHANGE and before.get(name, value) != value:
-            raise InputError(f"--resume: {path} is of a run with {flag_of(name)} {before[name]}, "
-                             f"not {value}; give the same flags, or start without --resume")
+        if (name in fixed or name not in MAY_CHANGE) and before.get(name, value) != value:
+            raise InputError(f"--resume: {path} is of a run with {_called(name)} {before[name]}, "
+                             f"not {value}; give the same, or start without --resume")
     if args.seed is not None and args.seed != before["seed"]:
         raise InputError(f"--resume: {path} is of a run with --seed {before['seed']}, not "
                          f"{args.seed}; leave it out")
-    for name, size in set_sizes(args).items():
+    for name, size in sets.items():
         if state.facts["sets"].get(name) != size:
             raise InputError(f"--resume: the set in {flag_of(name)} {getattr(args, name)} is not "
                              f"the one that {path} was written with; start without --resume")
+
+
+def _called(name: str) -> str:
+    """What people know a setting by that no flag is named after."""
+    derived = {"ctx_num": "devices (CUDA_VISIBLE_DEVICES):",
+               "num_classes": "classes (property):", "image_h": "images (property) of height",
+               "image_w": "images (property) of width"}
+    return derived.get(name) or flag_of(name)

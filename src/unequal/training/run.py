@@ -70,7 +70,8 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
     devices = usable_devices()
     complete(script, args, devices)
     print_settings(args, devices)
-    state = _state_to_go_on_from(args)
+    sets = resume.set_sizes(args)
+    state = _state_to_go_on_from(args, sets)
     if state is not None and _is_over(state, args):
         say(f"--resume: ended by {state.facts['outcome']['ended_by']} after "
             f"{state.facts['outcome']['steps']} steps; nothing is left to do")
@@ -89,7 +90,7 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
                          f"{args.target} is in {args.data_dir}; put one there, or give 0")
     say("lr_steps", steps)
 
-    saved = []
+    saved = [0] if state is not None and state.facts["saved"] else []
 
     def save(number: int) -> None:
         checkpoint.save_checkpoint(args.prefix, number, graph)
@@ -120,23 +121,24 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
         verify.load(state.facts["verify"])
         ascent.load(state.facts["ascent"])
         say(f"--resume: going on after step {progress.step}, in epoch {progress.epoch}")
+        state.arrays.clear()  # as large as the model and its momentum
     images_a_step = args.batch_size + getattr(args, "batchsize_id", 0)
 
     def outcome(ended_by: str) -> Outcome:
         return Outcome(progress.step, progress.step * images_a_step, history.seconds, ended_by,
                        ascent.best)
 
-    def save_state(ended_by: str = "") -> None:
+    def save_state(ended_by: str = "", ascended: dict | None = None) -> None:
         if args.save_state:
-            write_state(state_file(args.prefix), resume.take_down(
-                args, graph, progress, {"verify": verify.state(), "ascent": ascent.state(),
-                                        "seconds": history.seconds,
-                                        "outcome": asdict(outcome(ended_by))}))
+            write_state(state_file(args.prefix), resume.take_down(args, graph, progress, {
+                "sets": sets, "verify": verify.state(), "ascent": ascended or ascent.state(),
+                "seconds": history.seconds, "saved": bool(saved),
+                "outcome": asdict(outcome(ended_by))}))
 
-    def ended(loop: Callable[[], None]) -> str:
+    def ended(work: Callable[[], None]) -> str:
         try:
             interrupt.check()
-            loop()
+            work()
         except StopTraining:
             return "signal" if interrupt.received is not None else \
                 "patience" if ascent.ended else "steps"
@@ -164,10 +166,11 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
         ended_by = ended(loop)
         if progress.step and (stage.saves_at_end or not saved):  # else there is nothing new
             save(0)
+        before = ascent.state()  # a longer run has no test here
         if ended_by in ("epochs", "steps") and ended(test_the_last) == "signal":
             ended_by = "signal"
         if progress.step:
-            save_state(ended_by)
+            save_state(ended_by, before)
     except InputError:  # an image or a label met late: the model is worth keeping
         if progress.step:
             save(0)
@@ -178,7 +181,8 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
     return outcome(ended_by)
 
 
-def _state_to_go_on_from(args: argparse.Namespace) -> TrainingState | None:
+def _state_to_go_on_from(args: argparse.Namespace, sets: dict[str, int]
+                         ) -> TrainingState | None:
     """What --resume finds; None without it, and where there is nothing."""
     if not args.resume:
         return None
@@ -187,7 +191,7 @@ def _state_to_go_on_from(args: argparse.Namespace) -> TrainingState | None:
     if state is None:
         say(f"--resume: there is no {path}; starting at the beginning")
     else:
-        resume.check_same(state, args, path)
+        resume.check_same(state, args, sets, path)
     return state
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from typing import Mapping, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class TrainingState(NamedTuple):
     """``facts``: what JSON can hold; ``arrays``: the rest, by name."""
 
     facts: dict
-    arrays: Mapping[str, np.ndarray]
+    arrays: dict[str, np.ndarray]
 
 
 def state_file(prefix: str) -> str:
