@@ -139,7 +139,7 @@ def _train_stage(stage: Stage, words: list[str], record: Record, output: str,
     terminal = sys.stderr.isatty() and sys.stdout.isatty()
     steps, rows = _most_steps(stage, args)
     with log_of(os.path.join(folder, "log.txt"), terminal), \
-            bar_of(stage.title, steps, rows, terminal) as watch:
+            bar_of(stage.name, steps, rows, terminal) as watch:
         outcome = train(stage.script, args, interrupt, watch)
     if outcome.ended_by == "signal":
         record.note(stage.name, seconds=outcome.seconds)

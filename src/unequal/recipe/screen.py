@@ -13,6 +13,8 @@ from tqdm import tqdm
 from unequal.training.history import History
 from unequal.training.loop import Progress
 
+MEAN = "mean_accuracy"
+
 
 class _Tee(io.TextIOBase):
     """Text goes into a file, and where ``also`` is given there as well."""
@@ -88,10 +90,11 @@ def bar_of(title: str, steps: int, rows: int, terminal: bool
         return
     with tqdm(total=steps, desc=title, unit="step", dynamic_ncols=True, leave=False) as bar:
         def watch(progress: Progress, history: History) -> None:
-            if bar.n == 0:
-                bar.initial = progress.step - 1
+            if bar.n == 0:  # a run that goes on did not make the steps before now
+                bar.n = bar.initial = progress.step - 1
             bar.update(progress.step - bar.n)
-            numbers = {name: f"{value:.3f}" for name, value in history.latest.items()}
+            numbers = {name: f"{value:.3f}" for name, value in history.latest.items()
+                       if name == MEAN or not name.endswith("_accuracy")}
             rate = bar.format_dict["rate"]
             if rate:
                 numbers["img/s"] = f"{rate * rows:.0f}"
