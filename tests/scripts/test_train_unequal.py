@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -189,36 +188,6 @@ def test_another_run_does_not_go_on_in_the_same_folder(folder, undisturbed):
     assert numbers(folder / "one") == before
 
 
-def test_a_folder_with_something_else_is_left_alone(folder):
-    (folder / "mine").mkdir()
-    (folder / "mine" / "thesis.txt").write_text("years of work")
-    for flags in ([], ["--fresh"]):
-        assert "thesis.txt" in refused(folder, *FLAGS, "--output", "mine", *flags)
-    assert (folder / "mine" / "thesis.txt").read_text() == "years of work"
-
-
-def test_two_at_once_do_not_share_a_folder(folder):
-    (folder / "locked").mkdir()
-    with open(folder / "locked" / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "another run" in refused(folder, *FLAGS, "--output", "locked")
-
-
-def test_fresh_says_what_it_removes_and_starts_over(folder):
-    killed(folder, "five", r"^\[4\]Accuracy-Highest")
-    (folder / "five" / "notes.txt").write_text("mine")
-    command = [sys.executable, "-u", str(REPOSITORY / "train_unequal.py"), *FLAGS,
-               "--output", "five", "--fresh"]
-    line = refused(folder, *command[3:])
-    assert "notes.txt" in line  # what is not the recipe's stays, and is in the way
-    (folder / "five" / "notes.txt").unlink()
-    done = run_script("train_unequal.py", *FLAGS, "--output", "five", "--seed", "2", "--stage1",
-                      "--end-epoch 1", "--stage2b", "--end-epoch 1", "--interweights", "2",
-                      "--fresh", folder=folder)
-    assert done.returncode == 0, done.stdout
-    assert record(folder / "five")["flags"]["seed"] == 2
-
-
 def test_without_people_to_identify_the_targets_decide(folder):
     words = FLAGS[4:] + ["--stage1=--end-epoch 1", "--stage2b=--end-epoch 1"]
     done = run_script("train_unequal.py", *words, "--output", "seven", folder=folder)
@@ -228,22 +197,6 @@ def test_without_people_to_identify_the_targets_decide(folder):
     assert best[facts["final"]["stage"]] == max(best.values())
     verdict = next(stage["verdict"] for stage in facts["stages"] if "3-" in stage["name"])
     assert verdict.startswith("mean over the targets")
-
-
-def test_people_of_another_size_are_refused_before_anything_is_trained(folder):
-    write_face_set(folder / "large", (3, 3), size=20, seed=3)
-    line = refused(folder, *FLAGS, "--identify", "large", "--output", "eight")
-    assert "--identify large: images of 20x20" in line
-    assert not (folder / "eight" / "recipe.json").exists()
-
-
-@pytest.mark.parametrize("words,what", [
-    (["--tail", "nowhere"], "nowhere"), (["--batchsize_id", "7"], "--batchsize_id"),
-    (["--output", "head/out"], "overlaps"),
-])
-def test_what_would_end_it_later_is_found_at_once(folder, words, what):
-    line = refused(folder, *FLAGS, "--output", "nine", *words)
-    assert what in line and not (folder / "nine" / "recipe.json").exists()
 
 
 def test_without_a_verification_set_it_does_not_start(folder):

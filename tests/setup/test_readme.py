@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SCRIPTS = {"train_softmax.py": "softmax", "train_NR_savemodel.py": "savemodel",
            "train_NR.py": "NR", "train_debug_soft_gs.py": "stage2"}
-OTHER_COMMANDS = {"--seeds", "--help", "--torch-python", "--logdir"}
+OTHER_COMMANDS = {"--seeds", "--help", "--torch-python", "--logdir", "--data"}
 EVALUATION = ("embed", "export", "identification", "verification")
 TOOLS = sorted(path.stem for path in (REPOSITORY / "recordio_tools").glob("[!_]*.py"))
 
