@@ -14,6 +14,7 @@ from typing import NamedTuple, Sequence
 
 from run_script import run_stage
 
+from recordio_tools.noise_threshold import noisy_images
 from unequal.data.noise_list import write_noise_list
 from unequal.data.noise_scores import read_scores
 
@@ -77,7 +78,7 @@ class Step(NamedTuple):
         """A list of the images whose label has a probability below ``label``, of its scores."""
         scores = read_scores(self.folder / "0_noise_scores.csv")
         path = self.folder / f"below_{label:g}.txt"
-        write_noise_list(path, scores.rows(scores.of_label < label))
+        write_noise_list(path, scores.rows(noisy_images(scores, label_below=label)))
         return path
 
 

@@ -42,7 +42,7 @@ def load_embedder(
     file lacks a parameter of it; the function raises it for images of another shape or size.
     """
     symbol_path, params_path = checkpoint_files(prefix, epoch)
-    output = _graph_up_to(symbol_path, layer)
+    output = graph_up_to(symbol_path, layer)
     ctx = mx.cpu() if ctx is None else ctx
     network = as_block(output, [DATA], read_parameters(params_path), [ctx], params_path)
 
@@ -111,12 +111,17 @@ def read_graph(path: str) -> mx.sym.Symbol:
         raise InputError(f"{path}: not a symbol file of MXNet: copy it again") from error
 
 
-def _graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
+def graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
+    """A saved graph, cut at its output `layer`, which must depend on images.
+
+    Raises InputError for a missing or damaged file, and where there is no such output.
+    """
     internals = read_graph(path)
     outputs = [name for name in internals.list_outputs() if name.endswith("_output")]
     if layer not in outputs:
         raise InputError(
-            f"{path}: has no output {layer}; its last ones are {', '.join(outputs[-4:]) or 'none'}"
+            f"{path}: has no output {layer}; its last ones are "
+            f"{', '.join(outputs[-4:]) or 'none'} (--layer)"
         )
     output = internals[layer]
     if DATA not in output.list_arguments():

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import sys
 from array import array
-from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -67,17 +66,15 @@ def advise(largest: np.ndarray) -> Advice:
     )
 
 
-def list_noise(
-    scores: Scores, output: str | Path, threshold: float = 0.0, label_below: float = 0.0
-) -> int:
-    """Write a noise list to `output`; returns how many images it names.
+def noisy_images(
+    scores: Scores, threshold: float = 0.0, label_below: float = 0.0
+) -> np.ndarray:
+    """Which images are noise, bool (images,).
 
     Those whose largest probability is below `threshold`, or that of their label is below
-    `label_below`, compared as float32. Raises OSError.
+    `label_below`, compared as float32.
     """
-    noisy = (scores.largest < np.float32(threshold)) | (scores.of_label < np.float32(label_below))
-    write_noise_list(output, scores.rows(noisy))
-    return int(np.count_nonzero(noisy))
+    return (scores.largest < np.float32(threshold)) | (scores.of_label < np.float32(label_below))
 
 
 def lines_of(advice: Advice) -> Iterator[str]:
@@ -125,8 +122,9 @@ def _work(args: argparse.Namespace) -> None:
         thresholds = {"auto": advice.choice.threshold, "--threshold": args.threshold or 0.0}
         write_histogram(args.histogram, largest, source, thresholds)
     if args.output:
-        count = list_noise(scores, args.output, args.threshold or 0.0, args.label_below or 0.0)
-        print(f"{args.output}: {count} images")
+        noisy = noisy_images(scores, args.threshold or 0.0, args.label_below or 0.0)
+        write_noise_list(args.output, scores.rows(noisy))
+        print(f"{args.output}: {np.count_nonzero(noisy)} images")
 
 
 def _largest_in_list(path: str) -> np.ndarray:

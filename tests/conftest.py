@@ -39,3 +39,16 @@ def shared() -> Path:
     if not (folder / "real").is_dir():
         pytest.skip("../shared with real faces is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """A headless Chromium for the tests of a file; skips where there is none."""
+    from browser import Browser, NoBrowser
+
+    try:
+        opened = Browser(tmp_path_factory.mktemp("chromium"))
+    except NoBrowser as error:
+        pytest.skip(f"needs Chromium: {error}")
+    yield opened
+    opened.close()

@@ -24,11 +24,7 @@ def check_output(path: str, overwrite: bool) -> None:
 
 
 def replacing(path: str, write: Callable[[str], object]) -> None:
-    """`unequal.files.replace_file`; InputError where there is no room or permission."""
-    from unequal.files import replace_file
+    """`unequal.files.replace_or_refuse`, for files that MXNet writes as well."""
+    from unequal.files import replace_or_refuse
 
-    try:
-        replace_file(path, write)
-    except (OSError, mx.MXNetError) as error:
-        reason = getattr(error, "strerror", None) or "see its folder and the room on the disk"
-        raise InputError(f"{path}: cannot be written ({reason}); name another --output") from error
+    replace_or_refuse(path, write, "name another --output", (mx.MXNetError,))

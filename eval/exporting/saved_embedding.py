@@ -10,7 +10,7 @@ from unequal.errors import InputError  # readies the process for mxnet, so it co
 # isort: split
 import mxnet as mx
 
-from eval.embed import DATA, checkpoint_files, read_graph, read_parameters
+from eval.embed import DATA, checkpoint_files, graph_up_to, read_parameters
 
 
 class SavedEmbedding(NamedTuple):
@@ -30,15 +30,8 @@ def read_embedding(prefix: str, epoch: int, layer: str) -> SavedEmbedding:
     on more than images and parameters, or the file lacks a parameter of it.
     """
     symbol_path, params_path = checkpoint_files(prefix, epoch)
-    graph = read_graph(symbol_path)
-    layers = [name for name in graph.list_outputs() if name.endswith("_output")]
-    if layer not in layers:
-        few = ", ".join(layers[-4:]) or "none"
-        raise InputError(f"{symbol_path}: has no output {layer}; its last ones are {few} (--layer)")
-    output = graph[layer]
+    output = graph_up_to(symbol_path, layer)
     names = output.list_arguments()
-    if DATA not in names:
-        raise InputError(f"{symbol_path}: {layer} does not depend on an input named '{DATA}'")
     names.remove(DATA)
     values = read_parameters(params_path)
     auxiliary_names = output.list_auxiliary_states()

@@ -185,6 +185,11 @@ def flag_of(name: str) -> str:
         else "--" + name.replace("_", "-")
 
 
+def images_a_device(args: argparse.Namespace) -> int:
+    """Images a step on each device: ``--per-batch-size``, of which 0 means 128."""
+    return args.per_batch_size or 128
+
+
 def split_pretrained(text: str) -> tuple[str, int]:
     """``'models/model,7'`` -> ``('models/model', 7)``. Raises :class:`InputError`."""
     prefix, comma, epoch = text.rpartition(",")

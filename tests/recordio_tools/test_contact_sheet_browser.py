@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, NoBrowser
+from browser import Browser
 from record_fixtures import write_face_set
 
 from recordio_tools.contact_sheet import contact_sheet
@@ -28,16 +28,6 @@ LOADED = """(async () => {
   return images.map((image) => image.naturalWidth);
 })()"""
 ARROWS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    try:
-        opened = Browser(tmp_path_factory.mktemp("chromium"))
-    except NoBrowser as error:
-        pytest.skip(f"needs Chromium: {error}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from browser import Browser, NoBrowser
 from report_fixtures import write_output
 
 from unequal.report.page import write_report
@@ -33,16 +32,6 @@ OUTSIDE = """[...document.querySelectorAll('body *')].filter((element) =>
   element.getBoundingClientRect().right > innerWidth + 0.5 && !element.closest('.scroll')
   && !element.closest('svg svg')).map((element) => element.outerHTML.slice(0, 80))"""
 READING = "(document.getElementById('reading').hidden ? '' : reading.textContent)"
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    try:
-        opened = Browser(tmp_path_factory.mktemp("chromium"))
-    except NoBrowser as error:
-        pytest.skip(f"needs Chromium: {error}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

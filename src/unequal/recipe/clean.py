@@ -14,9 +14,10 @@ import time
 import numpy as np
 
 from recordio_tools.denoise import denoise
-from recordio_tools.noise_threshold import list_noise
+from recordio_tools.noise_threshold import noisy_images
 from unequal import arguments
 from unequal.console import say
+from unequal.data.noise_list import write_noise_list
 from unequal.data.noise_scores import Scores, read_scores
 from unequal.mining.threshold import choose_threshold
 from unequal.recipe import plan
@@ -40,7 +41,7 @@ def clean_head(record: Record, args: argparse.Namespace) -> str:
         return args.head
     scores = read_scores(plan.scores_file(args))
     threshold, label_below, remark = _limits(scores, args)
-    noisy = (scores.largest < np.float32(threshold)) | (scores.of_label < np.float32(label_below))
+    noisy = noisy_images(scores, threshold, label_below)
     if not noisy.any():
         skip(record, plan.DENOISE, "no image was taken for noise; the next stages read the whole "
              "head" + remark)
@@ -51,7 +52,7 @@ def clean_head(record: Record, args: argparse.Namespace) -> str:
           f"python -m recordio_tools.denoise {shlex.join(words)}")
     started = time.monotonic()
     os.makedirs(os.path.dirname(plan.noise_list(args)), exist_ok=True)
-    list_noise(scores, plan.noise_list(args), threshold, label_below)
+    write_noise_list(plan.noise_list(args), scores.rows(noisy))
     found = denoise(args.head, [plan.noise_list(args)], head, overwrite=True)
     verdict = (f"{found.removed} of {found.images} images left out; {found.lost_all} identities "
                f"lost all theirs{remark}")
@@ -67,7 +68,7 @@ def _limits(scores: Scores, args: argparse.Namespace) -> tuple[float, float, str
         threshold = args.noise_threshold
         automatic = threshold == arguments.AUTO
         return choose_threshold(scores.largest).threshold if automatic else threshold, 0.0, ""
-    unlikely = float(np.mean(scores.of_label < np.float32(args.label_below)))
+    unlikely = float(np.mean(noisy_images(scores, label_below=args.label_below)))
     if unlikely > MOST_UNLIKELY:
         return 0.0, 0.0, (f"; {unlikely:.0%} of the labels have a probability below "
                           f"{args.label_below:g}, too many to believe that they are wrong")

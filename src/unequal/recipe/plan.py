@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import NamedTuple, Sequence
 
+from unequal.arguments import images_a_device
 from unequal.recipe.flags import STAGES, passed_on
 
 SCRIPTS = {"softmax": "train_softmax.py", "savemodel": "train_NR_savemodel.py",
@@ -104,7 +105,7 @@ def denoise_words(args: argparse.Namespace) -> list[str]:
 
 def test_every(args: argparse.Namespace, images: int, devices: int) -> int:
     """Batches between tests of stages 1 and 2b, of a head of so many images."""
-    batch = (args.per_batch_size or 128) * devices
+    batch = images_a_device(args) * devices
     return args.test_every or min(2000, max(50, images // batch))
 
 

@@ -167,7 +167,7 @@ def _most_steps(stage: Stage, args: argparse.Namespace) -> tuple[int, int]:
         epoch = min(BAGS_PER_EPOCH, _images(args.data_dir) // rows)
         rows += args.batchsize_id
     else:
-        rows = (args.per_batch_size or 128) * len(usable_devices())
+        rows = arguments.images_a_device(args) * len(usable_devices())
         epoch = _images(args.data_dir) // rows
     most = max(1, epoch) * args.end_epoch
     return (min(most, args.max_steps + 1) if args.max_steps else most), rows

@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Callable, Collection, Mapping
+from typing import Collection, Mapping
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock
@@ -14,7 +14,7 @@ from mxnet.gluon import HybridBlock
 from eval.embed import checkpoint_files
 from symbols.layers import lineage_symbol
 from unequal.errors import InputError
-from unequal.files import replace_file
+from unequal.files import replace_or_refuse
 
 
 def make_folder(folder: str, flag: str) -> None:
@@ -31,15 +31,6 @@ def make_folder(folder: str, flag: str) -> None:
                          "folder") from error
 
 
-def _replace(path: str, write: Callable[[str], object]) -> None:
-    """:func:`replace_file`; :class:`InputError` where there is no folder, room or permission."""
-    try:
-        replace_file(path, write)
-    except (OSError, mx.MXNetError) as error:
-        reason = getattr(error, "strerror", None) or "see its folder and the room on the disk"
-        raise InputError(f"{path}: cannot be written ({reason})") from error
-
-
 def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
     """Write ``graph`` as a checkpoint that the 2019 code loads: its symbol, then its parameters.
 
@@ -54,8 +45,8 @@ def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
         kind = "aux" if name in aux_names else "arg"
         values[f"{kind}:{name}"] = parameter._reduce().as_in_context(mx.cpu())
     symbol_path, params_path = checkpoint_files(prefix, epoch)
-    _replace(symbol_path, lambda name: Path(name).write_text(symbol.tojson()))
-    _replace(params_path, lambda name: mx.nd.save(name, values))
+    replace_or_refuse(symbol_path, lambda name: Path(name).write_text(symbol.tojson()))
+    replace_or_refuse(params_path, lambda name: mx.nd.save(name, values), errors=(mx.MXNetError,))
     logging.info('Saved checkpoint to "%s"', params_path)
 
 

@@ -46,7 +46,7 @@ def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context
         check_sizes(args.batch_size1, args.batchsize_id, args.batch_size2, args.bag_size,
                     args.images_per_identity, args.ctx_num)
     else:
-        args.per_batch_size = args.per_batch_size or 128
+        args.per_batch_size = arguments.images_a_device(args)
         args.batch_size = args.per_batch_size * args.ctx_num
 
 

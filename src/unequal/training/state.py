@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from unequal.errors import InputError
-from unequal.files import replace_file
+from unequal.files import replace_or_refuse
 
 VERSION = 1
 _FACTS = "facts"
@@ -42,11 +42,7 @@ def write_state(path: str, state: TrainingState) -> None:
         with open(name, "wb") as file:  # a name would get .npz added
             np.savez(file, **{_FACTS: facts}, **state.arrays)
 
-    try:
-        replace_file(path, write)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give "
-                         "--save-state 0") from error
+    replace_or_refuse(path, write, "make room, or give --save-state 0")
 
 
 def read_state(path: str) -> TrainingState | None:
