@@ -52,12 +52,14 @@ def make(form: str, loss: str, classes: int, embedding: int, batch: int) -> Hybr
     classifier = MarginClassifier(4, classes, embedding)
     graph = SoftmaxGraph(Identity(), classifier)
     if loss == "NR":
-        graph = NoiseResistanceGraph(Identity(), classifier,
-                                     NoiseResistanceLoss(classes, 0.9, (batch, 2)))
+        graph = NoiseResistanceGraph(
+            Identity(), classifier, NoiseResistanceLoss(classes, 0.9, (batch, 2))
+        )
     if form == "2019":
         names = ("data", "softmax_label")
-        graph = SymbolBlock(lineage_symbol(graph, *names),
-                            [mx.sym.var(name, dtype="float32") for name in names])
+        graph = SymbolBlock(
+            lineage_symbol(graph, *names), [mx.sym.var(name, dtype="float32") for name in names]
+        )
         for parameter in graph.collect_params().values():
             parameter.shape = (classes, embedding)
     graph.initialize(mx.init.Normal(0.01))
@@ -95,8 +97,12 @@ def child(form: str, loss: str, classes: int, embedding: int, batch: int, steps:
 
 def in_child(*case: object) -> dict:
     """`child` in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, "--child", json.dumps(case)], check=True,
-                          stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", json.dumps(case)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return json.loads(done.stdout)
 
 
@@ -116,8 +122,15 @@ def measure(loss: str, classes: int, embedding: int, batch: int, repeats: int) -
     times = {form: [one["milliseconds"] for one in turns] for form, turns in whole.items()}
     what = f"{loss} loss, {classes:,} classes"
     return [
-        Comparison(what, "bytes a score", "the 2019 graph", scores["ours"], scores["2019"],
-                   ours_peak=peaks["ours"], other_peak=peaks["2019"]),
+        Comparison(
+            what,
+            "bytes a score",
+            "the 2019 graph",
+            scores["ours"],
+            scores["2019"],
+            ours_peak=peaks["ours"],
+            other_peak=peaks["2019"],
+        ),
         Comparison(f"{what}, a step", "ms", "the 2019 graph", times["ours"], times["2019"]),
     ]
 

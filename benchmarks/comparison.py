@@ -73,9 +73,16 @@ def finish(rows: Sequence[Comparison], path: str | None) -> None:
 def _cells(row: Mapping) -> tuple[str, ...]:
     low, high = row["spread"]
     peaks = [row["ours_peak"], row["other_peak"]]
-    return (row["what"], _short(row["median_ours"]), _short(row["median_other"]), row["unit"],
-            row["against"], f"{row['ratio']:.2f}", f"{low:.2f}-{high:.2f}",
-            *("" if peak is None else f"{peak:,.0f}" for peak in peaks))
+    return (
+        row["what"],
+        _short(row["median_ours"]),
+        _short(row["median_other"]),
+        row["unit"],
+        row["against"],
+        f"{row['ratio']:.2f}",
+        f"{low:.2f}-{high:.2f}",
+        *("" if peak is None else f"{peak:,.0f}" for peak in peaks),
+    )
 
 
 def _short(number: float) -> str:

@@ -28,20 +28,71 @@ from unequal.errors import InputError  # noqa: E402
 from unequal.files import replace_file  # noqa: E402
 from unequal.script import main_of_recipe  # noqa: E402
 
-FACES = dict(size=32, identities=300, images=16, tail_identities=300, tail_images=(2, 4),
-             unseen_identities=100, pairs=1200, label_noise=0.1, outliers=0.1)
+FACES = dict(
+    size=32,
+    identities=300,
+    images=16,
+    tail_identities=300,
+    tail_images=(2, 4),
+    unseen_identities=100,
+    pairs=1200,
+    label_noise=0.1,
+    outliers=0.1,
+)
 # people whom no stage sees, for rank-1: drawn with another seed they are others
-PEOPLE = dict(size=32, identities=150, images=6, tail_identities=2, tail_images=(2, 2),
-              unseen_identities=20, pairs=20, label_noise=0.0, outliers=0.0)
-NAMES = {"outlier": "images of nobody", "label": "images with a wrong label",
-         "clean": "good images"}
+PEOPLE = dict(
+    size=32,
+    identities=150,
+    images=6,
+    tail_identities=2,
+    tail_images=(2, 2),
+    unseen_identities=20,
+    pairs=20,
+    label_noise=0.0,
+    outliers=0.0,
+)
+NAMES = {
+    "outlier": "images of nobody",
+    "label": "images with a wrong label",
+    "clean": "good images",
+}
 ANOTHER_SEED = 1_000_003
-RECIPE = ["--network", "r18", "--width", "0.25", "--emb-size", "128", "--margin-s", "32",
-          "--margin-m", "0.3", "--target", "unseen", "--per-batch-size", "64", "--test-every", "75",
-          "--patience", "2", "--batch_size_mining", "64", "--bag-size", "360", "--batch-size1",
-          "60", "--batchsize_id", "60", "--batch-size2", "120",
-          "--stage1", "--end-epoch 16", "--stage2b", "--lr 0.005 --end-epoch 5",
-          "--stage3", "--lr 0.003 --end-epoch 1 --verbose 20"]
+RECIPE = [
+    "--network",
+    "r18",
+    "--width",
+    "0.25",
+    "--emb-size",
+    "128",
+    "--margin-s",
+    "32",
+    "--margin-m",
+    "0.3",
+    "--target",
+    "unseen",
+    "--per-batch-size",
+    "64",
+    "--test-every",
+    "75",
+    "--patience",
+    "2",
+    "--batch_size_mining",
+    "64",
+    "--bag-size",
+    "360",
+    "--batch-size1",
+    "60",
+    "--batchsize_id",
+    "60",
+    "--batch-size2",
+    "120",
+    "--stage1",
+    "--end-epoch 16",
+    "--stage2b",
+    "--lr 0.005 --end-epoch 5",
+    "--stage3",
+    "--lr 0.003 --end-epoch 1 --verbose 20",
+]
 
 
 def draw(output: Path, seed: int) -> None:
@@ -51,11 +102,14 @@ def draw(output: Path, seed: int) -> None:
         return
     print(f"drawing faces into {output / 'data'} ...", flush=True)
     made = make_synthetic(output / "data", overwrite=True, seed=seed, **FACES)
-    print(f"  head: {made.head_images} images of {FACES['identities']} people, "
-          f"{made.mislabelled} with a wrong label and {made.outliers} of nobody among them\n"
-          f"  tail: {made.tail_images} images of {FACES['tail_identities']} people\n"
-          f"  test: {made.pairs} pairs of people who are in neither, and {PEOPLE['identities']} "
-          f"more with {PEOPLE['images']} images each", flush=True)
+    print(
+        f"  head: {made.head_images} images of {FACES['identities']} people, "
+        f"{made.mislabelled} with a wrong label and {made.outliers} of nobody among them\n"
+        f"  tail: {made.tail_images} images of {FACES['tail_identities']} people\n"
+        f"  test: {made.pairs} pairs of people who are in neither, and {PEOPLE['identities']} "
+        f"more with {PEOPLE['images']} images each",
+        flush=True,
+    )
     make_synthetic(output / "people", overwrite=True, seed=seed + ANOTHER_SEED, **PEOPLE)
     replace_file(kept, lambda name: Path(name).write_text(json.dumps(made_of)))
 
@@ -64,10 +118,15 @@ def noise_found(noise_list: Path, truth: Path) -> dict[str, tuple[int, int]]:
     """{kind of image: (how many of them the list names, how many the head has)}."""
     named = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
     with open(truth, encoding="utf-8", newline="") as file:
-        kinds = [(row["kind"], int(row["record"]) in named) for row in csv.DictReader(file)
-                 if row["set"] == "head"]
-    return {kind: (kinds.count((kind, True)), sum(kind == other for other, _ in kinds))
-            for kind in NAMES}
+        kinds = [
+            (row["kind"], int(row["record"]) in named)
+            for row in csv.DictReader(file)
+            if row["set"] == "head"
+        ]
+    return {
+        kind: (kinds.count((kind, True)), sum(kind == other for other, _ in kinds))
+        for kind in NAMES
+    }
 
 
 def run(output: Path, seed: int, fresh: bool) -> int:
@@ -76,10 +135,22 @@ def run(output: Path, seed: int, fresh: bool) -> int:
     output.mkdir(parents=True, exist_ok=True)
     draw(output, seed)
     recipe = output / "recipe"
-    status = main_of_recipe(["--head", str(output / "data" / "head"), "--tail",
-                             str(output / "data" / "tail"), "--output", str(recipe),
-                             "--identify", str(output / "people" / "head"),
-                             "--seed", str(seed), *RECIPE, *(["--fresh"] if fresh else [])])
+    status = main_of_recipe(
+        [
+            "--head",
+            str(output / "data" / "head"),
+            "--tail",
+            str(output / "data" / "tail"),
+            "--output",
+            str(recipe),
+            "--identify",
+            str(output / "people" / "head"),
+            "--seed",
+            str(seed),
+            *RECIPE,
+            *(["--fresh"] if fresh else []),
+        ]
+    )
     if status != 0:
         return status
     listed = recipe / "denoise" / "noiselist.txt"
@@ -87,8 +158,10 @@ def run(output: Path, seed: int, fresh: bool) -> int:
     print()
     for kind, (out, all_of_them) in found.items():
         print(f"left out: {out} of {all_of_them} {NAMES[kind]}")
-    print(f"\n{time.time() - started:.0f} seconds since this start; the page to look at is "
-          f"{recipe / 'report.html'}")
+    print(
+        f"\n{time.time() - started:.0f} seconds since this start; the page to look at is "
+        f"{recipe / 'report.html'}"
+    )
     return 0
 
 

@@ -10,8 +10,15 @@ from typing import Iterator, NamedTuple
 
 from recordio_tools.make_synthetic import make_synthetic
 
-DRAWN = dict(size=112, identities=60, images=20, tail_identities=120, tail_images=(3, 3),
-             unseen_identities=4, pairs=20)
+DRAWN = dict(
+    size=112,
+    identities=60,
+    images=20,
+    tail_identities=120,
+    tail_images=(3, 3),
+    unseen_identities=4,
+    pairs=20,
+)
 
 
 class FaceSets(NamedTuple):
@@ -24,8 +31,9 @@ class FaceSets(NamedTuple):
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """--data and --tail."""
     parser.add_argument("--data", help="folder of a RecordIO set (default: 112 px faces, drawn)")
-    parser.add_argument("--tail", help="beside --data, a set with few images an identity "
-                        "(default: --data)")
+    parser.add_argument(
+        "--tail", help="beside --data, a set with few images an identity (default: --data)"
+    )
 
 
 def draw(folder: Path) -> FaceSets:

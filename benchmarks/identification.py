@@ -38,12 +38,11 @@ def draw(folder: Path, gallery: int, probes: int) -> None:
     centres = random.standard_normal((people, NUMBERS)).astype(np.float32)
     for name, count in (("gallery", gallery), ("probes", probes)):
         labels = random.randint(0, people, count)
-        rows = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32,
-                                         (count, NUMBERS))
+        rows = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, (count, NUMBERS))
         for start in range(0, count, AT_ONCE):
-            some = labels[start:start + AT_ONCE]
+            some = labels[start : start + AT_ONCE]
             noise = random.standard_normal((len(some), NUMBERS)).astype(np.float32)
-            rows[start:start + AT_ONCE] = centres[some] + NOISE * noise
+            rows[start : start + AT_ONCE] = centres[some] + NOISE * noise
         np.save(folder / f"{name}_labels.npy", labels)
 
 
@@ -52,19 +51,21 @@ def product(gallery: np.ndarray, probes: np.ndarray) -> None:
     rows = np.array(probes)
     block = np.empty((PROBES_AT_ONCE, AT_ONCE), np.float32)
     for start in range(0, len(gallery), AT_ONCE):
-        columns = np.array(gallery[start:start + AT_ONCE])
+        columns = np.array(gallery[start : start + AT_ONCE])
         for first in range(0, len(rows), PROBES_AT_ONCE):
-            some = rows[first:first + PROBES_AT_ONCE]
-            out = block.reshape(-1)[:len(some) * len(columns)].reshape(len(some), len(columns))
+            some = rows[first : first + PROBES_AT_ONCE]
+            out = block.reshape(-1)[: len(some) * len(columns)].reshape(len(some), len(columns))
             np.matmul(some, columns.T, out=out)
 
 
 def job(form: str, folder: Path, memory: int) -> Job:
     """One of FORMS; its fact is the megabytes held in its first round."""
-    gallery, probes = (np.load(folder / f"{name}.npy", mmap_mode="r")
-                       for name in ("gallery", "probes"))
-    labels, probe_labels = (np.load(folder / f"{name}_labels.npy")
-                            for name in ("gallery", "probes"))
+    gallery, probes = (
+        np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("gallery", "probes")
+    )
+    labels, probe_labels = (
+        np.load(folder / f"{name}_labels.npy") for name in ("gallery", "probes")
+    )
     facts: dict = {}
 
     def work() -> None:
@@ -121,8 +122,15 @@ def measure(folder: Path, gallery: int, probes: int, memory: int, repeats: int) 
     for worker in workers.values():
         worker.close()
     ours, bare = (workers[form].facts["megabytes"] for form in FORMS)
-    return Comparison(f"identify, {gallery:,} x {probes:,}", "s", "bare matrix product",
-                      seconds["ours"], seconds["bare product"], ours_peak=ours, other_peak=bare)
+    return Comparison(
+        f"identify, {gallery:,} x {probes:,}",
+        "s",
+        "bare matrix product",
+        seconds["ours"],
+        seconds["bare product"],
+        ours_peak=ours,
+        other_peak=bare,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,8 +146,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         serve(lambda: job(form, Path(folder), options.memory))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        row = measure(Path(folder), options.gallery, options.probes, options.memory,
-                      options.repeats)
+        row = measure(
+            Path(folder), options.gallery, options.probes, options.memory, options.repeats
+        )
     finish([row], options.json)
     return 0
 

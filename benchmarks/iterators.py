@@ -30,8 +30,11 @@ from unequal.data.records import FaceRecords, read_property
 from unequal.preload import usable_cores
 
 BATCH = 64
-RECIPES = {"plain": dict(augment="plain", rand_mirror=False), "mirror": dict(augment="plain"),
-           "colour": dict(augment="colour")}
+RECIPES = {
+    "plain": dict(augment="plain", rand_mirror=False),
+    "mirror": dict(augment="plain"),
+    "colour": dict(augment="colour"),
+}
 BAGS = dict(batch_size1=32, batchsize_id=30, batch_size2=60, bag_size=180, images_per_identity=3)
 MOST_IMAGES = 5000
 
@@ -76,9 +79,16 @@ def mean_pixels(images: np.ndarray) -> np.ndarray:
 
 def bag_iterator(head: FaceRecords, tail: FaceRecords, shape: tuple, workers: int) -> BagIter:
     """Stage three's iterator, with as many bags as the head has batches, mined already."""
-    iterator = BagIter(head, tail, image_shape=shape, embed=mean_pixels, workers=workers,
-                       log=silent, bags_per_epoch=len(head.image_keys) // BAGS["batch_size1"],
-                       **BAGS)
+    iterator = BagIter(
+        head,
+        tail,
+        image_shape=shape,
+        embed=mean_pixels,
+        workers=workers,
+        log=silent,
+        bags_per_epoch=len(head.image_keys) // BAGS["batch_size1"],
+        **BAGS,
+    )
     rows = iterator.miner.mine(iterator.bags_per_epoch, np.random.default_rng(0))
     iterator.miner = Mined(rows)
     return iterator
@@ -91,8 +101,10 @@ def measure(sets: FaceSets, threads: int, repeats: int) -> list[Comparison]:
     size = read_property(sets.head)
     shape = (3, size.height, size.width)
     payloads = [head.read(key)[1] for key in head.image_keys.tolist()]
-    iterators = {name: ImageIter(head, BATCH, shape, workers=threads, log=silent, **options)
-                 for name, options in RECIPES.items()}
+    iterators = {
+        name: ImageIter(head, BATCH, shape, workers=threads, log=silent, **options)
+        for name, options in RECIPES.items()
+    }
     bags = bag_iterator(head, tail, shape, threads)
     tail_keys = bags.miner.keys.tolist()
     both = payloads + [tail.read(key)[1] for key in tail_keys]
@@ -106,11 +118,19 @@ def measure(sets: FaceSets, threads: int, repeats: int) -> list[Comparison]:
     for iterator in (*iterators.values(), bags):
         iterator.close()
     images = len(payloads) // BATCH * BATCH
-    rows = [_row(name, threads, rates(found[name], images), rates(found["bare"], len(payloads)))
-            for name in RECIPES]
+    rows = [
+        _row(name, threads, rates(found[name], images), rates(found["bare"], len(payloads)))
+        for name in RECIPES
+    ]
     in_bags = bags.bags_per_epoch * (BAGS["batch_size1"] + BAGS["batchsize_id"])
-    rows.append(_row("bags", threads, rates(found["bags"], in_bags),
-                     rates(found["bare, both sets"], len(both))))
+    rows.append(
+        _row(
+            "bags",
+            threads,
+            rates(found["bags"], in_bags),
+            rates(found["bare, both sets"], len(both)),
+        )
+    )
     return rows
 
 

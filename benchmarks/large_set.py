@@ -15,8 +15,17 @@ PART = 8
 LABELS = 2
 BODY = 64
 AT_ONCE = 200_000
-IDENTITY = np.dtype([("magic", "<u4"), ("length", "<u4"), ("flag", "<u4"), ("number", "<f4"),
-                     ("key", "<u8"), ("second", "<u8"), ("label", "<f4", LABELS)])
+IDENTITY = np.dtype(
+    [
+        ("magic", "<u4"),
+        ("length", "<u4"),
+        ("flag", "<u4"),
+        ("number", "<f4"),
+        ("key", "<u8"),
+        ("second", "<u8"),
+        ("label", "<f4", LABELS),
+    ]
+)
 IMAGE = np.dtype(IDENTITY.descr + [("body", "u1", BODY)])
 
 

@@ -65,8 +65,15 @@ def work(options: argparse.Namespace) -> None:
     keep(results, options.json)
 
 
-def measure(output: Path, source: Source, name: str, seed: int, noise: float, settings: Settings,
-            changed: dict) -> None:
+def measure(
+    output: Path,
+    source: Source,
+    name: str,
+    seed: int,
+    noise: float,
+    settings: Settings,
+    changed: dict,
+) -> None:
     """Train one method and write its result, unless it is there."""
     cell = output / f"seed{seed}" / f"noise{round(100 * noise)}"
     variant = "".join(f" {key}={value}" for key, value in sorted(changed.items()))
@@ -78,20 +85,29 @@ def measure(output: Path, source: Source, name: str, seed: int, noise: float, se
     runs = Runs(cell, seed, settings)
     last = METHODS[name].train(runs, sets, settings)
     result = dict(
-        method=name, title=METHODS[name].title, variant=variant.strip(), seed=seed, noise=noise,
-        scores=scores(last.model, sets.pairs, sets.people), settings=settings._asdict(),
+        method=name,
+        title=METHODS[name].title,
+        variant=variant.strip(),
+        seed=seed,
+        noise=noise,
+        scores=scores(last.model, sets.pairs, sets.people),
+        settings=settings._asdict(),
         trained=sum(step.trained for step in runs.steps),
         looked_at=sum(step.looked_at for step in runs.steps),
         seconds=sum(step.seconds for step in runs.steps),
-        commands=[step.command for step in runs.steps])
+        commands=[step.command for step in runs.steps],
+    )
     if runs.used_list:
         result["list"] = list_quality(runs.used_list, read_truth(sets.truth))
     path.parent.mkdir(exist_ok=True)
     text = json.dumps(result, indent=1)
     replace_file(path, lambda name: Path(name).write_text(text, encoding="utf-8"))
     found = " ".join(f"{key} {value:.3f}" for key, value in result["scores"].items())
-    print(f"seed {seed}, noise {noise:g}, {name}{variant}: {found} "
-          f"({time.time() - started:.0f} s)", file=sys.stderr, flush=True)
+    print(
+        f"seed {seed}, noise {noise:g}, {name}{variant}: {found} ({time.time() - started:.0f} s)",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _one_source(output: Path, source: Source) -> None:
@@ -101,8 +117,10 @@ def _one_source(output: Path, source: Source) -> None:
         output.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(source._asdict()), encoding="utf-8")
     elif json.loads(path.read_text(encoding="utf-8")) != source._asdict():
-        raise InputError(f"--output {output}: holds other runs, see {path.name} there; give "
-                         "another folder, or the --data, --size, --quick and --budget of those")
+        raise InputError(
+            f"--output {output}: holds other runs, see {path.name} there; give "
+            "another folder, or the --data, --size, --quick and --budget of those"
+        )
 
 
 def _source(options: argparse.Namespace) -> Source:
@@ -130,22 +148,46 @@ def _settings(texts: Sequence[str]) -> dict:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"{name}  {method.title}" for name, method in METHODS.items()))
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"{name}  {method.title}" for name, method in METHODS.items()),
+    )
     parser.add_argument("--output", required=True, help="folder for all that is made")
-    parser.add_argument("--data", help="folder with rec_head, rec_tail and unseen*.bin, real faces "
-                        "(default: faces are drawn)")
-    parser.add_argument("--size", type=int, help=f"pixels that faces are scaled down to (default: "
-                        f"{REAL_SIZE}), or drawn with ({DRAWN_SIZE})")
-    parser.add_argument("--budget", type=int, help="images that a method trains on (default: "
-                        f"{Settings().budget}; --quick: {QUICK_BUDGET})")
-    parser.add_argument("--only", nargs="+", choices=list(METHODS), default=MAIN,
-                        help="methods (default: a to e)")
+    parser.add_argument(
+        "--data",
+        help="folder with rec_head, rec_tail and unseen*.bin, real faces "
+        "(default: faces are drawn)",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        help=f"pixels that faces are scaled down to (default: "
+        f"{REAL_SIZE}), or drawn with ({DRAWN_SIZE})",
+    )
+    parser.add_argument(
+        "--budget",
+        type=int,
+        help="images that a method trains on (default: "
+        f"{Settings().budget}; --quick: {QUICK_BUDGET})",
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=list(METHODS), default=MAIN, help="methods (default: a to e)"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.2, 0.4],
-                        help="shares of the head's images, half wrong labels, half outliers")
-    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=NUMBER",
-                        help=f"other numbers: {', '.join(Settings._fields)}")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        nargs="+",
+        default=[0.0, 0.2, 0.4],
+        help="shares of the head's images, half wrong labels, half outliers",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=NUMBER",
+        help=f"other numbers: {', '.join(Settings._fields)}",
+    )
     parser.add_argument("--quick", action="store_true", help="a minute of it, to see that it runs")
     parser.add_argument("--table", action="store_true", help="only print what is in --output")
     parser.add_argument("--json", help="file for all results")

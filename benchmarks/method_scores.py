@@ -34,11 +34,13 @@ def scores(prefix: Path, pairs: Path, people: Path) -> dict[str, float]:
     embeddings, labels = embeddings_of(people, embed)
     _, first = np.unique(labels, return_index=True)
     probes = np.setdiff1d(np.arange(len(labels)), first)
-    found = identify(embeddings[first], labels[first], embeddings[probes], labels[probes],
-                     fars=FARS)
+    found = identify(
+        embeddings[first], labels[first], embeddings[probes], labels[probes], fars=FARS
+    )
     result["rank1"] = float(found.rank1)
-    result.update((f"TAR@FAR={far:g}", float(found.tar[far])) for far in FARS
-                  if found.tar[far] is not None)
+    result.update(
+        (f"TAR@FAR={far:g}", float(found.tar[far])) for far in FARS if found.tar[far] is not None
+    )
     return result
 
 

@@ -10,13 +10,33 @@ from planted_noise import plant
 
 from recordio_tools.make_synthetic import make_synthetic
 
-DRAWN = dict(identities=120, images=20, tail_identities=360, tail_images=(2, 4),
-             unseen_identities=100, pairs=600)
-DRAWN_QUICK = dict(identities=40, images=12, tail_identities=80, tail_images=(2, 4),
-                   unseen_identities=20, pairs=100)
+DRAWN = dict(
+    identities=120,
+    images=20,
+    tail_identities=360,
+    tail_images=(2, 4),
+    unseen_identities=100,
+    pairs=600,
+)
+DRAWN_QUICK = dict(
+    identities=40,
+    images=12,
+    tail_identities=80,
+    tail_images=(2, 4),
+    unseen_identities=20,
+    pairs=100,
+)
 # the people asked about are drawn as a set of their own, from numbers that no other seed has
-PEOPLE = dict(identities=150, images=6, tail_identities=2, tail_images=(1, 1),
-              unseen_identities=2, pairs=20, label_noise=0.0, outliers=0.0)
+PEOPLE = dict(
+    identities=150,
+    images=6,
+    tail_identities=2,
+    tail_images=(1, 1),
+    unseen_identities=2,
+    pairs=20,
+    label_noise=0.0,
+    outliers=0.0,
+)
 PEOPLE_SEED = 1_000_000
 
 
@@ -59,23 +79,36 @@ def make_sets(folder: Path, source: Source, seed: int, noise: float) -> Sets:
     if source.data:
         if not data.exists():
             plant(Path(source.data), data, noise, seed, source.size)
-        return Sets(data / "head", data / "tail", data / "people", data / "unseen.bin",
-                    data / "truth.csv")
+        return Sets(
+            data / "head", data / "tail", data / "people", data / "unseen.bin", data / "truth.csv"
+        )
     people = of_seed / "people"
     if not people.exists():
         make_synthetic(people, seed=PEOPLE_SEED + seed, size=source.size, **PEOPLE)
     if not data.exists():
-        make_synthetic(data, seed=seed, size=source.size, label_noise=noise / 2,
-                       outliers=noise / 2, **(DRAWN_QUICK if source.quick else DRAWN))
-    return Sets(data / "head", data / "tail", people / "head", data / "head" / "unseen.bin",
-                data / "truth.csv")
+        make_synthetic(
+            data,
+            seed=seed,
+            size=source.size,
+            label_noise=noise / 2,
+            outliers=noise / 2,
+            **(DRAWN_QUICK if source.quick else DRAWN),
+        )
+    return Sets(
+        data / "head",
+        data / "tail",
+        people / "head",
+        data / "head" / "unseen.bin",
+        data / "truth.csv",
+    )
 
 
 def read_truth(path: Path) -> dict[int, str]:
     """What each record of the head is: clean, label or outlier."""
     with open(path, encoding="utf-8", newline="") as file:
-        return {int(row["record"]): row["kind"] for row in csv.DictReader(file)
-                if row["set"] == "head"}
+        return {
+            int(row["record"]): row["kind"] for row in csv.DictReader(file) if row["set"] == "head"
+        }
 
 
 def list_quality(noise_list: Path, truth: dict[int, str]) -> dict[str, float]:
@@ -85,13 +118,17 @@ def list_quality(noise_list: Path, truth: dict[int, str]) -> dict[str, float]:
     listed; clean: share of the good images that is listed.
     """
     listed = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
-    kinds = {kind: {key for key in truth if truth[key] == kind}
-             for kind in ("clean", "label", "outlier")}
+    kinds = {
+        kind: {key for key in truth if truth[key] == kind} for kind in ("clean", "label", "outlier")
+    }
     shares = {
         "precision": (listed - kinds["clean"], listed),
         "outliers": (listed & kinds["outlier"], kinds["outlier"]),
         "labels": (listed & kinds["label"], kinds["label"]),
         "clean": (listed & kinds["clean"], kinds["clean"]),
     }
-    return {"listed": len(listed), "noise": len(truth) - len(kinds["clean"]),
-            **{name: len(part) / len(whole) for name, (part, whole) in shares.items() if whole}}
+    return {
+        "listed": len(listed),
+        "noise": len(truth) - len(kinds["clean"]),
+        **{name: len(part) / len(whole) for name, (part, whole) in shares.items() if whole},
+    }

@@ -16,8 +16,10 @@ SURE = 0.05
 
 def read_results(output: Path) -> list[dict]:
     """All results in a folder, in the order of their files' names."""
-    return [json.loads(path.read_text(encoding="utf-8"))
-            for path in sorted(output.glob("seed*/noise*/results/*.json"))]
+    return [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(output.glob("seed*/noise*/results/*.json"))
+    ]
 
 
 def tables(results: Sequence[dict]) -> str:
@@ -40,8 +42,9 @@ def _measure_table(results: Sequence[dict], measure: str) -> str:
     rates = sorted({row["noise"] for row in results})
     rows = [[f"{measure}", *(f"noise {rate:.0%}" for rate in rates)]]
     for key in _keys(results):
-        cells = [_cell(values[key, rate], values[BASE, rate] if key != BASE else {})
-                 for rate in rates]
+        cells = [
+            _cell(values[key, rate], values[BASE, rate] if key != BASE else {}) for rate in rates
+        ]
         rows.append([_title(results, key), *cells])
     return _markdown(rows)
 
@@ -56,8 +59,11 @@ def _cell(values: dict[int, float], base: dict[int, float]) -> str:
         return text
     differences = [values[seed] - base[seed] for seed in both]
     star = ""
-    if len(both) > 1 and np.std(differences) > 0 \
-            and stats.ttest_1samp(differences, 0.0).pvalue < SURE:
+    if (
+        len(both) > 1
+        and np.std(differences) > 0
+        and stats.ttest_1samp(differences, 0.0).pvalue < SURE
+    ):
         star = "*"
     return f"{text} ({_mean_and_spread(differences, '{:+.3f}')}{star})"
 
@@ -71,8 +77,18 @@ def _mean_and_spread(values: Sequence[float], form: str) -> str:
 def _list_table(results: Sequence[dict]) -> str:
     """What the noise lists of ``d`` hold, or of whoever has one with these settings."""
     names = ("listed", "noise", "precision", "outliers", "labels", "clean")
-    rows = [["noise list", "noise", "images listed", "images planted", "precision",
-             "of outliers", "of wrong labels", "of good images"]]
+    rows = [
+        [
+            "noise list",
+            "noise",
+            "images listed",
+            "images planted",
+            "precision",
+            "of outliers",
+            "of wrong labels",
+            "of good images",
+        ]
+    ]
     found: dict = defaultdict(lambda: defaultdict(list))
     for row in results:
         for name in names:
@@ -96,8 +112,9 @@ def _cost_table(results: Sequence[dict]) -> str:
     rows = [["cost", "seeds", "images trained on", "images only looked at", "seconds"]]
     for key in _keys(results):
         own = [row for row in results if _key(row) == key]
-        means = [np.mean([row[name] for row in own])
-                 for name in ("trained", "looked_at", "seconds")]
+        means = [
+            np.mean([row[name] for row in own]) for name in ("trained", "looked_at", "seconds")
+        ]
         seeds = len({row["seed"] for row in own})
         rows.append([_title(results, key), str(seeds), *(f"{mean:,.0f}" for mean in means)])
     return _markdown(rows)
@@ -118,7 +135,9 @@ def _title(results: Iterable[dict], key: tuple[str, str]) -> str:
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
-             for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+        for row in rows
+    ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])

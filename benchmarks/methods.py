@@ -121,8 +121,9 @@ def _planted_list(runs: Runs, sets: Sets) -> Path:
     records = FaceRecords(sets.head)
     try:
         planted = [key for key, kind in read_truth(sets.truth).items() if kind != "clean"]
-        write_noise_list(path, [NoiseRow(int(records.read(key)[0]), key, 0.0, 0.0)
-                                for key in sorted(planted)])
+        write_noise_list(
+            path, [NoiseRow(int(records.read(key)[0]), key, 0.0, 0.0) for key in sorted(planted)]
+        )
     finally:
         records.close()
     return path

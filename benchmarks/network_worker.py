@@ -113,9 +113,14 @@ def train(network: HybridBlock, x: mx.nd.NDArray) -> None:
 def make(form: str, name: str, kind: str, batch: int) -> Job:
     """What a turn does, whether the compiled operator does it, and the network's size."""
     network = ours(name, batch)
-    facts = {"compiled": form == "ours" and compiled.available(), "parameters": sum(
-        int(np.prod(parameter.shape)) for key, parameter in network.collect_params().items()
-        if "_moving_" not in key)}
+    facts = {
+        "compiled": form == "ours" and compiled.available(),
+        "parameters": sum(
+            int(np.prod(parameter.shape))
+            for key, parameter in network.collect_params().items()
+            if "_moving_" not in key
+        ),
+    }
     if form == "convolutions":
         work = work_on_convolutions(network, kind, batch)
     else:

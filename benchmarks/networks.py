@@ -42,16 +42,26 @@ def start(form: str, network: str, kind: str, batch: int, torch_python: str) -> 
     """The process of one form, ready for its first turn."""
     program, name, environ = FORMS[form]
     python = torch_python if program == "torch_worker.py" else sys.executable
-    command = [python, "-W", "ignore", str(HERE / program), "--form", name, "--network", network,
-               "--kind", kind, "--batch", str(batch)]
+    command = [
+        python,
+        "-W",
+        "ignore",
+        str(HERE / program),
+        "--form",
+        name,
+        "--network",
+        network,
+        "--kind",
+        kind,
+        "--batch",
+        str(batch),
+    ]
     threads = os.environ.get("OMP_NUM_THREADS", str(usable_cores()))
     return Worker(command, {**environ, "OMP_NUM_THREADS": threads})
 
 
 @contextlib.contextmanager
-def started(
-    network: str, kind: str, batch: int, torch_python: str
-) -> Iterator[dict[str, Worker]]:
+def started(network: str, kind: str, batch: int, torch_python: str) -> Iterator[dict[str, Worker]]:
     """All forms that can be had here; says which cannot."""
     workers: dict[str, Worker] = {}
     try:
@@ -85,20 +95,35 @@ def measure(
         for turn in range(repeats):
             for form in order(list(workers), turn):
                 found[form].append(workers[form].turn())
-    speeds = {form: rates((one["seconds"] for one in turns), batch)
-              for form, turns in found.items()}
+    speeds = {
+        form: rates((one["seconds"] for one in turns), batch) for form, turns in found.items()
+    }
     peaks = {form: turns[-1]["peak"] for form, turns in found.items()}
-    return [Comparison(f"{network} {kind}, batch {batch}", "images/s", form, speeds[OURS],
-                       speeds[form], True, peaks[OURS], peaks[form])
-            for form in found if form != OURS]
+    return [
+        Comparison(
+            f"{network} {kind}, batch {batch}",
+            "images/s",
+            form,
+            speeds[OURS],
+            speeds[form],
+            True,
+            peaks[OURS],
+            peaks[form],
+        )
+        for form in found
+        if form != OURS
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = flags("speed and memory of the networks")
     parser.add_argument("--networks", default="y1,r18,r50")
     parser.add_argument("--batch", type=positive, default=16)
-    parser.add_argument("--torch-python", default=sys.executable,
-                        help="interpreter with torch and onnxruntime (default: this one)")
+    parser.add_argument(
+        "--torch-python",
+        default=sys.executable,
+        help="interpreter with torch and onnxruntime (default: this one)",
+    )
     options = parser.parse_args(argv)
     rows = []
     for network in options.networks.split(","):

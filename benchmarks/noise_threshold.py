@@ -28,9 +28,26 @@ from unequal.console import aligned
 from unequal.data.noise_scores import Scores, read_scores
 from unequal.errors import InputError
 
-NETWORK = ["--network", "r18", "--width", "0.25", "--emb-size", "128", "--loss-type", "4",
-           "--margin-s", "32", "--margin-m", "0.3", "--target", "none", "--verbose", "100000",
-           "--per-batch-size", "64"]
+NETWORK = [
+    "--network",
+    "r18",
+    "--width",
+    "0.25",
+    "--emb-size",
+    "128",
+    "--loss-type",
+    "4",
+    "--margin-s",
+    "32",
+    "--margin-m",
+    "0.3",
+    "--target",
+    "none",
+    "--verbose",
+    "100000",
+    "--per-batch-size",
+    "64",
+]
 LEARNING_RATE, DROPS = 0.03, (0.67, 0.87)
 LEAST_IMAGES = 16
 FIXED = 0.25
@@ -86,9 +103,19 @@ def result(case: Case, folder: Path) -> dict:
     done = folder / "row.json"
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        make_synthetic(folder / "data", overwrite=True, identities=case.classes,
-                       images=case.images, outliers=case.outliers, label_noise=case.label_noise,
-                       seed=case.seed, size=32, tail_identities=2, unseen_identities=2, pairs=20)
+        make_synthetic(
+            folder / "data",
+            overwrite=True,
+            identities=case.classes,
+            images=case.images,
+            outliers=case.outliers,
+            label_noise=case.label_noise,
+            seed=case.seed,
+            size=32,
+            tail_identities=2,
+            unseen_identities=2,
+            pairs=20,
+        )
         train(case, folder)
         done.write_text(json.dumps(compare(case, folder)), encoding="utf-8")
     return json.loads(done.read_text(encoding="utf-8"))
@@ -99,19 +126,44 @@ def train(case: Case, folder: Path) -> None:
     common = [*NETWORK, "--data-dir", str(folder / "data" / "head"), "--seed", str(case.seed)]
     steps = case.epochs * (case.classes * case.images // 64)
     drops = ",".join(str(int(share * steps)) for share in DROPS)
-    run_stage("train_softmax.py", [
-        *common, "--lr", str(LEARNING_RATE), "--lr-steps", drops, "--end-epoch", str(case.epochs),
-        "--prefix", str(folder / "model")], folder / "stage1.log")
+    run_stage(
+        "train_softmax.py",
+        [
+            *common,
+            "--lr",
+            str(LEARNING_RATE),
+            "--lr-steps",
+            drops,
+            "--end-epoch",
+            str(case.epochs),
+            "--prefix",
+            str(folder / "model"),
+        ],
+        folder / "stage1.log",
+    )
     nr = [*common, "--lr", "0.01", "--noise-beta", "0.9", "--end-epoch", "1", "--max-steps", "1"]
-    run_stage("train_NR_savemodel.py", [
-        *nr, "--pretrained", f"{folder / 'model'},0", "--prefix", str(folder / "model_t")],
-        folder / "stage2.1.log")
+    run_stage(
+        "train_NR_savemodel.py",
+        [*nr, "--pretrained", f"{folder / 'model'},0", "--prefix", str(folder / "model_t")],
+        folder / "stage2.1.log",
+    )
     for threshold in ("auto", str(FIXED)):
         try:
-            run_stage("train_NR.py", [
-                *nr, "--pretrained", f"{folder / 'model_t'},0", "--batch_size_mining", "64",
-                "--noise-threshold", threshold, "--prefix", str(folder / threshold / "model")],
-                folder / f"stage2.2_{threshold}.log")
+            run_stage(
+                "train_NR.py",
+                [
+                    *nr,
+                    "--pretrained",
+                    f"{folder / 'model_t'},0",
+                    "--batch_size_mining",
+                    "64",
+                    "--noise-threshold",
+                    threshold,
+                    "--prefix",
+                    str(folder / threshold / "model"),
+                ],
+                folder / f"stage2.2_{threshold}.log",
+            )
         except InputError:
             # a threshold that keeps no batch ends the run; its scores are there
             if not (folder / threshold / SCORES).exists():
@@ -121,8 +173,9 @@ def train(case: Case, folder: Path) -> None:
 def compare(case: Case, folder: Path) -> dict:
     """What was flagged, and what could have been."""
     with open(folder / "data" / "truth.csv", encoding="utf-8", newline="") as file:
-        kinds = {int(row["record"]): row["kind"] for row in csv.DictReader(file)
-                 if row["set"] == "head"}
+        kinds = {
+            int(row["record"]): row["kind"] for row in csv.DictReader(file) if row["set"] == "head"
+        }
     auto, fixed = (read_scores(folder / name / SCORES) for name in ("auto", str(FIXED)))
     log = (folder / "stage2.2_auto.log").read_text(encoding="utf-8")
     said = next(line for line in log.splitlines() if line.startswith("noise threshold "))
@@ -130,7 +183,9 @@ def compare(case: Case, folder: Path) -> dict:
     outlier = np.array([kinds[key] == "outlier" for key in auto.keys.tolist()])
     noise = np.array([kinds[key] != "clean" for key in auto.keys.tolist()])
     return {
-        **case._asdict(), "threshold": threshold, "said": said,
+        **case._asdict(),
+        "threshold": threshold,
+        "said": said,
         "auto": quality(auto.largest < threshold, outlier),
         "wrong label or outlier": quality(auto.largest < threshold, noise),
         "fixed": quality(fixed.largest < FIXED, outlier),
@@ -159,8 +214,22 @@ def best(scores: Scores, wanted: np.ndarray) -> dict[str, float]:
     return {"threshold": float(threshold), **quality(scores.largest < threshold, wanted)}
 
 
-HEAD = ("classes", "images", "seed", "outliers", "wrong labels", "threshold", "flagged",
-        "precision", "(any noise)", "recall", "F1", f"F1 fixed {FIXED}", "F1 best", "at")
+HEAD = (
+    "classes",
+    "images",
+    "seed",
+    "outliers",
+    "wrong labels",
+    "threshold",
+    "flagged",
+    "precision",
+    "(any noise)",
+    "recall",
+    "F1",
+    f"F1 fixed {FIXED}",
+    "F1 best",
+    "at",
+)
 
 
 def line(row: dict) -> list[str]:
@@ -169,10 +238,17 @@ def line(row: dict) -> list[str]:
     any_noise = row["wrong label or outlier"]["precision"]
     found = [auto["precision"], any_noise, auto["recall"], auto["F1"]]
     return [
-        row["classes"], row["images"], row["seed"], row["outliers"], row["label_noise"],
-        row["threshold"] or "none", auto["flagged"],
+        row["classes"],
+        row["images"],
+        row["seed"],
+        row["outliers"],
+        row["label_noise"],
+        row["threshold"] or "none",
+        auto["flagged"],
         *(f"{value:.2f}" if auto["flagged"] else "-" for value in found),
-        f"{row['fixed']['F1']:.2f}", f"{row['best']['F1']:.2f}", f"{row['best']['threshold']:.4g}",
+        f"{row['fixed']['F1']:.2f}",
+        f"{row['best']['F1']:.2f}",
+        f"{row['best']['threshold']:.4g}",
     ]
 
 
@@ -182,8 +258,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--outliers", type=float, nargs="+", default=[0.0, 0.1, 0.2, 0.4])
     parser.add_argument("--label-noise", type=float, nargs="+", default=[0.1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--images", type=int, default=4800,
-                        help=f"in a set ({LEAST_IMAGES} of each class, at least)")
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=4800,
+        help=f"in a set ({LEAST_IMAGES} of each class, at least)",
+    )
     parser.add_argument("--epochs", type=int, default=20, help="of stage 1")
     parser.add_argument("--work", help="folder for all that is made (default: a temporary one)")
     parser.add_argument("--json", help="file for the numbers")

@@ -49,7 +49,8 @@ def by_mxnet(data_dir: str) -> float:
 
     start = time.perf_counter()
     reader = recordio.MXIndexedRecordIO(
-        str(Path(data_dir, "train.idx")), str(Path(data_dir, "train.rec")), "r")
+        str(Path(data_dir, "train.idx")), str(Path(data_dir, "train.rec")), "r"
+    )
     header, _ = recordio.unpack(reader.read_idx(0))
     ranges = []
     for key in range(int(header.label[0]), int(header.label[1])):
@@ -69,8 +70,12 @@ def in_child(form: str, data_dir: Path) -> dict:
     if form == "first time":
         for kept in data_dir.glob(".train.*"):
             kept.unlink()
-    done = subprocess.run([sys.executable, __file__, "--child", form, str(data_dir)], check=True,
-                          stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", form, str(data_dir)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return json.loads(done.stdout)
 
 
@@ -84,9 +89,18 @@ def measure(data_dir: Path, records: int, repeats: int) -> list[Comparison]:
                 found[one].append(in_child(one, data_dir))
     seconds = {form: [one["seconds"] for one in turns] for form, turns in found.items()}
     peaks = {form: max(one["peak"] for one in turns) for form, turns in found.items()}
-    return [Comparison(f"opening {records:,} records, {form}", "s", "MXNet's reader, as 2019",
-                       seconds[form], seconds["MXNet"], ours_peak=peaks[form],
-                       other_peak=peaks["MXNet"]) for form in ("first time", "later")]
+    return [
+        Comparison(
+            f"opening {records:,} records, {form}",
+            "s",
+            "MXNet's reader, as 2019",
+            seconds[form],
+            seconds["MXNet"],
+            ours_peak=peaks[form],
+            other_peak=peaks["MXNet"],
+        )
+        for form in ("first time", "later")
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,7 +25,7 @@ def distances(embeddings: np.ndarray) -> np.ndarray:
     """Squared distances of the rows 2p and 2p + 1."""
     parts = []
     for start in range(0, len(embeddings), 2 * AT_ONCE):
-        rows = embeddings[start:start + 2 * AT_ONCE]
+        rows = embeddings[start : start + 2 * AT_ONCE]
         parts.append(np.square(rows[0::2] - rows[1::2]).sum(1))
     return np.concatenate(parts)
 
@@ -37,13 +37,21 @@ def measure(pairs: int, repeats: int) -> Comparison:
     embeddings = rng.normal(size=(2 * pairs, NUMBERS))
     embeddings[1::2][same] += embeddings[0::2][same]
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    found = in_turns({
-        "ours": lambda: evaluate(embeddings, same),
-        "bare": lambda: distances(embeddings),
-    }, repeats)
+    found = in_turns(
+        {
+            "ours": lambda: evaluate(embeddings, same),
+            "bare": lambda: distances(embeddings),
+        },
+        repeats,
+    )
     milliseconds = {name: [one / MILLISECOND for one in times] for name, times in found.items()}
-    return Comparison(f"evaluate, {pairs:,} pairs", "ms", "bare distances",
-                      milliseconds["ours"], milliseconds["bare"])
+    return Comparison(
+        f"evaluate, {pairs:,} pairs",
+        "ms",
+        "bare distances",
+        milliseconds["ours"],
+        milliseconds["bare"],
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -53,8 +53,10 @@ def save(graph: HybridBlock, prefix: str) -> None:
 
 def in_batches(loader: ImageLoader, keys: Sequence[int], batch: int) -> list[tuple]:
     """float32 images and labels of the records, decoded."""
-    return [(mx.nd.array(chunk.images, dtype="float32"), mx.nd.array(chunk.labels))
-            for chunk in loader.chunks(keys, batch)]
+    return [
+        (mx.nd.array(chunk.images, dtype="float32"), mx.nd.array(chunk.labels))
+        for chunk in loader.chunks(keys, batch)
+    ]
 
 
 def forward(network: Callable, batches: Sequence[tuple]) -> None:
@@ -77,13 +79,17 @@ def noise_row(sets: FaceSets, network: str, batch: int, repeats: int) -> Compari
         predict = noise_predictor(prefix, 0, CPU, silent)
         symbol, params = checkpoint_files(prefix, 0)
         probabilities = mx.sym.softmax(read_graph(symbol)["blockgrad1_output"])
-        bare = as_block(probabilities, ["data", "softmax_label"], read_parameters(params), CPU,
-                        params)
+        bare = as_block(
+            probabilities, ["data", "softmax_label"], read_parameters(params), CPU, params
+        )
     batches = in_batches(loader, keys, batch)
-    found = in_turns({
-        "ours": lambda: find_noise(loader, keys, predict, batch, 0.0, silent),
-        "bare": lambda: forward(bare, batches),
-    }, repeats)
+    found = in_turns(
+        {
+            "ours": lambda: find_noise(loader, keys, predict, batch, 0.0, silent),
+            "bare": lambda: forward(bare, batches),
+        },
+        repeats,
+    )
     loader.close()
     return _row(f"noise pass, {network}", found, len(keys))
 
@@ -95,25 +101,35 @@ def mining_row(sets: FaceSets, network: str, batch: int, bags: int, repeats: int
     loader = ImageLoader(records, shape)
     body = stage_graph(backbone(network, EMBEDDING), batch, shape).backbone
     lines: list[str] = []
-    miner = TailMiner(loader, BAG, IMAGES_PER_IDENTITY, IDENTITIES, embedder(body, CPU), batch,
-                      lines.append)
+    miner = TailMiner(
+        loader, BAG, IMAGES_PER_IDENTITY, IDENTITIES, embedder(body, CPU), batch, lines.append
+    )
     miner.mine(bags, np.random.default_rng(0), bar=False)
     images = sum(int(line.split()[1]) for line in lines if line.startswith("eval "))
     ready = [(data,) for data, _ in in_batches(loader, records.image_keys[:batch], batch)]
     # each bag ends with a batch that is filled up, which the bare pass may leave out
     batches = ready * max(1, images // batch)
-    found = in_turns({
-        "ours": lambda: miner.mine(bags, np.random.default_rng(0), bar=False),
-        "bare": lambda: forward(body, batches),
-    }, repeats)
+    found = in_turns(
+        {
+            "ours": lambda: miner.mine(bags, np.random.default_rng(0), bar=False),
+            "bare": lambda: forward(body, batches),
+        },
+        repeats,
+    )
     loader.close()
     bare = rates(found["bare"], len(batches) * batch)
     return _row(f"mining, {network}", {**found, "bare": [images / rate for rate in bare]}, images)
 
 
 def _row(what: str, found: dict, images: int) -> Comparison:
-    return Comparison(what, "images/s", "bare forward", rates(found["ours"], images),
-                      rates(found["bare"], images), more_is_better=True)
+    return Comparison(
+        what,
+        "images/s",
+        "bare forward",
+        rates(found["ours"], images),
+        rates(found["bare"], images),
+        more_is_better=True,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,8 +140,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_flags(parser)
     options = parser.parse_args(argv)
     with face_sets(options) as sets:
-        rows = [noise_row(sets, options.network, options.batch, options.repeats),
-                mining_row(sets, options.network, options.batch, options.bags, options.repeats)]
+        rows = [
+            noise_row(sets, options.network, options.batch, options.repeats),
+            mining_row(sets, options.network, options.batch, options.bags, options.repeats),
+        ]
     finish(rows, options.json)
     return 0
 

@@ -59,10 +59,15 @@ def plant(data: Path, output: Path, noise: float, seed: int, size: int) -> None:
     """
     bins = sorted(data.glob("unseen*.bin"))
     if len(bins) != 1:
-        raise InputError(f"{data}: holds {len(bins)} files unseen*.bin; --data wants one, pairs of "
-                         "people who are in neither rec_head nor rec_tail")
-    roles = cast(identities_of(data / "rec_head", size), identities_of(data / "rec_tail", size),
-                 np.random.default_rng((seed, 0)))
+        raise InputError(
+            f"{data}: holds {len(bins)} files unseen*.bin; --data wants one, pairs of "
+            "people who are in neither rec_head nor rec_tail"
+        )
+    roles = cast(
+        identities_of(data / "rec_head", size),
+        identities_of(data / "rec_tail", size),
+        np.random.default_rng((seed, 0)),
+    )
     images, issame = read_pairs(bins[0])
     pairs = [scaled(image, size) for image in images], issame.tolist()
     with new_folder(output, overwrite=True) as folder:
@@ -80,8 +85,10 @@ def plant(data: Path, output: Path, noise: float, seed: int, size: int) -> None:
 def identities_of(folder: Path, size: int) -> list[Identity]:
     """The images of a set, scaled to ``size`` x ``size`` pixels, by label."""
     faces = FaceSetReader(folder, by_label=True).faces()
-    return [[scaled(face.image, size) for face in of_one]
-            for _, of_one in groupby(faces, key=lambda face: face.label)]
+    return [
+        [scaled(face.image, size) for face in of_one]
+        for _, of_one in groupby(faces, key=lambda face: face.label)
+    ]
 
 
 def scaled(image: bytes, size: int) -> bytes:
@@ -97,21 +104,25 @@ def cast(head: list[Identity], tail: list[Identity], rng: np.random.Generator) -
     KEPT_OUT of both sets are people to ask about, with MOST_IMAGES_OF_A_PERSON each at most; of
     the rest of the tail so many are strangers as LARGEST_NOISE needs.
     """
-    head, tail = ([identities[i] for i in rng.permutation(len(identities))]
-                  for identities in (head, tail))
+    head, tail = (
+        [identities[i] for i in rng.permutation(len(identities))] for identities in (head, tail)
+    )
     from_head, from_tail = (int(KEPT_OUT * len(identities)) for identities in (head, tail))
     people = [images[:MOST_IMAGES_OF_A_PERSON] for images in head[:from_head] + tail[:from_tail]]
     head, tail = head[from_head:], tail[from_tail:]
     needed = _count(LARGEST_NOISE / 2, sum(map(len, head)))
     enough = int(np.searchsorted(np.cumsum([len(images) for images in tail]), needed)) + 1
     if len(head) < 2 or enough >= len(tail):
-        raise InputError(f"--data: the tail has too few images for {needed} outliers in the head "
-                         "and a rest to train on; give larger sets")
+        raise InputError(
+            f"--data: the tail has too few images for {needed} outliers in the head "
+            "and a rest to train on; give larger sets"
+        )
     return Roles(head, tail[enough:], people, tail[:enough])
 
 
-def noisy(head: list[Identity], strangers: list[Identity], noise: float,
-          rng: np.random.Generator) -> list[Shown]:
+def noisy(
+    head: list[Identity], strangers: list[Identity], noise: float, rng: np.random.Generator
+) -> list[Shown]:
     """The head's images by label, ``noise`` / 2 of them wrongly labelled, as many of strangers."""
     faces = [Shown(label, image, "clean") for label, image in _labelled(head)]
     order = rng.permutation(len(faces))

@@ -48,8 +48,11 @@ class Broadcast(LeakyReLU):
 def network(activation: HybridBlock, channels: int) -> HybridBlock:
     """BatchNorm, the activation, a 3x3 convolution."""
     made = mx.gluon.nn.HybridSequential()
-    made.add(mx.gluon.nn.BatchNorm(in_channels=channels), activation,
-             mx.gluon.nn.Conv2D(channels, 3, padding=1, in_channels=channels, use_bias=False))
+    made.add(
+        mx.gluon.nn.BatchNorm(in_channels=channels),
+        activation,
+        mx.gluon.nn.Conv2D(channels, 3, padding=1, in_channels=channels, use_bias=False),
+    )
     made.initialize()
     made.hybridize(static_alloc=True)
     return made
@@ -72,16 +75,24 @@ def step(net: HybridBlock, x: mx.nd.NDArray) -> None:
 def measure(shape: tuple, repeats: int) -> list[Comparison]:
     """Rows of one shape: ours beside the other forms, forward and training."""
     x = mx.nd.random.normal(shape=shape)
-    forms = {OURS: PReLU("prelu", shape[1]), "LeakyReLU": LeakyReLU(shape[1]),
-             "broadcast": Broadcast(shape[1])}
+    forms = {
+        OURS: PReLU("prelu", shape[1]),
+        "LeakyReLU": LeakyReLU(shape[1]),
+        "broadcast": Broadcast(shape[1]),
+    }
     networks = {name: network(form, shape[1]) for name, form in forms.items()}
     rows = []
     for kind, work in (("forward", forward), ("training", step)):
         works = {name: partial(work, net, x) for name, net in networks.items()}
         found = in_turns(works, repeats, warm=2)
         times = {name: [1e3 * one for one in seconds] for name, seconds in found.items()}
-        rows += [Comparison(f"PReLU {kind}, {'x'.join(map(str, shape))}", "ms", name, times[OURS],
-                            times[name]) for name in forms if name != OURS]
+        rows += [
+            Comparison(
+                f"PReLU {kind}, {'x'.join(map(str, shape))}", "ms", name, times[OURS], times[name]
+            )
+            for name in forms
+            if name != OURS
+        ]
     return rows
 
 

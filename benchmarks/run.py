@@ -87,8 +87,9 @@ def chosen(only: str | None) -> list[str]:
     names = list(QUICK) if only is None else only.split(",")
     unknown = sorted(set(names) - set(QUICK))
     if unknown:
-        raise InputError(f"--only {only}: unknown is {', '.join(unknown)}; give some of "
-                         f"{','.join(QUICK)}")
+        raise InputError(
+            f"--only {only}: unknown is {', '.join(unknown)}; give some of {','.join(QUICK)}"
+        )
     return [name for name in QUICK if name in names]
 
 
@@ -114,10 +115,13 @@ def machine() -> Mapping[str, str]:
         processor = next(line.split(":")[1].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
         pass
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES
-                         if _installed(name))
-    return {"machine": f"{processor}, {usable_cores()} cores",
-            "software": f"Python {platform.python_version()}, {versions}"}
+    versions = ", ".join(
+        f"{name} {metadata.version(name)}" for name in PACKAGES if _installed(name)
+    )
+    return {
+        "machine": f"{processor}, {usable_cores()} cores",
+        "software": f"Python {platform.python_version()}, {versions}",
+    }
 
 
 def _installed(name: str) -> bool:
@@ -137,8 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", help=f"some of {','.join(QUICK)}")
     parser.add_argument("--quick", action="store_true", help="small cases, in a few minutes")
     add_flags(parser)
-    parser.add_argument("--torch-python",
-                        help="interpreter with torch and onnxruntime (default: this one)")
+    parser.add_argument(
+        "--torch-python", help="interpreter with torch and onnxruntime (default: this one)"
+    )
     return parser
 
 

@@ -19,10 +19,15 @@ def run_stage(script: str, flags: Sequence[str], log: Path) -> None:
     Raises InputError when it fails.
     """
     with open(log, "w", encoding="utf-8") as file:
-        done = subprocess.run([sys.executable, "-u", *script.split(), *flags], cwd=REPOSITORY,
-                              stdout=file, stderr=subprocess.STDOUT,
-                              env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+        done = subprocess.run(
+            [sys.executable, "-u", *script.split(), *flags],
+            cwd=REPOSITORY,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        )
     if done.returncode != 0:
         last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise InputError(f"{script} ended with status {done.returncode}: {''.join(last)} "
-                         f"(whole log: {log})")
+        raise InputError(
+            f"{script} ended with status {done.returncode}: {''.join(last)} (whole log: {log})"
+        )

@@ -29,13 +29,21 @@ def measure(identities: int, repeats: int) -> Comparison:
     faces = np.repeat(centres, FACES, 0) + rng.normal(size=(identities * FACES, NUMBERS)) * 0.3
     faces = faces.astype(np.float32)
     product = np.empty((identities, identities), np.float32)
-    found = in_turns({
-        "ours": lambda: pick_confusing(faces, counts, CHOSEN),
-        "bare": lambda: np.dot(centres, centres.T, out=product),
-    }, repeats)
+    found = in_turns(
+        {
+            "ours": lambda: pick_confusing(faces, counts, CHOSEN),
+            "bare": lambda: np.dot(centres, centres.T, out=product),
+        },
+        repeats,
+    )
     milliseconds = {name: [one / MILLISECOND for one in times] for name, times in found.items()}
-    return Comparison(f"{CHOSEN} confusing of {identities:,} identities", "ms",
-                      "bare matrix product", milliseconds["ours"], milliseconds["bare"])
+    return Comparison(
+        f"{CHOSEN} confusing of {identities:,} identities",
+        "ms",
+        "bare matrix product",
+        milliseconds["ours"],
+        milliseconds["bare"],
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

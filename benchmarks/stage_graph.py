@@ -17,8 +17,9 @@ CLASSES, EMBEDDING = 1000, 512
 
 def stage_graph(body: HybridBlock, batch: int, shape: Sequence[int]) -> NoiseResistanceGraph:
     """`body` maps images (batch, *`shape`) to embeddings (batch, EMBEDDING)."""
-    graph = NoiseResistanceGraph(body, MarginClassifier(4, CLASSES, EMBEDDING),
-                                 NoiseResistanceLoss(CLASSES, 0.9, (batch, 2)))
+    graph = NoiseResistanceGraph(
+        body, MarginClassifier(4, CLASSES, EMBEDDING), NoiseResistanceLoss(CLASSES, 0.9, (batch, 2))
+    )
     graph.initialize(initial_values())
     graph.infer_shape(mx.nd.zeros((batch, *shape)), mx.nd.zeros(batch))
     graph.hybridize(static_alloc=True)

@@ -61,9 +61,13 @@ def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Call
     trainer = make_trainer(graph, [mx.cpu()], 1e-4, 0.9, 5e-4)
     stage = STAGES.NR
     progress = Progress(metric=stage.metric(), trainer=trainer)
-    callbacks = [hooks.Interrupt(), hooks.drop_rate([10**9], 0),
-                 hooks.speed_line(batch, stage.speed_every), hooks.rate_line(stage.rate_due),
-                 hooks.stop_after(0)]
+    callbacks = [
+        hooks.Interrupt(),
+        hooks.drop_rate([10**9], 0),
+        hooks.speed_line(batch, stage.speed_every),
+        hooks.rate_line(stage.rate_due),
+        hooks.stop_after(0),
+    ]
 
     def bare() -> None:
         for _ in range(steps):
@@ -85,15 +89,21 @@ def measure(network: str, width: float, batch: int, steps: int, repeats: int) ->
     found = in_turns(works(make(network, width, batch), batch, steps), repeats)
     each = {name: [one / steps / MILLISECOND for one in times] for name, times in found.items()}
     size = f" of width {width:g}" if network.startswith("r") and width != 1 else ""
-    return Comparison(f"step through the loop, {network}{size}, batch {batch}", "ms",
-                      "bare step", each["loop"], each["bare"])
+    return Comparison(
+        f"step through the loop, {network}{size}, batch {batch}",
+        "ms",
+        "bare step",
+        each["loop"],
+        each["bare"],
+    )
 
 
 def overhead(row: Comparison) -> str:
     """In words: what the loop adds, median and spread of the rounds."""
     shares = [100 * (mine / bare - 1) for mine, bare in zip(row.ours, row.other)]
-    return (f"{row.what}: {statistics.median(shares):+.1f} % "
-            f"({min(shares):+.1f} to {max(shares):+.1f})")
+    return (
+        f"{row.what}: {statistics.median(shares):+.1f} % ({min(shares):+.1f} to {max(shares):+.1f})"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,8 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=positive, default=16)
     parser.add_argument("--steps", type=positive, default=20)
     options = parser.parse_args(argv)
-    rows = [measure(name, options.width, options.batch, options.steps, options.repeats)
-            for name in options.networks.split(",")]
+    rows = [
+        measure(name, options.width, options.batch, options.steps, options.repeats)
+        for name in options.networks.split(",")
+    ]
     finish(rows, options.json)
     print("overhead:", *map(overhead, rows), sep="\n  ")
     return 0

@@ -29,8 +29,10 @@ from timing import keep
 FILES = 1000
 IMAGES_PER_IDENTITY = (2, 3, 20)
 MEGABYTE = 1e6
-LINE = ("{tool:<12} {records:>8} {bytes_each:>10.0f} {seconds:>8.2f} {rate:>10.0f} "
-        "{megabytes:>6.0f} {times_copy:>7.1f} {peak:>8.0f}")
+LINE = (
+    "{tool:<12} {records:>8} {bytes_each:>10.0f} {seconds:>8.2f} {rate:>10.0f} "
+    "{megabytes:>6.0f} {times_copy:>7.1f} {peak:>8.0f}"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     rows = []
     with tempfile.TemporaryDirectory(dir=options.work) as work:
-        print(f"{'tool':<12} {'records':>8} {'bytes each':>10} {'seconds':>8} {'records/s':>10} "
-              f"{'MB/s':>6} {'x copy':>7} {'peak MB':>8}", flush=True)
+        print(
+            f"{'tool':<12} {'records':>8} {'bytes each':>10} {'seconds':>8} {'records/s':>10} "
+            f"{'MB/s':>6} {'x copy':>7} {'peak MB':>8}",
+            flush=True,
+        )
         for size, counts in ((8, options.records), (112, [options.large] if options.large else [])):
             files = write_files(Path(work) / f"files{size}", size)
             for count in counts:
@@ -61,13 +66,29 @@ def measure(work: Path, files: list[str], count: int, size: int) -> Iterator[dic
     head = str(work / "set")
     commands = {
         "start": ["make", "--help"],
-        "make": ["make", "--list", str(work / "train.lst"), "--root", str(work), "--output", head,
-                 "--size", f"{size},{size}"],
+        "make": [
+            "make",
+            "--list",
+            str(work / "train.lst"),
+            "--root",
+            str(work),
+            "--output",
+            head,
+            "--size",
+            f"{size},{size}",
+        ],
         "copy": [],
         "inspect_set": ["inspect_set", "--data-dir", head],
         "split": ["split", "--data-dir", head, "--output", str(work / "split")],
-        "denoise": ["denoise", "--data-dir", head, "--noise-list", str(work / "0_noiselist.txt"),
-                    "--output", str(work / "denoised")],
+        "denoise": [
+            "denoise",
+            "--data-dir",
+            head,
+            "--noise-list",
+            str(work / "0_noiselist.txt"),
+            "--output",
+            str(work / "denoised"),
+        ],
     }
     copied = None
     for tool, command in commands.items():
@@ -75,13 +96,21 @@ def measure(work: Path, files: list[str], count: int, size: int) -> Iterator[dic
         if tool == "copy":
             seconds, peak = copy(work / "set" / "train.rec"), 0
         else:
-            seconds, peak = run([sys.executable, "-m", f"recordio_tools.{command[0]}",
-                                 *command[1:]])
+            seconds, peak = run(
+                [sys.executable, "-m", f"recordio_tools.{command[0]}", *command[1:]]
+            )
         total = (work / "set" / "train.rec").stat().st_size if tool != "start" else 0
         copied = seconds if tool == "copy" else copied
-        yield {"tool": tool, "records": count, "bytes_each": total / count, "seconds": seconds,
-               "rate": count / seconds, "megabytes": total / seconds / MEGABYTE,
-               "times_copy": seconds / copied if copied else 0, "peak": peak / MEGABYTE}
+        yield {
+            "tool": tool,
+            "records": count,
+            "bytes_each": total / count,
+            "seconds": seconds,
+            "rate": count / seconds,
+            "megabytes": total / seconds / MEGABYTE,
+            "times_copy": seconds / copied if copied else 0,
+            "peak": peak / MEGABYTE,
+        }
     for folder in ("set", "split", "denoised"):
         shutil.rmtree(work / folder)
 

@@ -32,8 +32,14 @@ class Sum(nn.Module):
         return self.body(x) + (x if self.shortcut is None else self.shortcut(x))
 
 
-def conv(channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1,
-         pad: int | None = None) -> nn.Module:
+def conv(
+    channels: int,
+    filters: int,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    pad: int | None = None,
+) -> nn.Module:
     """A convolution without bias; its map shrinks by the stride alone unless ``pad`` is given."""
     pad = (kernel - 1) // 2 if pad is None else pad
     return nn.Conv2d(channels, filters, kernel, stride, pad, groups=groups, bias=False)
@@ -49,27 +55,41 @@ def embedding_norm(embedding: int) -> nn.Module:
 def residual_unit(channels: int, filters: int, stride: int, match: bool) -> nn.Module:
     """BN-Conv-BN-PReLU-Conv-BN, and a projected shortcut where shapes differ."""
     body = nn.Sequential(
-        nn.BatchNorm2d(channels, eps=2e-5), conv(channels, filters, 3),
-        nn.BatchNorm2d(filters, eps=2e-5), nn.PReLU(filters),
-        conv(filters, filters, 3, stride), nn.BatchNorm2d(filters, eps=2e-5))
+        nn.BatchNorm2d(channels, eps=2e-5),
+        conv(channels, filters, 3),
+        nn.BatchNorm2d(filters, eps=2e-5),
+        nn.PReLU(filters),
+        conv(filters, filters, 3, stride),
+        nn.BatchNorm2d(filters, eps=2e-5),
+    )
     if match:
         return Sum(body)
-    return Sum(body, nn.Sequential(conv(channels, filters, 1, stride),
-                                   nn.BatchNorm2d(filters, eps=2e-5)))
+    return Sum(
+        body, nn.Sequential(conv(channels, filters, 1, stride), nn.BatchNorm2d(filters, eps=2e-5))
+    )
 
 
 def face_resnet(layers: int, embedding: int) -> nn.Module:
     """r<layers> for images of 112 pixels."""
     channels = WIDTHS[0]
-    blocks = [Normalise(), conv(3, channels, 3), nn.BatchNorm2d(channels, eps=2e-5),
-              nn.PReLU(channels)]
+    blocks = [
+        Normalise(),
+        conv(3, channels, 3),
+        nn.BatchNorm2d(channels, eps=2e-5),
+        nn.PReLU(channels),
+    ]
     for width, count in zip(WIDTHS, UNITS[layers]):
         for unit in range(count):
             blocks.append(residual_unit(channels, width, 1 if unit else 2, match=unit > 0))
             channels = width
     return nn.Sequential(
-        *blocks, nn.BatchNorm2d(channels, eps=2e-5), nn.Dropout(0.4), nn.Flatten(),
-        nn.Linear(channels * LAST_MAP**2, embedding), embedding_norm(embedding))
+        *blocks,
+        nn.BatchNorm2d(channels, eps=2e-5),
+        nn.Dropout(0.4),
+        nn.Flatten(),
+        nn.Linear(channels * LAST_MAP**2, embedding),
+        embedding_norm(embedding),
+    )
 
 
 def linear(channels: int, filters: int, kernel: int = 1, **rest) -> list[nn.Module]:
@@ -84,21 +104,31 @@ def active(channels: int, filters: int, kernel: int = 1, **rest) -> list[nn.Modu
 
 def separable(channels: int, expanded: int, filters: int, stride: int = 1) -> nn.Module:
     """1x1 expansion, 3x3 depthwise, 1x1 projection."""
-    return nn.Sequential(*active(channels, expanded),
-                         *active(expanded, expanded, 3, stride=stride, groups=expanded),
-                         *linear(expanded, filters))
+    return nn.Sequential(
+        *active(channels, expanded),
+        *active(expanded, expanded, 3, stride=stride, groups=expanded),
+        *linear(expanded, filters),
+    )
 
 
 def mobile_facenet(embedding: int) -> nn.Module:
     """y1 for images of 112 pixels."""
     blocks = [Normalise(), *active(3, 64, 3, stride=2), *active(64, 64, 3, groups=64)]
     for channels, expanded, filters, count, inside in (
-            (64, 128, 64, 4, 128), (64, 256, 128, 6, 256), (128, 512, 128, 2, 256)):
+        (64, 128, 64, 4, 128),
+        (64, 256, 128, 6, 256),
+        (128, 512, 128, 2, 256),
+    ):
         blocks.append(separable(channels, expanded, filters, stride=2))
         blocks += [Sum(separable(filters, inside, filters)) for _ in range(count)]
-    return nn.Sequential(*blocks, *active(128, 512),
-                         *linear(512, 512, LAST_MAP, groups=512, pad=0), nn.Flatten(),
-                         nn.Linear(512, embedding), embedding_norm(embedding))
+    return nn.Sequential(
+        *blocks,
+        *active(128, 512),
+        *linear(512, 512, LAST_MAP, groups=512, pad=0),
+        nn.Flatten(),
+        nn.Linear(512, embedding),
+        embedding_norm(embedding),
+    )
 
 
 def torch_network(name: str, embedding: int) -> nn.Module:

@@ -64,16 +64,27 @@ def onnx(network: str, batch: int) -> Job:
     import numpy as np
     import onnxruntime
 
-    command = [sys.executable, "-W", "ignore", __file__, "--form", "export", "--network", network,
-               "--kind", "forward", "--batch", str(batch)]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        __file__,
+        "--form",
+        "export",
+        "--network",
+        network,
+        "--kind",
+        "forward",
+        "--batch",
+        str(batch),
+    ]
     done = subprocess.run(command, capture_output=True)
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise RuntimeError(f"torch.onnx exports no model: {''.join(last)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads()
-    session = onnxruntime.InferenceSession(done.stdout, options,
-                                           providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(done.stdout, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     x = np.random.RandomState(0).uniform(0, 255, (batch, *IMAGE)).astype(np.float32)
     return Job(lambda: session.run(None, {name: x}), {})

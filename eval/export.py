@@ -1,9 +1,9 @@
 """Exports a checkpoint for use: as a slim checkpoint, or as an ONNX model.
 
-  slim   PREFIX-symbol.json and PREFIX-0000.params that hold the embedding only: no classifier, no
-         loss, no labels. Every program that loads checkpoints of the lineage takes it
-  onnx   one file for onnxruntime and its like. Input `data` (N, 3, height, width), float32 pixels
-         0..255, RGB, N any number; output `fc1` (N, embedding). Checked before it appears
+slim   PREFIX-symbol.json and PREFIX-0000.params that hold the embedding only: no classifier, no
+       loss, no labels. Every program that loads checkpoints of the lineage takes it
+onnx   one file for onnxruntime and its like. Input `data` (N, 3, height, width), float32 pixels
+       0..255, RGB, N any number; output `fc1` (N, embedding). Checked before it appears
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ def _onnx(options: argparse.Namespace) -> None:
     from eval.exporting.onnx_file import export_onnx
     from eval.exporting.operators import OPSET
 
-    done = export_onnx(
-        prefix, epoch, options.output, images, options.layer, options.overwrite
-    )
+    done = export_onnx(prefix, epoch, options.output, images, options.layer, options.overwrite)
     height, width = images.shape[2:]
     print(
         f"{options.output}: {os.path.getsize(options.output) / 1e6:.1f} MB, opset {OPSET}, input "

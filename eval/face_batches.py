@@ -67,9 +67,7 @@ def face_batches(source: FaceSource, start: int, batch_size: int) -> Iterator[Fa
             yield _finished(source, *waiting.popleft())
 
 
-def _finished(
-    source: FaceSource, start: int, images: np.ndarray, work: list[Future]
-) -> FaceBatch:
+def _finished(source: FaceSource, start: int, images: np.ndarray, work: list[Future]) -> FaceBatch:
     texts, readable = [], []
     for row, one in enumerate(work, start):
         label, size = one.result()
@@ -85,9 +83,7 @@ def _finished(
     return FaceBatch(start, texts, np.array(readable), images)
 
 
-def _fill(
-    source: FaceSource, row: int, planes: np.ndarray
-) -> tuple[str, tuple[int, int] | None]:
+def _fill(source: FaceSource, row: int, planes: np.ndarray) -> tuple[str, tuple[int, int] | None]:
     """Label and size of an image, which is written to `planes` if it fits; None: no image."""
     label, encoded = source.read(row)
     image = _decode(encoded)

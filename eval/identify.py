@@ -143,9 +143,7 @@ def identify(
     )
 
 
-def _impostors(
-    probes: Faces, others: list[Faces], fars: Sequence[float], size: Sizes
-) -> Impostors:
+def _impostors(probes: Faces, others: list[Faces], fars: Sequence[float], size: Sizes) -> Impostors:
     most = len(probes.embeddings) * sum(len(faces.embeddings) for faces in others)
     drawn = np.empty(0, np.float32)
     if most > size.kept:

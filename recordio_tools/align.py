@@ -145,7 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     points.add_argument("--detector", help="YuNet model that finds landmarks, an ONNX file")
     add_size(parser, "of the faces (default: 112)", "112")
     parser.add_argument(
-        "--min-score", type=float, default=MIN_SCORE,
+        "--min-score",
+        type=float,
+        default=MIN_SCORE,
         help="faces that the detector is less sure of are passed over (default %(default)s)",
     )
     add_quality(parser, "of the JPEG files")

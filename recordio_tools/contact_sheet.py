@@ -136,7 +136,8 @@ def _parser() -> argparse.ArgumentParser:
         "--identities", help="show these: a file of labels or names, or such with commas between"
     )
     parser.add_argument(
-        "--threshold", type=float,
+        "--threshold",
+        type=float,
         help="of the noise list, only images whose largest probability is below it",
     )
     parser.add_argument(
@@ -155,8 +156,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_flags(
-    noise_list: str | Path | None, threshold: float | None, scores: str | Path | None,
-    records: str | Path | None, identities: str | Path | None,
+    noise_list: str | Path | None,
+    threshold: float | None,
+    scores: str | Path | None,
+    records: str | Path | None,
+    identities: str | Path | None,
 ) -> None:
     if sum(given is not None for given in (noise_list, records, identities)) != 1:
         raise InputError("give one of --noise-list, --records and --identities")
@@ -188,9 +192,7 @@ def _check_output(output: str | Path) -> None:
                 raise InputError(f"--output {output}: is another file; choose another name")
 
 
-def _scores(
-    noise_list: str | Path, given: str | Path | None, choice: Choice
-) -> SheetScores | None:
+def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) -> SheetScores | None:
     path = usual_scores(noise_list) if given is None else given
     if path is None:
         return None
@@ -202,8 +204,9 @@ def _scores(
             f"--scores {given}: is not of the run that wrote {noise_list}; give the file that "
             "train_NR.py wrote with it"
         )
-    logger.warning("%s: is not of the run that wrote %s; predicted labels are left out",
-                   path, noise_list)
+    logger.warning(
+        "%s: is not of the run that wrote %s; predicted labels are left out", path, noise_list
+    )
     return None
 
 

@@ -97,8 +97,13 @@ class Account:
         """The sums."""
         lost = [self.lost(label) for label in self.removed]
         return Summary(
-            sum(self.images.values()), sum(self.removed.values()), self.broken.count,
-            len(self.images), lost.count("all"), lost.count("more than half"), bins,
+            sum(self.images.values()),
+            sum(self.removed.values()),
+            self.broken.count,
+            len(self.images),
+            lost.count("all"),
+            lost.count("more than half"),
+            bins,
         )
 
     def lost(self, label: int) -> str:
@@ -209,8 +214,10 @@ def _work(args: argparse.Namespace) -> None:
     print(set_line(args.output, kept, identities, summary.bins, args.dry_run))
     share = 100 * summary.removed / max(summary.images, 1)
     print(f"removed: {summary.removed} of {counted(summary.images, 'image')} ({share:.2f} %)")
-    print(f"identities that lose all their images: {summary.lost_all}, more than half: "
-          f"{summary.lost_most}")
+    print(
+        f"identities that lose all their images: {summary.lost_all}, more than half: "
+        f"{summary.lost_most}"
+    )
     if summary.broken:
         print(broken_line(summary.broken, args.dry_run))
 
@@ -222,21 +229,29 @@ def _parser() -> argparse.ArgumentParser:
         "--noise-list", nargs="+", action="extend", default=[], help="N_noiselist.txt files"
     )
     parser.add_argument(
-        "--remove", nargs="+", action="extend", default=[],
+        "--remove",
+        nargs="+",
+        action="extend",
+        default=[],
         help="files of lines 'label record', whatever follows: these images go, too",
     )
     add_output(parser, "the set to make")
     parser.add_argument(
-        "--threshold", type=float,
+        "--threshold",
+        type=float,
         help="of the noise lists, only images whose largest probability is below it (default: "
         "all listed)",
     )
     parser.add_argument(
-        "--keep", nargs="+", action="extend", default=[],
+        "--keep",
+        nargs="+",
+        action="extend",
+        default=[],
         help="files of lines 'label record', whatever follows: these images stay",
     )
     parser.add_argument(
-        "--relabel", action="store_true",
+        "--relabel",
+        action="store_true",
         help="number the identities that are left from 0; fc7 of a checkpoint no longer fits",
     )
     parser.add_argument("--dry-run", action="store_true", help="tell what would go, write nothing")

@@ -127,9 +127,7 @@ def _work(args: argparse.Namespace) -> int:
         write_histogram(args.histogram, report.bins, title, HEAD_FROM)
     if args.json:
         text = json.dumps(report.as_dict(), indent=2) + "\n"
-        write_file(
-            "--json", args.json, lambda name: Path(name).write_text(text, encoding="utf-8")
-        )
+        write_file("--json", args.json, lambda name: Path(name).write_text(text, encoding="utf-8"))
     return 0 if report.sound else 1
 
 

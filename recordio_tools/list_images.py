@@ -39,7 +39,10 @@ def _work(args: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("list_images", __doc__, EXAMPLE)
     parser.add_argument(
-        "--input", dest="folder", metavar="FOLDER", required=True,
+        "--input",
+        dest="folder",
+        metavar="FOLDER",
+        required=True,
         help="folder that holds a folder per identity",
     )
     add_output(parser, "list to write")

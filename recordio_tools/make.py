@@ -134,8 +134,13 @@ def _work(args: argparse.Namespace) -> None:
     height, width = made.size
     print(f"{args.output}: {made.images} images of {made.identities} identities, {height}x{width}")
     if args.size is None and not made.aligned and made.size not in USUAL_SIZES:
-        logger.warning("%s: images of %dx%d: that of the first image; aligned faces are mostly "
-                       "112x112, see recordio_tools.align and --size", args.output, height, width)
+        logger.warning(
+            "%s: images of %dx%d: that of the first image; aligned faces are mostly "
+            "112x112, see recordio_tools.align and --size",
+            args.output,
+            height,
+            width,
+        )
     counts = {"aligned": made.aligned, "resized": made.resized}
     counts["named as another format than they are, and kept"] = made.misnamed
     if any(counts.values()):

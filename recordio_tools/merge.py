@@ -163,8 +163,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) -> None:
     if not 0 < threshold <= 1:
         raise InputError(f"--threshold {threshold}: give a cosine above 0 and up to 1")
-    for flag, number in (("--images-per-identity", images_per_identity),
-                         ("--batch-size", batch_size)):
+    for flag, number in (
+        ("--images-per-identity", images_per_identity),
+        ("--batch-size", batch_size),
+    ):
         if number < 1:
             raise InputError(f"{flag} {number}: give 1 or more")
 
@@ -213,19 +215,25 @@ def _parser() -> argparse.ArgumentParser:
         "--model", metavar="PREFIX,EPOCH", help="make one of identities that look the same to it"
     )
     parser.add_argument(
-        "--threshold", type=float,
+        "--threshold",
+        type=float,
         help=f"cosine from which on they do; depends on the model (default {THRESHOLD})",
     )
     parser.add_argument(
-        "--images-per-identity", type=int, default=IMAGES_PER_IDENTITY,
+        "--images-per-identity",
+        type=int,
+        default=IMAGES_PER_IDENTITY,
         help="images that make a centre, at most (default %(default)s)",
     )
     parser.add_argument(
-        "--batch-size", type=int, default=BATCH_SIZE,
+        "--batch-size",
+        type=int,
+        default=BATCH_SIZE,
         help="images embedded at a time (default %(default)s)",
     )
     parser.add_argument(
-        "--dry-run", action="store_true",
+        "--dry-run",
+        action="store_true",
         help="print what would be merged and write nothing; with a low --threshold, that shows "
         "where the gap is",
     )

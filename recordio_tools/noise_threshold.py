@@ -34,8 +34,26 @@ EXAMPLE = """\
   python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --label-below 0.1 \\
       --output unlikely_noiselist.txt"""
 QUANTILES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
-THRESHOLDS = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
-              0.9, 0.95, 0.99)
+THRESHOLDS = (
+    0.001,
+    0.002,
+    0.005,
+    0.007,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    0.95,
+    0.99,
+)
 
 
 class Advice(NamedTuple):
@@ -66,9 +84,7 @@ def advise(largest: np.ndarray) -> Advice:
     )
 
 
-def noisy_images(
-    scores: Scores, threshold: float = 0.0, label_below: float = 0.0
-) -> np.ndarray:
+def noisy_images(scores: Scores, threshold: float = 0.0, label_below: float = 0.0) -> np.ndarray:
     """Which images are noise, bool (images,).
 
     Those whose largest probability is below `threshold`, or that of their label is below
@@ -98,8 +114,9 @@ def _work(args: argparse.Namespace) -> None:
     if (args.output is None) != (args.threshold is None and args.label_below is None):
         raise InputError("--output: goes with --threshold or --label-below; give both or none")
     if args.output and not args.scores:
-        raise InputError("--output: needs --scores; recordio_tools.denoise takes a noise list and "
-                         "a --threshold")
+        raise InputError(
+            "--output: needs --scores; recordio_tools.denoise takes a noise list and a --threshold"
+        )
     for flag in ("--histogram", "--csv", "--output"):
         path = getattr(args, flag[2:])
         if path is not None:
@@ -114,8 +131,10 @@ def _work(args: argparse.Namespace) -> None:
     for line in lines_of(advice):
         print(line)
     if args.noise_list:
-        print(f"A noise list holds the images below a threshold alone: shares are of those, and "
-              f"nothing is known of images above {largest.max():.3g}.")
+        print(
+            f"A noise list holds the images below a threshold alone: shares are of those, and "
+            f"nothing is known of images above {largest.max():.3g}."
+        )
     if args.csv:
         write_distribution(args.csv, largest)
     if args.histogram:
@@ -142,8 +161,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--histogram", metavar="FILE.png", help="draw the distribution there")
     parser.add_argument("--csv", metavar="FILE", help="write the bars of the histogram there")
     parser.add_argument("--threshold", type=float, help="threshold for the list OUTPUT")
-    parser.add_argument("--label-below", type=float, metavar="P", help="also list images whose "
-                        "label has a probability below P")
+    parser.add_argument(
+        "--label-below",
+        type=float,
+        metavar="P",
+        help="also list images whose label has a probability below P",
+    )
     parser.add_argument("--output", help="noise list to write")
     parser.add_argument("--overwrite", action="store_true", help="replace older files of these")
     return parser

@@ -183,8 +183,10 @@ def _work(args: argparse.Namespace) -> None:
     options["size"] = size_of_flag(args.size)
     summary = pack_pairs(**options)
     height, width = summary.size
-    print(f"{summary.output}: {summary.pairs} pairs, {summary.same} of one person, images of "
-          f"{height}x{width} pixels")
+    print(
+        f"{summary.output}: {summary.pairs} pairs, {summary.same} of one person, images of "
+        f"{height}x{width} pixels"
+    )
     if summary.left_out:
         print(f"{summary.left_out} pairs left out")
 
@@ -198,11 +200,14 @@ def _parser() -> argparse.ArgumentParser:
     add_output(parser, "the .bin file to make")
     add_size(parser, "that images must have (default: those of the first)")
     parser.add_argument(
-        "--names-suffix", default=SUFFIXES[0], metavar=".EXT",
+        "--names-suffix",
+        default=SUFFIXES[0],
+        metavar=".EXT",
         help="what files of LFW's list end in, others are tried next (default %(default)s)",
     )
     parser.add_argument(
-        "--skip-missing", action="store_true",
+        "--skip-missing",
+        action="store_true",
         help="leave pairs out whose images are missing or broken; that is another benchmark then",
     )
     return parser

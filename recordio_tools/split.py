@@ -97,8 +97,10 @@ def split_set(
     else:
         head = read_identity_list(identities, data_dir, counts, names)
         if len(head) == len(counts):
-            raise InputError(f"--identities {identities}: lists all identities, so the tail would "
-                             "be empty; list some of them")
+            raise InputError(
+                f"--identities {identities}: lists all identities, so the tail would "
+                "be empty; list some of them"
+            )
     for part, labels in zip(PARTS, (head, counts.keys() - head)):
         check_fits(Path(output) / part, sum(counts[label] for label in labels), len(labels))
     with new_folder(output, overwrite, OUR_FILES) as folder:
@@ -110,8 +112,7 @@ def split_set(
             known = {*SET_FILES, *os.listdir(folder / part)}
             refuse_strangers(Path(output) / part, known)
     parts = [
-        Part(Path(output) / part, copy.identities, copy.images)
-        for part, copy in zip(PARTS, copies)
+        Part(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
     ]
     return Summary(*parts, len(carried), broken.count)
 
@@ -148,7 +149,10 @@ def _write(
         def copy_to(part: str) -> SetCopy:
             (folder / part).mkdir()
             return SetCopy(
-                folder / part, source, size, names=names,
+                folder / part,
+                source,
+                size,
+                names=names,
                 on_identity=lambda identity: write(identity, part),
             )
 
@@ -177,8 +181,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", required=True, help="the set to split")
     add_output(parser, "folder to make")
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--min-images", type=int,
-                        help=f"head: identities with at least so many (default {MIN_IMAGES})")
+    choice.add_argument(
+        "--min-images",
+        type=int,
+        help=f"head: identities with at least so many (default {MIN_IMAGES})",
+    )
     choice.add_argument("--identities", help="head: the identities that this file lists")
     add_no_bins(parser)
     return parser

@@ -64,8 +64,12 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
         (folder / "images").mkdir()
         unknown = _write(folder, encoded, issame)
     if unknown:
-        logger.warning("%s: %d images are of no known format; their files end in %s",
-                       bin_file, unknown, UNKNOWN_SUFFIX)
+        logger.warning(
+            "%s: %d images are of no known format; their files end in %s",
+            bin_file,
+            unknown,
+            UNKNOWN_SUFFIX,
+        )
     return Summary(Path(output), len(issame), int(issame.sum()), unknown)
 
 

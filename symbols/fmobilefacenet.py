@@ -31,25 +31,51 @@ class _Parts:
     def __init__(self, momentum: float, act: str):
         self.momentum, self.act = momentum, act
 
-    def linear(self, name: str, channels: int, filters: int, kernel: int = 1, stride: int = 1,
-               pad: int = 0, groups: int = 1) -> list[HybridBlock]:
+    def linear(
+        self,
+        name: str,
+        channels: int,
+        filters: int,
+        kernel: int = 1,
+        stride: int = 1,
+        pad: int = 0,
+        groups: int = 1,
+    ) -> list[HybridBlock]:
         return [
-            Convolution(f"{name}_conv2d", channels, filters, kernel, num_group=groups,
-                        stride=(stride, stride), pad=(pad, pad), no_bias=True),
+            Convolution(
+                f"{name}_conv2d",
+                channels,
+                filters,
+                kernel,
+                num_group=groups,
+                stride=(stride, stride),
+                pad=(pad, pad),
+                no_bias=True,
+            ),
             BatchNorm(f"{name}_batchnorm", filters, self.momentum, eps=None),
         ]
 
     def conv(self, name: str, channels: int, filters: int, **rest) -> list[HybridBlock]:
-        return [*self.linear(name, channels, filters, **rest),
-                activation(f"{name}_relu", filters, self.act)]
+        return [
+            *self.linear(name, channels, filters, **rest),
+            activation(f"{name}_relu", filters, self.act),
+        ]
 
-    def separable(self, name: str, channels: int, expanded: int, filters: int,
-                  stride: int) -> list[HybridBlock]:
+    def separable(
+        self, name: str, channels: int, expanded: int, filters: int, stride: int
+    ) -> list[HybridBlock]:
         """1x1 expansion, 3x3 depthwise, 1x1 projection without activation."""
         return [
             *self.conv(f"{name}_conv_sep", channels, expanded),
-            *self.conv(f"{name}_conv_dw", expanded, expanded, kernel=3, stride=stride, pad=1,
-                       groups=expanded),
+            *self.conv(
+                f"{name}_conv_dw",
+                expanded,
+                expanded,
+                kernel=3,
+                stride=stride,
+                pad=1,
+                groups=expanded,
+            ),
             *self.linear(f"{name}_conv_proj", expanded, filters),
         ]
 
@@ -65,8 +91,9 @@ class Shortcut(HybridBlock):
         return self.body(x) + x
 
 
-def fmobilefacenet(layers: int, embedding: int, *, bn_mom: float = 0.9,
-                   version_act: str = "prelu") -> HybridBlock:
+def fmobilefacenet(
+    layers: int, embedding: int, *, bn_mom: float = 0.9, version_act: str = "prelu"
+) -> HybridBlock:
     """The network ``y1``: input (N, 3, 112, 112) pixels 0..255 RGB, output (N, ``embedding``).
 
     Raises ``ValueError`` for other numbers than 1.
@@ -82,13 +109,19 @@ def fmobilefacenet(layers: int, embedding: int, *, bn_mom: float = 0.9,
     for (name, channels, expanded, filters), (run, count, width, run_expanded) in STAGES:
         blocks += parts.separable(name, channels, expanded, filters, stride=2)
         for index in range(count):
-            blocks.append(Shortcut(*parts.separable(f"{run}_block{index}", width, run_expanded,
-                                                    width, stride=1)))
+            blocks.append(
+                Shortcut(
+                    *parts.separable(f"{run}_block{index}", width, run_expanded, width, stride=1)
+                )
+            )
     blocks += [
         *parts.conv("conv_6sep", 128, 512),
         *parts.linear("conv_6dw7_7", 512, 512, kernel=7, groups=512),
     ]
-    return Network(chain(*blocks), chain(
-        FullyConnected("pre_fc1", embedding, 512, weight_name="fc1_weight"),
-        BatchNorm("fc1", embedding, bn_mom, fix_gamma=True),
-    ))
+    return Network(
+        chain(*blocks),
+        chain(
+            FullyConnected("pre_fc1", embedding, 512, weight_name="fc1_weight"),
+            BatchNorm("fc1", embedding, bn_mom, fix_gamma=True),
+        ),
+    )

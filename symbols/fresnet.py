@@ -23,9 +23,17 @@ from symbols.layers import (
 from symbols.network import Network
 
 UNITS = {
-    18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 49: (3, 4, 14, 3), 50: (3, 4, 14, 3), 74: (3, 6, 24, 3),
-    90: (3, 8, 30, 3), 100: (3, 13, 30, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3),
-    200: (3, 24, 36, 3), 269: (3, 30, 48, 8),
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    49: (3, 4, 14, 3),
+    50: (3, 4, 14, 3),
+    74: (3, 6, 24, 3),
+    90: (3, 8, 30, 3),
+    100: (3, 13, 30, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
+    269: (3, 30, 48, 8),
 }
 PLAIN_WIDTHS = (64, 64, 128, 256, 512)
 BOTTLENECK_WIDTHS = (64, 256, 512, 1024, 2048)
@@ -43,13 +51,22 @@ class _Parts:
 
     def conv(self, name: str, channels: int, filters: int, kernel: int, stride: int) -> HybridBlock:
         pad = (kernel - 1) // 2
-        return Convolution(name, channels, filters, kernel, stride=(stride, stride),
-                           pad=(pad, pad), no_bias=True, workspace=256)
+        return Convolution(
+            name,
+            channels,
+            filters,
+            kernel,
+            stride=(stride, stride),
+            pad=(pad, pad),
+            no_bias=True,
+            workspace=256,
+        )
 
     def projection(self, name: str, channels: int, filters: int, stride: int) -> HybridBlock:
         """The 1x1 convolution of a shortcut; the 2019 code names no padding here."""
-        return Convolution(name, channels, filters, 1, stride=(stride, stride), no_bias=True,
-                           workspace=256)
+        return Convolution(
+            name, channels, filters, 1, stride=(stride, stride), no_bias=True, workspace=256
+        )
 
     def norm(self, name: str, channels: int) -> HybridBlock:
         return BatchNorm(name, channels, self.momentum)
@@ -98,8 +115,16 @@ class ResidualUnit(HybridBlock):
         return y if self.exit is None else self.exit(y)
 
 
-def residual_unit(parts: _Parts, version: int, name: str, channels: int, filters: int, stride: int,
-                  match: bool, bottleneck: bool) -> ResidualUnit:
+def residual_unit(
+    parts: _Parts,
+    version: int,
+    name: str,
+    channels: int,
+    filters: int,
+    stride: int,
+    match: bool,
+    bottleneck: bool,
+) -> ResidualUnit:
     """One unit (N, channels, H, W) -> (N, filters, H/stride, W/stride)."""
     inner = filters // 4 if bottleneck else filters
     # (output channels, kernel) of each convolution of the unit, and which of them strides
@@ -111,14 +136,18 @@ def residual_unit(parts: _Parts, version: int, name: str, channels: int, filters
         strided = {1: 1 if parts.small_input else 0, 2: 0, 3: 1}[version]
     body, width, entry = [], channels, None
     if version == 2:
-        entry = chain(parts.norm(f"{name}_bn1", channels),
-                      parts.activate(f"{name}_relu1", channels))
+        entry = chain(
+            parts.norm(f"{name}_bn1", channels), parts.activate(f"{name}_relu1", channels)
+        )
     elif version == 3:
         body.append(parts.norm(f"{name}_bn1", channels))
     for index, (out, kernel) in enumerate(sizes):
         number = index + 1
-        body.append(parts.conv(f"{name}_conv{number}", width, out, kernel,
-                               stride if index == strided else 1))
+        body.append(
+            parts.conv(
+                f"{name}_conv{number}", width, out, kernel, stride if index == strided else 1
+            )
+        )
         width, last = out, index == len(sizes) - 1
         if version == 2 and last:
             break
@@ -131,16 +160,27 @@ def residual_unit(parts: _Parts, version: int, name: str, channels: int, filters
     if not match and version == 2:
         shortcut = parts.projection(f"{name}_sc", channels, filters, stride)
     elif not match:
-        shortcut = chain(parts.projection(f"{name}_conv1sc", channels, filters, stride),
-                         parts.norm(f"{name}_sc", filters))
+        shortcut = chain(
+            parts.projection(f"{name}_conv1sc", channels, filters, stride),
+            parts.norm(f"{name}_sc", filters),
+        )
     exit_ = parts.activate(f"{name}_relu3", filters) if version == 1 else None
     return ResidualUnit(entry, chain(*body), shortcut, exit_, project_entry=version == 2)
 
 
-def resnet(units: Sequence[int], filters: Sequence[int], embedding: int, *,
-           bottleneck: bool = False, version_se: int = 0, version_input: int = 1,
-           version_output: str = "E", version_unit: int = 3, version_act: str = "prelu",
-           bn_mom: float = 0.9) -> HybridBlock:
+def resnet(
+    units: Sequence[int],
+    filters: Sequence[int],
+    embedding: int,
+    *,
+    bottleneck: bool = False,
+    version_se: int = 0,
+    version_input: int = 1,
+    version_output: str = "E",
+    version_unit: int = 3,
+    version_act: str = "prelu",
+    bn_mom: float = 0.9,
+) -> HybridBlock:
     """A face ResNet with ``units[i]`` units of width ``filters[i + 1]`` in stage i.
 
     Input (N, 3, H, W) pixels 0..255 RGB, output (N, ``embedding``). As the 2019 code's
@@ -165,13 +205,25 @@ def resnet(units: Sequence[int], filters: Sequence[int], embedding: int, *,
         for unit in range(count):
             first = unit == 0
             stride = 2 if first and not (version_input == 0 and stage == 0) else 1
-            blocks.append(residual_unit(
-                parts, version_unit, f"stage{stage + 1}_unit{unit + 1}", channels, width, stride,
-                match=not first, bottleneck=bottleneck))
+            blocks.append(
+                residual_unit(
+                    parts,
+                    version_unit,
+                    f"stage{stage + 1}_unit{unit + 1}",
+                    channels,
+                    width,
+                    stride,
+                    match=not first,
+                    bottleneck=bottleneck,
+                )
+            )
             channels = width
     if bottleneck:
-        blocks += [parts.conv("convd", channels, 512, 1, 1), parts.norm("bnd", 512),
-                   parts.activate("relud", 512)]
+        blocks += [
+            parts.conv("convd", channels, 512, 1, 1),
+            parts.norm("bnd", 512),
+            parts.activate("relud", 512),
+        ]
         channels = 512
     head = embedding_head(version_output, channels, embedding, bn_mom, version_act)
     return Network(chain(*blocks), head)

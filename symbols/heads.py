@@ -1,11 +1,11 @@
 """Embedding heads of the ResNets: the last feature map -> the embedding (``--version-output``).
 
-    A  bn1, relu1, average over the map            F  bn1, dropout, fully connected ``fc1``
-    B  A, then ``pre_fc1``                         G  bn1, ``fc1`` (fully connected)
-    C  B, then BatchNorm ``fc1``                   H  ``fc1`` (fully connected)
-    D  C, then activation ``fc1_relu``             I  bn1, ``pre_fc1``, BatchNorm ``fc1``
-    E  bn1, dropout, ``pre_fc1``, BatchNorm fc1    J  ``pre_fc1``, BatchNorm ``fc1``
-                                                   Z  bn1, dropout (the map itself)
+A  bn1, relu1, average over the map            F  bn1, dropout, fully connected ``fc1``
+B  A, then ``pre_fc1``                         G  bn1, ``fc1`` (fully connected)
+C  B, then BatchNorm ``fc1``                   H  ``fc1`` (fully connected)
+D  C, then activation ``fc1_relu``             I  bn1, ``pre_fc1``, BatchNorm ``fc1``
+E  bn1, dropout, ``pre_fc1``, BatchNorm fc1    J  ``pre_fc1``, BatchNorm ``fc1``
+                                               Z  bn1, dropout (the map itself)
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from symbols.layers import (
 HEADS = "ABCDEFGHIJZ"
 
 
-def embedding_head(kind: str, channels: int, embedding: int, momentum: float,
-                   act: str) -> HybridBlock:
+def embedding_head(
+    kind: str, channels: int, embedding: int, momentum: float, act: str
+) -> HybridBlock:
     """The head ``kind`` on a map (N, ``channels``, H, W); output (N, ``embedding``).
 
     A gives (N, channels), Z gives the map. Raises ``ValueError`` for an unknown kind.

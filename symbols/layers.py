@@ -140,20 +140,29 @@ class BatchNorm(HybridBlock):
     meaning: it is taken as 1 and never trained.
     """
 
-    def __init__(self, name: str, channels: int, momentum: float, eps: float | None = 2e-5,
-                 fix_gamma: bool = False):
+    def __init__(
+        self,
+        name: str,
+        channels: int,
+        momentum: float,
+        eps: float | None = 2e-5,
+        fix_gamma: bool = False,
+    ):
         super().__init__(prefix="")
         self._node = dict(fix_gamma=fix_gamma, momentum=momentum, name=name)
         if eps is not None:
             self._node["eps"] = eps
         shape = (channels,)
-        self.gamma = self.params.get(f"{name}_gamma", shape=shape, init="ones",
-                                     grad_req="null" if fix_gamma else "write")
+        self.gamma = self.params.get(
+            f"{name}_gamma", shape=shape, init="ones", grad_req="null" if fix_gamma else "write"
+        )
         self.beta = self.params.get(f"{name}_beta", shape=shape, init="zeros")
-        self.moving_mean = self.params.get(f"{name}_moving_mean", shape=shape, init="zeros",
-                                           differentiable=False)
-        self.moving_var = self.params.get(f"{name}_moving_var", shape=shape, init="ones",
-                                          differentiable=False)
+        self.moving_mean = self.params.get(
+            f"{name}_moving_mean", shape=shape, init="zeros", differentiable=False
+        )
+        self.moving_var = self.params.get(
+            f"{name}_moving_var", shape=shape, init="ones", differentiable=False
+        )
 
     def hybrid_forward(self, F, x, gamma, beta, moving_mean, moving_var):
         return F.BatchNorm(*operands(F, (x,), (gamma, beta, moving_mean, moving_var)), **self._node)
@@ -176,8 +185,9 @@ class PReLU(HybridBlock):
         self._name, self._channels = name, channels
         self._ones = (1, -1) if flat else (1, -1, 1, 1)
         self._broadcast = flat or _device_type.get() == "gpu"
-        self.gamma = self.params.get(f"{name}_gamma", shape=(channels,),
-                                     init=mx.init.Constant(0.25))
+        self.gamma = self.params.get(
+            f"{name}_gamma", shape=(channels,), init=mx.init.Constant(0.25)
+        )
 
     def hybrid_forward(self, F, x, gamma):
         if _lineage_form.get():
@@ -188,8 +198,14 @@ class PReLU(HybridBlock):
             return positive + F.broadcast_mul(negative, gamma.reshape(self._ones))
         # multiplied, hence copied: oneDNN rearranges a convolution's weight where it lies
         kernel = gamma.reshape((-1, 1, 1, 1)) * 1.0
-        return positive + F.Convolution(negative, kernel, kernel=(1, 1), no_bias=True,
-                                        num_filter=self._channels, num_group=self._channels)
+        return positive + F.Convolution(
+            negative,
+            kernel,
+            kernel=(1, 1),
+            no_bias=True,
+            num_filter=self._channels,
+            num_group=self._channels,
+        )
 
 
 class Activation(HybridBlock):
@@ -219,15 +235,17 @@ class FullyConnected(HybridBlock):
         super().__init__(prefix="")
         self._node = dict(num_hidden=units, name=name)
         self._weight_name, self._shape = weight_name, (units, inputs)
-        self.weight = self.params.get(weight_name or f"{name}_weight", shape=self._shape,
-                                      allow_deferred_init=True)
+        self.weight = self.params.get(
+            weight_name or f"{name}_weight", shape=self._shape, allow_deferred_init=True
+        )
         self.bias = self.params.get(f"{name}_bias", shape=(units,), init="zeros")
 
     def hybrid_forward(self, F, x, weight, bias):
         inputs, parameters = (x,), (weight, bias)
         if self._weight_name is not None:
-            weight = variable(F, weight, self._weight_name, shape=self._shape, lr_mult=1.0,
-                              wd_mult=1.0)
+            weight = variable(
+                F, weight, self._weight_name, shape=self._shape, lr_mult=1.0, wd_mult=1.0
+            )
             inputs, parameters = (x, weight), (bias,)
         return F.FullyConnected(*operands(F, inputs, parameters), **self._node)
 

@@ -18,9 +18,17 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 SECONDS = 60.0
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--hide-scrollbars", "--force-device-scale-factor=1",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1",
     "--remote-debugging-pipe",
 )
 # Chromium reads commands from descriptor 3 and writes replies to 4, whatever ours are called.
@@ -58,11 +66,25 @@ class Browser:
         commands, self._write = os.pipe()
         self._read, replies = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-S", "-c", LAUNCH, str(commands), str(replies), CHROMIUM, *FLAGS,
-             f"--user-data-dir={folder / 'profile'}", "about:blank"],
-            pass_fds=(commands, replies), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, "HOME": str(folder)})
+            [
+                sys.executable,
+                "-S",
+                "-c",
+                LAUNCH,
+                str(commands),
+                str(replies),
+                CHROMIUM,
+                *FLAGS,
+                f"--user-data-dir={folder / 'profile'}",
+                "about:blank",
+            ],
+            pass_fds=(commands, replies),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, "HOME": str(folder)},
+        )
         os.close(commands)
         os.close(replies)
         try:
@@ -81,8 +103,9 @@ class Browser:
 
     def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression, awaited where it is a promise."""
-        answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True,
-                           returnByValue=True)
+        answer = self.send(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
         if "exceptionDetails" in answer:
             raise AssertionError(answer["exceptionDetails"])
         return answer["result"].get("value")
@@ -95,11 +118,18 @@ class Browser:
 
     def resize(self, width: int, height: int, dark: bool = False) -> None:
         """Make the viewport so large, in CSS pixels, and its colour scheme light or dark."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                  deviceScaleFactor=1, mobile=False)
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         scheme = "dark" if dark else "light"
-        self.send("Emulation.setEmulatedMedia",
-                  features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.send(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
 
     def screenshot(self, path: Path) -> None:
         """Write what the viewport shows as a PNG."""
@@ -109,9 +139,13 @@ class Browser:
         """Wait for a download that the page has started; the file."""
         started = self._event(lambda event: event["method"] == "Browser.downloadWillBegin")
         number = started["params"]["guid"]
-        self._event(lambda event: event["method"] == "Browser.downloadProgress"
-                    and event["params"]["guid"] == number
-                    and event["params"]["state"] == "completed")
+        self._event(
+            lambda event: (
+                event["method"] == "Browser.downloadProgress"
+                and event["params"]["guid"] == number
+                and event["params"]["state"] == "completed"
+            )
+        )
         return self.downloads / started["params"]["suggestedFilename"]
 
     def close(self) -> None:
@@ -149,8 +183,12 @@ class Browser:
         self._session = self.send("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
-        self.send("Browser.setDownloadBehavior", behavior="allow", eventsEnabled=True,
-                  downloadPath=str(self.downloads))
+        self.send(
+            "Browser.setDownloadBehavior",
+            behavior="allow",
+            eventsEnabled=True,
+            downloadPath=str(self.downloads),
+        )
 
     def _load(self, method: str, **params: Any) -> None:
         self._events.clear()

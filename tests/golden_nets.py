@@ -15,8 +15,10 @@ from symbols.fresnet import resnet
 NARROW = dict(units=[2, 2, 2, 2], filters=[16, 16, 16, 32, 32])
 TINY = dict(units=[1, 1, 1, 1], filters=[8, 8, 8, 16, 16], version_output="J")
 OPTIONS = {
-    "opt_se1": dict(version_se=1), "opt_input0": dict(version_input=0),
-    "opt_unit1": dict(version_unit=1), "opt_unit2": dict(version_unit=2),
+    "opt_se1": dict(version_se=1),
+    "opt_input0": dict(version_input=0),
+    "opt_unit1": dict(version_unit=1),
+    "opt_unit2": dict(version_unit=2),
     "opt_unit1input0": dict(version_unit=1, version_input=0),
     "opt_actrelu": dict(version_act="relu"),
     **{f"opt_out{kind}": dict(version_output=kind) for kind in "ABCDFGHIJZ"},
@@ -65,8 +67,9 @@ def recipe_parameters(folder: Path, name: str) -> dict:
         value = rng.normal(0, 0.2, shape) if mean else rng.uniform(0.5, 1.5, shape)
         made[parameter] = value.astype(np.float32)
     for parameter, value in made.items():
-        np.testing.assert_allclose(value.astype(np.float64).sum(), digests[parameter][1],
-                                   rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(
+            value.astype(np.float64).sum(), digests[parameter][1], rtol=1e-5, atol=1e-4
+        )
     return made
 
 

@@ -23,26 +23,46 @@ from symbols.layers import (
 from symbols.network import Network
 
 needs_operator = pytest.mark.skipif(
-    not compiled.available(), reason="the compiled operator is not built here")
+    not compiled.available(), reason="the compiled operator is not built here"
+)
 
 EMBEDDING, SIZE = 6, (32, 32)
 # how a Gluon block may be made to run
-FORMS = {"not hybridised": None, "hybridised": {}, "static":
-         dict(static_alloc=True, static_shape=True)}
+FORMS = {
+    "not hybridised": None,
+    "hybridised": {},
+    "static": dict(static_alloc=True, static_shape=True),
+}
 
 
 def small_resnet(*filters: int, units=(1, 1, 1, 1), **versions) -> Network:
     return resnet(list(units), list(filters), EMBEDDING, version_output="H", **versions)
 
 
-def layers(name: str, channels: int, filters: int, kernel: int = 1, stride: int = 1,
-           groups: int = 1, act: str | None = "prelu", momentum: float = 0.9,
-           fix_gamma: bool = False) -> list[HybridBlock]:
+def layers(
+    name: str,
+    channels: int,
+    filters: int,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    act: str | None = "prelu",
+    momentum: float = 0.9,
+    fix_gamma: bool = False,
+) -> list[HybridBlock]:
     """Convolution, BatchNorm and, unless ``act`` is None, an activation."""
     pad = kernel // 2
     found = [
-        Convolution(f"{name}_conv2d", channels, filters, kernel, num_group=groups,
-                    stride=(stride, stride), pad=(pad, pad), no_bias=True),
+        Convolution(
+            f"{name}_conv2d",
+            channels,
+            filters,
+            kernel,
+            num_group=groups,
+            stride=(stride, stride),
+            pad=(pad, pad),
+            no_bias=True,
+        ),
         BatchNorm(f"{name}_batchnorm", filters, momentum, eps=None, fix_gamma=fix_gamma),
     ]
     return found + ([activation(f"{name}_relu", filters, act)] if act else [])
@@ -50,29 +70,37 @@ def layers(name: str, channels: int, filters: int, kernel: int = 1, stride: int 
 
 def mobile_chain(width: int, expanded: int, momentum: float = 0.9) -> Network:
     """As y1: a strided convolution, depthwise ones, a shortcut, a depthwise end over 4x4."""
-    return Network(chain(
-        Normalise(),
-        *layers("conv_1", 3, width, kernel=3, stride=2, momentum=momentum),
-        *layers("conv_2_dw", width, width, kernel=3, groups=width, momentum=momentum),
-        *layers("down_sep", width, expanded, momentum=momentum),
-        *layers("down_dw", expanded, expanded, kernel=3, stride=2, groups=expanded),
-        *layers("down_proj", expanded, width, act=None),
-        Shortcut(*layers("res_sep", width, expanded),
-                 *layers("res_dw", expanded, expanded, kernel=3, groups=expanded),
-                 *layers("res_proj", expanded, width, act=None)),
-        Convolution("end_conv2d", width, width, 4, num_group=width, no_bias=True),
-        BatchNorm("end_batchnorm", width, momentum),
-    ), head(width * 25))
+    return Network(
+        chain(
+            Normalise(),
+            *layers("conv_1", 3, width, kernel=3, stride=2, momentum=momentum),
+            *layers("conv_2_dw", width, width, kernel=3, groups=width, momentum=momentum),
+            *layers("down_sep", width, expanded, momentum=momentum),
+            *layers("down_dw", expanded, expanded, kernel=3, stride=2, groups=expanded),
+            *layers("down_proj", expanded, width, act=None),
+            Shortcut(
+                *layers("res_sep", width, expanded),
+                *layers("res_dw", expanded, expanded, kernel=3, groups=expanded),
+                *layers("res_proj", expanded, width, act=None),
+            ),
+            Convolution("end_conv2d", width, width, 4, num_group=width, no_bias=True),
+            BatchNorm("end_batchnorm", width, momentum),
+        ),
+        head(width * 25),
+    )
 
 
 def grouped_chain() -> Network:
     """Convolutions with groups that are not depthwise, and a gamma that is fixed."""
-    return Network(chain(
-        Normalise(),
-        *layers("first", 3, 16, kernel=3, stride=2),
-        *layers("groups_2", 16, 32, kernel=3, groups=2, act="relu"),
-        *layers("groups_4", 32, 24, kernel=3, groups=4, stride=2, fix_gamma=True),
-    ), head(24 * 64))
+    return Network(
+        chain(
+            Normalise(),
+            *layers("first", 3, 16, kernel=3, stride=2),
+            *layers("groups_2", 16, 32, kernel=3, groups=2, act="relu"),
+            *layers("groups_4", 32, 24, kernel=3, groups=4, stride=2, fix_gamma=True),
+        ),
+        head(24 * 64),
+    )
 
 
 def head(inputs: int) -> HybridBlock:
@@ -121,8 +149,9 @@ def drawn(network: HybridBlock, seed: int = 1, size: tuple[int, int] = SIZE) -> 
     return network
 
 
-def in_float64(network: HybridBlock, make: Callable[[], HybridBlock],
-               size: tuple[int, int] = SIZE) -> HybridBlock:
+def in_float64(
+    network: HybridBlock, make: Callable[[], HybridBlock], size: tuple[int, int] = SIZE
+) -> HybridBlock:
     """The network that ``make`` gives, with the parameters of ``network``, by MXNet in float64."""
     twin = make()
     twin.initialize()
@@ -137,6 +166,7 @@ def by_moving_averages(network: HybridBlock) -> HybridBlock:
 
     MXNet 1.9.1 derives a BatchNorm rightly in training mode only.
     """
+
     def settle(block):
         if isinstance(block, BatchNorm):
             block._node["use_global_stats"] = True
@@ -173,8 +203,11 @@ def derive(network: HybridBlock, images: np.ndarray, train_mode: bool = True) ->
         output = network(data)
         loss = loss_of(output)
     loss.backward()
-    found = {name: parameter.grad().asnumpy().copy() for name, parameter in parameters.items()
-             if parameter.grad_req != "null"}
+    found = {
+        name: parameter.grad().asnumpy().copy()
+        for name, parameter in parameters.items()
+        if parameter.grad_req != "null"
+    }
     return {**found, "data": data.grad.asnumpy(), "output": output.asnumpy()}
 
 
@@ -191,8 +224,11 @@ def too_far(found: dict, expected: dict, most: float) -> dict[str, float]:
     """
     assert found.keys() == expected.keys()
     least = 1e-7 * max(np.linalg.norm(value) for value in expected.values())
-    return {name: distance(found[name], value) for name, value in expected.items()
-            if not np.linalg.norm(found[name] - value) <= most * np.linalg.norm(value) + least}
+    return {
+        name: distance(found[name], value)
+        for name, value in expected.items()
+        if not np.linalg.norm(found[name] - value) <= most * np.linalg.norm(value) + least
+    }
 
 
 def assert_close(found: dict, expected: dict, most: float = 5e-3) -> None:

@@ -20,29 +20,85 @@ TARGETS = ("unseen", "lfw", "cfp_fp")
 PAIRS = 600
 # name, title, why, steps, where the mean starts and ends, kept, verdict
 STAGES = (
-    ("1-softmax", "ArcFace on the head", "The backbone learns the identities with many images.",
-     900, (0.62, 0.905), True, "No better for 3 tests in a row; the best is that of step 700."),
-    ("2a-savemodel", "Same weights under the noise-resistance graph",
-     "The next stage starts from a checkpoint of its own graph.", 1, None, None, ""),
-    ("2b-NR", "Noise left out, head again under the noise-resistance loss",
-     "Images that fit no identity teach wrong things.", 600, (0.85, 0.921), True,
-     "Mean went from 90.50 % to 92.10 %."),
-    ("denoise", "Head without the flagged images",
-     "Stage three must not read the flagged images.", None, None, None, ""),
-    ("3-interweight-1", "Head and tail, inter-class loss times 1",
-     "Confusing identities of the tail are pushed apart.", 400, (0.918, 0.926), True,
-     "Mean went from 92.10 % to 92.60 %."),
-    ("3-interweight-5", "Head and tail, inter-class loss times 5",
-     "The same with a stronger push.", 400, (0.925, 0.922), False,
-     "Not better than 92.60 %: the schedule ends here."),
-    ("3-interweight-10", "Head and tail, inter-class loss times 10",
-     "The same with a stronger push.", None, None, None, ""),
-    ("evaluation", "Final evaluation", "All kept models on all verification sets.",
-     None, None, None, ""),
+    (
+        "1-softmax",
+        "ArcFace on the head",
+        "The backbone learns the identities with many images.",
+        900,
+        (0.62, 0.905),
+        True,
+        "No better for 3 tests in a row; the best is that of step 700.",
+    ),
+    (
+        "2a-savemodel",
+        "Same weights under the noise-resistance graph",
+        "The next stage starts from a checkpoint of its own graph.",
+        1,
+        None,
+        None,
+        "",
+    ),
+    (
+        "2b-NR",
+        "Noise left out, head again under the noise-resistance loss",
+        "Images that fit no identity teach wrong things.",
+        600,
+        (0.85, 0.921),
+        True,
+        "Mean went from 90.50 % to 92.10 %.",
+    ),
+    (
+        "denoise",
+        "Head without the flagged images",
+        "Stage three must not read the flagged images.",
+        None,
+        None,
+        None,
+        "",
+    ),
+    (
+        "3-interweight-1",
+        "Head and tail, inter-class loss times 1",
+        "Confusing identities of the tail are pushed apart.",
+        400,
+        (0.918, 0.926),
+        True,
+        "Mean went from 92.10 % to 92.60 %.",
+    ),
+    (
+        "3-interweight-5",
+        "Head and tail, inter-class loss times 5",
+        "The same with a stronger push.",
+        400,
+        (0.925, 0.922),
+        False,
+        "Not better than 92.60 %: the schedule ends here.",
+    ),
+    (
+        "3-interweight-10",
+        "Head and tail, inter-class loss times 10",
+        "The same with a stronger push.",
+        None,
+        None,
+        None,
+        "",
+    ),
+    (
+        "evaluation",
+        "Final evaluation",
+        "All kept models on all verification sets.",
+        None,
+        None,
+        None,
+        "",
+    ),
 )
 SKIPPED = "3-interweight-10"
-LOSSES = {"1": {"softmaxloss": (9.2, 1.4)}, "2": {"softmaxloss2": (7.5, 1.1)},
-          "3": {"softmaxloss": (1.3, 1.1), "interloss": (0.09, 0.02)}}
+LOSSES = {
+    "1": {"softmaxloss": (9.2, 1.4)},
+    "2": {"softmaxloss2": (7.5, 1.1)},
+    "3": {"softmaxloss": (1.3, 1.1), "interloss": (0.09, 0.02)},
+}
 
 
 def write_output(
@@ -69,11 +125,20 @@ def write_output(
     finished = done == len(STAGES)
     kept = [stage["name"] for stage in stages if stage["kept"]]
     recipe = {
-        "version": 1, "created": "2026-11-22T07:30:00+00:00",
+        "version": 1,
+        "created": "2026-11-22T07:30:00+00:00",
         "finished": "2026-11-22T09:12:44+00:00" if finished else None,
-        "flags": {"head": str(head), "tail": str(tail), "output": str(folder), "network": "r50",
-                  "patience": 3, "interweights": [1.0, 5.0, 10.0], "seed": 1, "stage1": [],
-                  "noise_threshold": "auto"},
+        "flags": {
+            "head": str(head),
+            "tail": str(tail),
+            "output": str(folder),
+            "network": "r50",
+            "patience": 3,
+            "interweights": [1.0, 5.0, 10.0],
+            "seed": 1,
+            "stage1": [],
+            "noise_threshold": "auto",
+        },
         "versions": {"python": "3.11.9", "mxnet": "1.9.1", "numpy": "1.23.5", "unequal": "0.1.0"},
         "machine": {"processor": "a processor", "cores": 2, "devices": ["cpu(0)"]},
         "stages": stages,
@@ -124,8 +189,13 @@ def _stage(
     if name == SKIPPED and place < done:
         status = "skipped"
     stage: dict[str, Any] = {
-        "name": name, "title": title, "why": why, "folder": name, "status": status,
-        "command": f"python train.py --network r50 --prefix {name}/model", "kept": None,
+        "name": name,
+        "title": title,
+        "why": why,
+        "folder": name,
+        "status": status,
+        "command": f"python train.py --network r50 --prefix {name}/model",
+        "kept": None,
         "verdict": verdict if status == "done" else "",
     }
     if means and status in ("done", "running"):
@@ -133,45 +203,72 @@ def _stage(
         tests = _write_history(folder / name, random, name[0], last, means, targets)
         best = max(tests, key=lambda line: line["mean"])
         stage["best"] = {
-            "step": best["step"], "mean": best["mean"],
-            "accuracy": {key: part["accuracy"] for key, part in best["targets"].items()}}
+            "step": best["step"],
+            "mean": best["mean"],
+            "accuracy": {key: part["accuracy"] for key, part in best["targets"].items()},
+        }
     if status == "done":
         stage.update(kept=kept, seconds=45.6 + 3.1 * (steps or 0))
         if steps:
-            stage.update(steps=steps, images=64 * steps, checkpoint=f"{name}/model-best,0",
-                         ended_by="patience" if means else "steps")
+            stage.update(
+                steps=steps,
+                images=64 * steps,
+                checkpoint=f"{name}/model-best,0",
+                ended_by="patience" if means else "steps",
+            )
     return stage
 
 
 def _write_history(
-    folder: Path, random: np.random.RandomState, kind: str, steps: int,
-    means: tuple[float, float], targets: Sequence[str],
+    folder: Path,
+    random: np.random.RandomState,
+    kind: str,
+    steps: int,
+    means: tuple[float, float],
+    targets: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Write history.jsonl; its lines about tests."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for step in range(5, steps + 1, 5):
         share = 1 - np.exp(-4 * step / steps)
-        train = {"kind": "train", "step": step, "epoch": step // 60, "seconds": 3.1 * step,
-                 "rate": 0.1 if step < 600 else 0.01, "speed": 20.6 + random.normal(0, 0.4),
-                 "acc": float(np.clip(0.8 * share + random.normal(0, 0.03), 0, 1))}
+        train = {
+            "kind": "train",
+            "step": step,
+            "epoch": step // 60,
+            "seconds": 3.1 * step,
+            "rate": 0.1 if step < 600 else 0.01,
+            "speed": 20.6 + random.normal(0, 0.4),
+            "acc": float(np.clip(0.8 * share + random.normal(0, 0.03), 0, 1)),
+        }
         for name, (first, last) in LOSSES[kind].items():
             train[name] = float((first + (last - first) * share) * random.normal(1, 0.05))
         lines.append(train)
         if step % 50 == 0:
             values = random.normal(np.linspace(0.02, -0.02, len(targets)), 0.004)
             values += means[0] + (means[1] - means[0]) * share
-            lines.append({
-                "kind": "test", "step": step, "seconds": 3.1 * step + 2, "mean": values.mean(),
-                "targets": {target: {"accuracy": value, "std": 0.011, "xnorm": 10.2}
-                            for target, value in zip(targets, values)}})
+            lines.append(
+                {
+                    "kind": "test",
+                    "step": step,
+                    "seconds": 3.1 * step + 2,
+                    "mean": values.mean(),
+                    "targets": {
+                        target: {"accuracy": value, "std": 0.011, "xnorm": 10.2}
+                        for target, value in zip(targets, values)
+                    },
+                }
+            )
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / "history.jsonl").write_text(text, encoding="utf-8")
     return [line for line in lines if line["kind"] == "test"]
 
 
 def _evaluation(
-    random: np.random.RandomState, names: Sequence[str], targets: Sequence[str], gain: float,
+    random: np.random.RandomState,
+    names: Sequence[str],
+    targets: Sequence[str],
+    gain: float,
     folds: bool,
 ) -> dict[str, Any]:
     rows, drawn = [], {"first": {}, "final": {}}
@@ -184,12 +281,20 @@ def _evaluation(
             distances = np.abs(np.where(issame, 1.0, 1.0 + 0.55 * apart) + 0.22 * own)
             right = (distances < 1.0 + 0.28 * apart) == issame
             accuracies = right.reshape(10, -1).mean(axis=1)
-            row = {"stage": name, "checkpoint": f"{name}/model-best,0", "target": target,
-                   "accuracy": accuracies.mean(), "std": accuracies.std(),
-                   "xnorm": 10.2 + place, **figures(distances, issame)}
+            row = {
+                "stage": name,
+                "checkpoint": f"{name}/model-best,0",
+                "target": target,
+                "accuracy": accuracies.mean(),
+                "std": accuracies.std(),
+                "xnorm": 10.2 + place,
+                **figures(distances, issame),
+            }
             rows.append({**row, "folds": accuracies.tolist()} if folds else row)
             if place in (0, len(names) - 1):
                 drawn["final" if place else "first"][target] = curves(distances, issame)
-    ranks = [{"stage": name, "rank1": 0.61 + 0.04 * i, "rank5": 0.78 + 0.03 * i}
-             for i, name in enumerate(names)]
+    ranks = [
+        {"stage": name, "rank1": 0.61 + 0.04 * i, "rank5": 0.78 + 0.03 * i}
+        for i, name in enumerate(names)
+    ]
     return {"rows": rows, **drawn, "identification": ranks}

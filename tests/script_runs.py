@@ -11,17 +11,35 @@ from pathlib import Path
 from record_fixtures import encode, face, write_face_set
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SMALL = ["--network", "r18", "--width", "0.125", "--emb-size", "16", "--loss-type", "4",
-         "--margin-m", "0.5", "--seed", "1"]
+SMALL = [
+    "--network",
+    "r18",
+    "--width",
+    "0.125",
+    "--emb-size",
+    "16",
+    "--loss-type",
+    "4",
+    "--margin-m",
+    "0.5",
+    "--seed",
+    "1",
+]
 
 
-def run_script(script: str, *flags: object, folder: Path, timeout: int = 240,
-               **environment: str) -> subprocess.CompletedProcess:
+def run_script(
+    script: str, *flags: object, folder: Path, timeout: int = 240, **environment: str
+) -> subprocess.CompletedProcess:
     """Run a script of the repository in ``folder`` on the CPU; stdout and stderr in one text."""
     return subprocess.run(
-        [sys.executable, "-u", str(REPOSITORY / script), *map(str, flags)], cwd=folder,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **environment})
+        [sys.executable, "-u", str(REPOSITORY / script), *map(str, flags)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **environment},
+    )
 
 
 def write_bin(path: Path, pairs: int = 20, size: int = 16, protocol: int = 2) -> None:

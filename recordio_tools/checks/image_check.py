@@ -60,9 +60,7 @@ class ImageCheck:
         """Count rows of the scan, all of them images; returns which have any bytes."""
         lengths = rows["length"] - LABEL_HEADER.size - 4 * rows["flag"]
         empty = lengths <= 0
-        self._bad.add(
-            np.flatnonzero(empty), lambda i: f"{place_of(rows[i], keys[i])}: it is empty"
-        )
+        self._bad.add(np.flatnonzero(empty), lambda i: f"{place_of(rows[i], keys[i])}: it is empty")
         formats = format_numbers(rows["start"], lengths)
         counts = np.bincount(formats[~empty] - UNKNOWN, minlength=len(NAMES) + 1).tolist()
         self.formats.update(dict(zip([*NAMES, "unknown"], [*counts[1:], counts[0]])))

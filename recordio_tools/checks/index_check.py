@@ -77,8 +77,10 @@ class IndexCheck:
         start = rows["offset"][at] == offsets
         self._lost.add(
             np.flatnonzero(~start),
-            lambda i: f"record {keys[i]}: byte {offsets[i]} is within the record that starts at "
-            f"byte {rows['offset'][at[i]]}",
+            lambda i: (
+                f"record {keys[i]}: byte {offsets[i]} is within the record that starts at "
+                f"byte {rows['offset'][at[i]]}"
+            ),
         )
         return self._take_good(rows, whole, keys[start], at[start])
 
@@ -198,7 +200,11 @@ class IndexCheck:
         )
 
     def _take_broken(
-        self, rows: np.ndarray, broken: np.ndarray, keys: np.ndarray, offsets: np.ndarray,
+        self,
+        rows: np.ndarray,
+        broken: np.ndarray,
+        keys: np.ndarray,
+        offsets: np.ndarray,
         at: np.ndarray,
     ) -> None:
         """Entries `keys` point to the broken rows `at`, or to somewhere within them."""

@@ -34,8 +34,9 @@ class LabelCheck:
         good = (label >= 0) & (label < 2**31) & (label == np.floor(label))
         self._bad.add(
             np.flatnonzero(~good),
-            lambda i: (f"record {keys[i]}" if known[i] else f"byte {rows['offset'][i]}")
-            + f": {label[i]}",
+            lambda i: (
+                (f"record {keys[i]}" if known[i] else f"byte {rows['offset'][i]}") + f": {label[i]}"
+            ),
         )
         labels = np.where(good, label, -1).astype(np.int64)
         self.keys.add(keys[known], labels[known])
@@ -71,6 +72,4 @@ class LabelCheck:
         if gaps:
             shown = sum(end - start for start, end in stretches)
             which = ", ".join(map(stretch_text, stretches)) + (", ..." if shown < gaps else "")
-            findings.note(
-                "label_gaps", f"labels: {gaps} of 0 to {stop - 1} have no image: {which}"
-            )
+            findings.note("label_gaps", f"labels: {gaps} of 0 to {stop - 1} have no image: {which}")

@@ -199,8 +199,10 @@ def _tell_labels(
         label_of[i] = labels[np.argmax(np.bincount(where, counts))]
         mixed.add(
             np.flatnonzero(runs.labels[part] != label_of[i]) + first[i],
-            lambda at, i=i: f"record {max(runs.starts[at], starts[i])}: label {runs.labels[at]} "
-            f"in the range of label {label_of[i]} (identity record {keys[i]})",
+            lambda at, i=i: (
+                f"record {max(runs.starts[at], starts[i])}: label {runs.labels[at]} "
+                f"in the range of label {label_of[i]} (identity record {keys[i]})"
+            ),
         )
     findings.problem(
         "labels_against_ranges",
@@ -211,8 +213,10 @@ def _tell_labels(
     labels, counts = np.unique(label_of[label_of >= 0], return_counts=True)
     again.add(
         labels[counts > 1],
-        lambda label: f"label {label}: identity records "
-        + ", ".join(map(str, keys[label_of == label][:5].tolist())),
+        lambda label: (
+            f"label {label}: identity records "
+            + ", ".join(map(str, keys[label_of == label][:5].tolist()))
+        ),
     )
     findings.problem(
         "identities_in_several_ranges",

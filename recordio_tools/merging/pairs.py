@@ -63,7 +63,10 @@ def warn_of_chains(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
             logger.warning(
                 "%d identities become one, that of label %d in %s %s: pairs above the threshold "
                 "link them in a chain; look at them and give a higher --threshold",
-                len(members), source.labels[row], source.data_dir, source.name_of(row),
+                len(members),
+                source.labels[row],
+                source.data_dir,
+                source.name_of(row),
             )
 
 
@@ -77,5 +80,8 @@ def warn_of_names(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
             different += 1
             first = first or f"{sources.labels[members[0]]} is {' and '.join(sorted(names))}"
     if different:
-        logger.warning("--same-labels: %s with different names in the sets, label %s",
-                       counted(different, "label"), first)
+        logger.warning(
+            "--same-labels: %s with different names in the sets, label %s",
+            counted(different, "label"),
+            first,
+        )

@@ -112,6 +112,8 @@ def _sample(sources: Sources, most: int) -> Iterator[tuple[int, np.ndarray]]:
                 )
             yield number, image.transpose(2, 0, 1)
     if undecodable:
-        logger.warning("%s that cannot be decoded, of no use to compare identities; see python -m "
-                       "recordio_tools.inspect_set --data-dir SET --verify",
-                       counted(undecodable, "image"))
+        logger.warning(
+            "%s that cannot be decoded, of no use to compare identities; see python -m "
+            "recordio_tools.inspect_set --data-dir SET --verify",
+            counted(undecodable, "image"),
+        )

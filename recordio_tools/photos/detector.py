@@ -102,9 +102,7 @@ def open_detector(model: str, min_score: float) -> FaceDetector:
     return FaceDetector(model, min_score)
 
 
-def choose_face(
-    faces: np.ndarray, shape: tuple[int, ...], scale: float = 1.0
-) -> np.ndarray | None:
+def choose_face(faces: np.ndarray, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray | None:
     """The largest and most central of the faces, as InsightFace's alignment chooses.
 
     That is the one of the largest area - 2 * (distance of its box from the image's centre)^2.

@@ -39,9 +39,7 @@ class IdentitySet:
         self.size = size_of(reader)
         self._given_names = read_names(data_dir)
         self._keys, labels = _keys_by_label(reader, on_broken)
-        self.labels, starts, self.images = np.unique(
-            labels, return_index=True, return_counts=True
-        )
+        self.labels, starts, self.images = np.unique(labels, return_index=True, return_counts=True)
         self._starts = np.append(starts, len(labels))
         self._offsets = _offsets_of(reader.index_path, self._keys)
         self._lines = ListLines(reader.data_dir / "train.lst")

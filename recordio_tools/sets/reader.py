@@ -150,8 +150,10 @@ class FaceSetReader:
         order = np.argsort(keys, kind="stable")
         keys, offsets = keys[order], offsets[order]
         if np.any(np.diff(keys) == 0):
-            raise InputError(f"{self.index_path}: lists a record twice; make it anew by python -m "
-                             f"recordio_tools.inspect_set --data-dir {self.data_dir} --repair")
+            raise InputError(
+                f"{self.index_path}: lists a record twice; make it anew by python -m "
+                f"recordio_tools.inspect_set --data-dir {self.data_dir} --repair"
+            )
         if self._first_identity and len(keys) != self._first_identity - 1:
             raise InputError(
                 f"{self.index_path}: lacks images that record 0 of {self.path.name} counts "

@@ -45,9 +45,7 @@ def read_at(file: BinaryIO, offset: int) -> tuple[Header, bytes]:
     return unpack(join_parts(blob))
 
 
-def read_face_at(
-    file: BinaryIO, offset: int
-) -> tuple[int, tuple[float, ...] | None, bytes]:
+def read_face_at(file: BinaryIO, offset: int) -> tuple[int, tuple[float, ...] | None, bytes]:
     """Label, what follows it in the label array (None: there is no array), and image.
 
     ValueError where there is no record at `offset`, or its label is no whole number from 0.

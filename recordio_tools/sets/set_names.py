@@ -39,7 +39,8 @@ class SetNames:
                 raise LookupError
             return name
         except (StopIteration, LookupError, InputError):
-            logger.warning("%s: does not belong to the .rec beside it; names are made up",
-                           self._path)
+            logger.warning(
+                "%s: does not belong to the .rec beside it; names are made up", self._path
+            )
             self._fits = False
             return ""

@@ -99,9 +99,7 @@ def records_of_identities(
     Raises InputError for what is no identity of the set.
     """
     if os.path.isfile(listed):
-        chosen = read_identity_list(
-            listed, records.data_dir, identities.labels, identities.names
-        )
+        chosen = read_identity_list(listed, records.data_dir, identities.labels, identities.names)
     else:
         chosen = identities.named(str(listed))
     keys = [identities.keys(label) for label in sorted(chosen)]

@@ -123,7 +123,11 @@ def flagged_items(
                 "this list was made from another set; give the list that was made from this one"
             )
         item = Item(
-            key, label, identities.name(label), picture_of(records, key, longest), choice.row(i),
+            key,
+            label,
+            identities.name(label),
+            picture_of(records, key, longest),
+            choice.row(i),
             references=references.of(label, count) if count else None,
         )
         if scores is not None:

@@ -65,10 +65,20 @@ def _frame(about: About) -> str:
         verb, done, save = "Tick", "ticked", "Save list"
         hint = "Tick pictures and save a list of them: lines of label and record."
     values = {
-        "STYLE": style, "STYLE_HASH": _hash(style), "SCRIPT": script, "SCRIPT_HASH": _hash(script),
-        "TITLE": _text(about.title), "ABOUT": _text(about.about), "PART": _text(about.part),
-        "HINT": hint, "VERB": verb, "DONE": done, "SAVE": save, "FILE": about.file,
-        "LIST": about.digest, "KIND": "flagged" if about.flagged else "plain",
+        "STYLE": style,
+        "STYLE_HASH": _hash(style),
+        "SCRIPT": script,
+        "SCRIPT_HASH": _hash(script),
+        "TITLE": _text(about.title),
+        "ABOUT": _text(about.about),
+        "PART": _text(about.part),
+        "HINT": hint,
+        "VERB": verb,
+        "DONE": done,
+        "SAVE": save,
+        "FILE": about.file,
+        "LIST": about.digest,
+        "KIND": "flagged" if about.flagged else "plain",
     }
     page = _shipped("contact_sheet.html")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match.group(1)], page)
@@ -92,8 +102,9 @@ def _write_group(file: TextIO, label: int, group: Iterable[Item]) -> None:
     first = True
     for item in group:
         if first:
-            file.write(f'<section class="group">{_group_heading(label, item.name)}\n'
-                       '<div class="grid">\n')
+            file.write(
+                f'<section class="group">{_group_heading(label, item.name)}\n<div class="grid">\n'
+            )
             first = False
         file.write(_plain_card(item))
     file.write("</div></section>\n")
@@ -118,8 +129,12 @@ def _plain_card(item: Item) -> str:
 def _flagged_card(item: Item) -> str:
     row = item.row
     numbers = f' data-largest="{row.largest!s}" data-of-label="{row.of_label!s}"'
-    facts = [("label", str(item.label)), ("record", str(item.key)),
-             ("max(P)", f"{row.largest:.3g}"), ("P[label]", f"{row.of_label:.3g}")]
+    facts = [
+        ("label", str(item.label)),
+        ("record", str(item.key)),
+        ("max(P)", f"{row.largest:.3g}"),
+        ("P[label]", f"{row.of_label:.3g}"),
+    ]
     if item.predicted is not None:
         same = item.predicted == item.label
         named = "the same" if same else f"{item.predicted} {item.predicted_name}".strip()
@@ -151,9 +166,7 @@ def _references(item: Item) -> str:
         return ""
     groups = [("labelled", item.label, item.name, item.references)]
     if item.predicted_references:
-        groups.append(
-            ("predicted", item.predicted, item.predicted_name, item.predicted_references)
-        )
+        groups.append(("predicted", item.predicted, item.predicted_name, item.predicted_references))
     figures = "".join(
         f'<figure class="{kind}"><figcaption>{_caption(kind, name or f"label {label}", pictures)}'
         f"</figcaption><div>{_images(pictures, label, name)}</div></figure>"
@@ -179,8 +192,10 @@ def _image(picture: Picture, about: str, name: str = "") -> str:
     """An img element; one that is called `name` lends its image to those that come without."""
     if picture.reason:
         told = _text(f"{about}: {picture.reason}")
-        return (f'<span class="picture broken" role="img" aria-label="{told}">'
-                f"{_text(picture.reason)}</span>")
+        return (
+            f'<span class="picture broken" role="img" aria-label="{told}">'
+            f"{_text(picture.reason)}</span>"
+        )
     source = f'src="{picture.address}"' if picture.address else f'data-same="{name}"'
     called = f' id="{name}"' if name and picture.address else ""
     return (

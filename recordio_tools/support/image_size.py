@@ -14,7 +14,9 @@ PATTERN = re.compile(r"\s*(\d{1,9})\s*(?:[,x]\s*(\d{1,9})\s*)?")
 def add_size(parser: argparse.ArgumentParser, what: str, default: str | None = None) -> None:
     """The flag --size, a text for `size_of_flag`; `what` tells whose size and the default."""
     parser.add_argument(
-        "--size", metavar="H,W", default=default,
+        "--size",
+        metavar="H,W",
+        default=default,
         help=f"height and width {what}, pixels: 112,96 or 112x96, or one number for both",
     )
 

@@ -88,10 +88,13 @@ def draw_identity(rng: np.random.Generator) -> Identity:
     The ends of a range are likelier than its middle, which sets identities apart.
     """
     places = rng.beta(0.7, 0.7, len(fields(Identity))).tolist()
-    return Identity(**{
-        entry.name: entry.metadata["low"] + place * (entry.metadata["high"] - entry.metadata["low"])
-        for entry, place in zip(fields(Identity), places)
-    })
+    return Identity(
+        **{
+            entry.name: entry.metadata["low"]
+            + place * (entry.metadata["high"] - entry.metadata["low"])
+            for entry, place in zip(fields(Identity), places)
+        }
+    )
 
 
 def draw_relative(identity: Identity, rng: np.random.Generator, resemblance: float) -> Identity:
@@ -101,8 +104,10 @@ def draw_relative(identity: Identity, rng: np.random.Generator, resemblance: flo
     independent identities lacks.
     """
     stranger = draw_identity(rng)
-    return Identity(**{
-        entry.name: resemblance * getattr(identity, entry.name)
-        + (1.0 - resemblance) * getattr(stranger, entry.name)
-        for entry in fields(Identity)
-    })
+    return Identity(
+        **{
+            entry.name: resemblance * getattr(identity, entry.name)
+            + (1.0 - resemblance) * getattr(stranger, entry.name)
+            for entry in fields(Identity)
+        }
+    )

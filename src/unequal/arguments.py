@@ -45,11 +45,20 @@ OPTIONS = (
     Option("--data-dir-interclass", str, "", "folder of the tail set", ("stage2",)),
     Option("--prefix", str, "../model/model", "path and start of the checkpoints' names"),
     Option("--pretrained", str, "", "checkpoint to start from: prefix,epoch"),
-    Option("--bin-dir", str, "", "folder for the noise list (default: the prefix's folder)",
-           _NOISE_LIST),
+    Option(
+        "--bin-dir",
+        str,
+        "",
+        "folder for the noise list (default: the prefix's folder)",
+        _NOISE_LIST,
+    ),
     Option("--target", str, "lfw,cfp_fp,agedb_30", "verification sets: NAME.bin in --data-dir"),
-    Option("--log-dir", str, "", "folder for TensorBoard events and history.jsonl (default: "
-           "none are written, as in 2019)"),
+    Option(
+        "--log-dir",
+        str,
+        "",
+        "folder for TensorBoard events and history.jsonl (default: none are written, as in 2019)",
+    ),
     Option("--log-file", str, "trainlog", _UNUSED),
     # network
     Option("--network", str, "r50", "r18 r34 r49 r50 r74 r90 r100 r101 r152 r200 r269 or y1"),
@@ -69,25 +78,37 @@ OPTIONS = (
     Option("--margin-a", float, 1.0, "factor a of loss type 5"),
     Option("--margin-b", float, 0.0, "margin b of loss type 5"),
     Option("--easy-margin", int, 0, "1: ArcFace's margin only where cos > 0"),
-    Option("--noise-beta", float, 1, "share of the label in the noise-resistance loss",
-           _NOISE_LIST),
-    Option("--noise-beta", float, 0.9, "share of the label in the noise-resistance loss",
-           ("stage2",)),
+    Option(
+        "--noise-beta", float, 1, "share of the label in the noise-resistance loss", _NOISE_LIST
+    ),
+    Option(
+        "--noise-beta", float, 0.9, "share of the label in the noise-resistance loss", ("stage2",)
+    ),
     Option("--noise", int, 1, "0: plain cross entropy on the head", ("stage2",)),
     Option("--interweight", float, 0.01, "weight of the inter-class loss", ("stage2",)),
     Option("--fc7-wd-mult", float, 1.0, "written into the symbol; without effect, as in 2019"),
     Option("--margin-inter", float, 1.0, _UNUSED, ("stage2",)),
-    *(Option(flag, kind, default, _UNUSED) for flag, kind, default in (
-        ("--margin", int, 4), ("--beta", float, 1000.0), ("--beta-min", float, 5.0),
-        ("--gamma", float, 0.12), ("--power", float, 1.0), ("--scale", float, 0.9993))),
+    *(
+        Option(flag, kind, default, _UNUSED)
+        for flag, kind, default in (
+            ("--margin", int, 4),
+            ("--beta", float, 1000.0),
+            ("--beta-min", float, 5.0),
+            ("--gamma", float, 0.12),
+            ("--power", float, 1.0),
+            ("--scale", float, 0.9993),
+        )
+    ),
     # batches
     Option("--per-batch-size", int, 100, "images a step on each device (0: 128)", _PER_DEVICE),
-    Option("--batch_size_mining", int, 20, "images at once in the noise pass, all devices",
-           _NOISE_LIST),
+    Option(
+        "--batch_size_mining", int, 20, "images at once in the noise pass, all devices", _NOISE_LIST
+    ),
     Option("--batch-size1", int, 90, "head images a step, all devices together", ("stage2",)),
     Option("--batchsize_id", int, 90, "tail images a step, all devices together", ("stage2",)),
-    Option("--batch-size2", int, 180, "images at once when a bag is embedded, all devices",
-           ("stage2",)),
+    Option(
+        "--batch-size2", int, 180, "images at once when a bag is embedded, all devices", ("stage2",)
+    ),
     Option("--bag-size", int, 3600, "tail images from which one batch is mined", ("stage2",)),
     Option("--images-per-identity", int, 3, "tail images that make a centre", ("stage2",)),
     Option("--rand-mirror", int, 1, "mirror every other image (stage three always does)"),
@@ -107,15 +128,32 @@ OPTIONS = (
 )
 
 ADDED = (
-    Option("--noise-threshold", number_or_auto, 0.0, "images whose largest probability is below "
-           "this are noise (2019: a number in the code, 0); auto: look for the valley between them "
-           "and the rest, without the margin", ("NR",)),
-    Option("--mining-overlap", bool, False, "mine the bags of the next epoch while the current one "
-           "trains: with weights one epoch old, after the first epoch", ("stage2",)),
+    Option(
+        "--noise-threshold",
+        number_or_auto,
+        0.0,
+        "images whose largest probability is below "
+        "this are noise (2019: a number in the code, 0); auto: look for the valley between them "
+        "and the rest, without the margin",
+        ("NR",),
+    ),
+    Option(
+        "--mining-overlap",
+        bool,
+        False,
+        "mine the bags of the next epoch while the current one "
+        "trains: with weights one epoch old, after the first epoch",
+        ("stage2",),
+    ),
     Option("--resume", bool, False, "go on where the run with this --prefix ended or was killed"),
     Option("--save-state", int, 1, "0: do not write PREFIX.state, from which --resume goes on"),
-    Option("--patience", int, 0, "end after so many tests without a better mean over the targets; "
-           "the best model is PREFIX-best,0 (0: no)"),
+    Option(
+        "--patience",
+        int,
+        0,
+        "end after so many tests without a better mean over the targets; "
+        "the best model is PREFIX-best,0 (0: no)",
+    ),
     Option("--lr-drops", int, 0, "with --patience: so often the rate drops tenfold first"),
     Option("--width", float, 1.0, "factor on all widths of a ResNet, for small experiments"),
     Option("--seed", int, None, "repeat a run: seed of all random choices (default: none)"),
@@ -126,29 +164,47 @@ ADDED = (
 
 def make_parser(script: str, abbreviations: bool = True) -> argparse.ArgumentParser:
     """The parser of one of :data:`SCRIPTS`; it takes the start of a flag for it, as in 2019."""
-    parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-                                     allow_abbrev=abbreviations)
+    parser = argparse.ArgumentParser(
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=abbreviations
+    )
     for group, options in (("flags of 2019", OPTIONS), ("added", ADDED)):
         arguments = parser.add_argument_group(group)
         for option in options:
             if script in option.scripts:
-                kind = dict(action="store_true") if option.type is bool \
+                kind = (
+                    dict(action="store_true")
+                    if option.type is bool
                     else dict(type=option.type, default=option.default)
+                )
                 arguments.add_argument(option.flag, help=option.help, **kind)
     return parser
 
 
-def parse(script: str, argv: Sequence[str] | None = None,
-          abbreviations: bool = True) -> argparse.Namespace:
+def parse(
+    script: str, argv: Sequence[str] | None = None, abbreviations: bool = True
+) -> argparse.Namespace:
     """Parse and check what can be checked without a look at the data.
 
     Raises :class:`InputError` for values that no run can have.
     """
     args = make_parser(script, abbreviations).parse_args(argv)
-    at_least = {"emb_size": 1, "end_epoch": 0, "max_steps": 0, "verbose": 1, "per_batch_size": 0,
-                "batch_size_mining": 1, "batch_size1": 1, "batchsize_id": 1, "batch_size2": 1,
-                "bag_size": 1, "images_per_identity": 1, "max_bad_images": 0, "workers": 1,
-                "patience": 0, "lr_drops": 0}
+    at_least = {
+        "emb_size": 1,
+        "end_epoch": 0,
+        "max_steps": 0,
+        "verbose": 1,
+        "per_batch_size": 0,
+        "batch_size_mining": 1,
+        "batch_size1": 1,
+        "batchsize_id": 1,
+        "batch_size2": 1,
+        "bag_size": 1,
+        "images_per_identity": 1,
+        "max_bad_images": 0,
+        "workers": 1,
+        "patience": 0,
+        "lr_drops": 0,
+    }
     for name, bound in at_least.items():
         value = getattr(args, name, None)
         if value is not None and value < bound:
@@ -157,8 +213,10 @@ def parse(script: str, argv: Sequence[str] | None = None,
         if getattr(args, name, None) == "":
             raise InputError(f"{flag_of(name)}: name the folder of the {what} set")
     if args.version_act not in ("prelu", "relu", "sigmoid", "tanh", "softrelu", "softsign"):
-        raise InputError(f"--version-act {args.version_act}: known are prelu, relu, sigmoid, "
-                         "tanh, softrelu and softsign")
+        raise InputError(
+            f"--version-act {args.version_act}: known are prelu, relu, sigmoid, "
+            "tanh, softrelu and softsign"
+        )
     for name, value in vars(args).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{flag_of(name)} {value}: must be a finite number")
@@ -168,8 +226,9 @@ def parse(script: str, argv: Sequence[str] | None = None,
         raise InputError(f"--noise-beta {args.noise_beta}: must be from 0 to 1")
     threshold = getattr(args, "noise_threshold", 0)
     if threshold != AUTO and not 0 <= threshold <= 1:
-        raise InputError(f"--noise-threshold {threshold}: must be a probability, from 0 to 1, or "
-                         f"{AUTO}")
+        raise InputError(
+            f"--noise-threshold {threshold}: must be a probability, from 0 to 1, or {AUTO}"
+        )
     if args.seed is not None and not 0 <= args.seed < 2**32:
         raise InputError(f"--seed {args.seed}: must be from 0 to {2**32 - 1}")
     if args.lr_steps:
@@ -181,8 +240,11 @@ def parse(script: str, argv: Sequence[str] | None = None,
 
 def flag_of(name: str) -> str:
     """``'batch_size1'`` -> ``'--batch-size1'``; two flags are spelled with underscores."""
-    return f"--{name}" if name in ("batch_size_mining", "batchsize_id") \
+    return (
+        f"--{name}"
+        if name in ("batch_size_mining", "batchsize_id")
         else "--" + name.replace("_", "-")
+    )
 
 
 def images_a_device(args: argparse.Namespace) -> int:
@@ -203,5 +265,6 @@ def split_steps(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"--lr-steps {text}: write whole numbers with commas, e.g. 100,200") \
-            from None
+        raise InputError(
+            f"--lr-steps {text}: write whole numbers with commas, e.g. 100,200"
+        ) from None

@@ -22,8 +22,9 @@ def say(*values: object) -> None:
 
 def show_log_lines() -> None:
     """``INFO:root:...`` lines on stderr, as in 2019; a handler that is already there stays."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s:%(name)s:%(message)s",
-                        stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.INFO, format="%(levelname)s:%(name)s:%(message)s", stream=sys.stderr
+    )
     logging.getLogger().setLevel(logging.INFO)
     # it tells when it has looked for fonts, which is no line of the training log
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
@@ -33,5 +34,6 @@ def aligned(rows: Iterable[Sequence[str]]) -> str:
     """Rows of cells as the lines of a table."""
     rows = [list(map(str, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-                     for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    )

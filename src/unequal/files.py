@@ -28,8 +28,12 @@ def replace_file(path: str | os.PathLike, write: Callable[[str], object]) -> Non
             os.remove(temporary)
 
 
-def replace_or_refuse(path: str | os.PathLike, write: Callable[[str], object], mend: str = "",
-                      errors: tuple[type[Exception], ...] = ()) -> None:
+def replace_or_refuse(
+    path: str | os.PathLike,
+    write: Callable[[str], object],
+    mend: str = "",
+    errors: tuple[type[Exception], ...] = (),
+) -> None:
     """:func:`replace_file`; InputError, with the ``mend``, where there is no room or permission.
 
     ``errors``: what ``write`` raises then, besides OSError.
@@ -38,14 +42,15 @@ def replace_or_refuse(path: str | os.PathLike, write: Callable[[str], object], m
         replace_file(path, write)
     except (OSError, *errors) as error:
         reason = getattr(error, "strerror", None) or "see its folder and the room on the disk"
-        raise InputError(f"{path}: cannot be written ({reason})" + (f"; {mend}" if mend else "")) \
-            from error
+        raise InputError(
+            f"{path}: cannot be written ({reason})" + (f"; {mend}" if mend else "")
+        ) from error
 
 
 def _remove_abandoned(path: str) -> None:
     """Remove temporary files for ``path`` of processes that were killed some time ago."""
     for left in glob.glob(f"{glob.escape(path)}.*.tmp"):
-        number = left[len(path) + 1:-len(".tmp")]
+        number = left[len(path) + 1 : -len(".tmp")]
         if not number.isdigit() or os.path.exists(f"/proc/{number}"):
             continue
         try:

@@ -21,6 +21,7 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
     0 at the end of the run, 2 after one line about bad input, 128 + signal after a SIGINT or
     SIGTERM (the model has been saved then, if a batch was trained).
     """
+
     def work(interrupt: Interrupt) -> None:
         from unequal.training.run import train
 
@@ -35,6 +36,7 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
 
 def main_of_recipe(argv: Sequence[str] | None = None) -> int:
     """Run ``train_unequal.py``; returns its exit status, as :func:`main` does."""
+
     def work(interrupt: Interrupt) -> None:
         from unequal.recipe.record import alone
         from unequal.recipe.run import run_recipe

@@ -29,18 +29,33 @@ def first_batch(step: int) -> bool:
 
 
 def _classifier(args: argparse.Namespace, normalised_input: bool) -> MarginClassifier:
-    return MarginClassifier(args.loss_type, args.num_classes, args.emb_size, scale=args.margin_s,
-                            margin=args.margin_m, easy=bool(args.easy_margin), a=args.margin_a,
-                            b=args.margin_b, normalised_input=normalised_input,
-                            weight_decay_mult=args.fc7_wd_mult)
+    return MarginClassifier(
+        args.loss_type,
+        args.num_classes,
+        args.emb_size,
+        scale=args.margin_s,
+        margin=args.margin_m,
+        easy=bool(args.easy_margin),
+        a=args.margin_a,
+        b=args.margin_b,
+        normalised_input=normalised_input,
+        weight_decay_mult=args.fc7_wd_mult,
+    )
 
 
 def _backbone(args: argparse.Namespace) -> HybridBlock:
     try:
-        return backbone(args.network, args.emb_size, width=args.width, bn_mom=args.bn_mom,
-                        version_se=args.version_se, version_input=args.version_input,
-                        version_output=args.version_output, version_unit=args.version_unit,
-                        version_act=args.version_act)
+        return backbone(
+            args.network,
+            args.emb_size,
+            width=args.width,
+            bn_mom=args.bn_mom,
+            version_se=args.version_se,
+            version_input=args.version_input,
+            version_output=args.version_output,
+            version_unit=args.version_unit,
+            version_act=args.version_act,
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
 
@@ -61,10 +76,12 @@ def unequal_graph(args: argparse.Namespace) -> HybridBlock:
     head, tail = args.batch_size1 // args.ctx_num, args.batchsize_id // args.ctx_num
     beta = args.noise_beta if args.noise else None
     loss = NoiseResistanceLoss(args.num_classes, beta, (max(1, args.batch_size1 // 2),))
-    apart = InterclassLoss(args.emb_size, tail // args.images_per_identity,
-                           args.images_per_identity, args.interweight)
-    return UnequalGraph(_backbone(args), _classifier(args, normalised_input=True), loss, apart,
-                        head, tail)
+    apart = InterclassLoss(
+        args.emb_size, tail // args.images_per_identity, args.images_per_identity, args.interweight
+    )
+    return UnequalGraph(
+        _backbone(args), _classifier(args, normalised_input=True), loss, apart, head, tail
+    )
 
 
 def _noise_resistance_metric() -> mx.metric.EvalMetric:
@@ -92,22 +109,28 @@ STAGES = EasyDict(
     softmax=EasyDict(
         _STAGE_TWO,
         graph=softmax_graph,
-        metric=lambda: composite(Accuracy("predicted"),
-                                 CrossEntropy("softmaxloss", probability="label_probability")),
+        metric=lambda: composite(
+            Accuracy("predicted"), CrossEntropy("softmaxloss", probability="label_probability")
+        ),
         worth_saving=hooks.saves_softmax,
         test_first_then_save=None,
     ),
     # its checkpoint is the model after one step; what comes later must not replace it
     savemodel=EasyDict(_STAGE_TWO, saves_at_end=False),
-    NR=EasyDict(_STAGE_TWO, batches=batches.head_without_noise, drops_classifier=True,
-                writes_noise_list=True),
+    NR=EasyDict(
+        _STAGE_TWO,
+        batches=batches.head_without_noise,
+        drops_classifier=True,
+        writes_noise_list=True,
+    ),
     stage2=EasyDict(
         _STAGE_TWO,
         graph=unequal_graph,
         metric=lambda: composite(
             Accuracy("predicted", label="head_label"),
             CrossEntropy("softmaxloss", log_probability="label_log_probability"),
-            Output("interloss", "inter_loss")),
+            Output("interloss", "inter_loss"),
+        ),
         best_line=hooks.three_best,
         test_first_then_save=1000,
         speed_every=2,

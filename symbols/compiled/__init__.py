@@ -39,6 +39,7 @@ def available() -> bool:
         # the last line of MXNet's errors says what happened, those before it where
         reason = (str(error).strip().splitlines() or [repr(error)])[-1]
         logging.getLogger(__name__).warning(
-            "the compiled operator is not used, networks run slower: %s", reason)
+            "the compiled operator is not used, networks run slower: %s", reason
+        )
         return False
     return True

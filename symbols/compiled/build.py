@@ -25,8 +25,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE / "source"
 HEADERS, LIBRARY = "onednn-devel-cpu-gomp", "onednn-cpu-gomp"
-FLAGS = ("-std=c++17", "-O3", "-fno-trapping-math", "-fPIC", "-shared", "-fopenmp",
-         "-Wl,--no-undefined")
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-fno-trapping-math",
+    "-fPIC",
+    "-shared",
+    "-fopenmp",
+    "-Wl,--no-undefined",
+)
 
 
 class Unavailable(Exception):
@@ -85,8 +92,10 @@ def build() -> Path:
     target = library_file()
     if target.is_file():
         return target
-    compiler = shlex.split(os.environ.get("CXX", "")) or [
-        found for found in map(shutil.which, ("g++", "c++")) if found][:1]
+    compiler = (
+        shlex.split(os.environ.get("CXX", ""))
+        or [found for found in map(shutil.which, ("g++", "c++")) if found][:1]
+    )
     if not compiler:
         raise Unavailable("no C++ compiler: install g++")
     mxnet, dnnl = _mxnet(), _file_of(LIBRARY, "libdnnl.so.3")
@@ -94,11 +103,21 @@ def build() -> Path:
     try:
         with tempfile.TemporaryDirectory(dir=HERE, prefix=".building-") as folder:
             made = Path(folder) / target.name
-            command = [*compiler, *FLAGS, f"-I{include}", f"-I{mxnet / 'include'}",
-                       *map(str, sorted(SOURCES.glob("*.cc"))), str(mxnet / "src" / "lib_api.cc"),
-                       str(dnnl), f"-Wl,-rpath,{dnnl.parent}", "-o", str(made)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True)
+            command = [
+                *compiler,
+                *FLAGS,
+                f"-I{include}",
+                f"-I{mxnet / 'include'}",
+                *map(str, sorted(SOURCES.glob("*.cc"))),
+                str(mxnet / "src" / "lib_api.cc"),
+                str(dnnl),
+                f"-Wl,-rpath,{dnnl.parent}",
+                "-o",
+                str(made),
+            ]
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
             if done.returncode != 0:
                 told = [line for line in done.stdout.splitlines() if "error" in line]
                 raise Unavailable(f"{compiler[0]} failed: {(told or ['no message'])[0]}")

@@ -145,33 +145,52 @@ class _Reader:
         self._weights += names
         return list(range(start, start + len(names)))
 
-    def _convolution(self, node: dict[str, Any], attributes: dict[str, str],
-                     source: int | _Affine) -> int | None:
-        sizes = {name: _pair(attributes.get(name), default)
-                 for name, default in (("kernel", 1), ("stride", 1), ("pad", 0), ("dilate", 1))}
+    def _convolution(
+        self, node: dict[str, Any], attributes: dict[str, str], source: int | _Affine
+    ) -> int | None:
+        sizes = {
+            name: _pair(attributes.get(name), default)
+            for name, default in (("kernel", 1), ("stride", 1), ("pad", 0), ("dilate", 1))
+        }
         square = all(len(set(size)) == 1 and len(size) == 2 for size in sizes.values())
-        if not square or sizes["dilate"] != (1, 1) or not _true(
-                attributes.get("no_bias", "False")):
+        if not square or sizes["dilate"] != (1, 1) or not _true(attributes.get("no_bias", "False")):
             return None
         source = self._register(source)
         (weight,) = self._inputs(node, 1)
-        return self._emit("convolution", source, weight, int(attributes["num_filter"]),
-                          sizes["kernel"][0], sizes["stride"][0], sizes["pad"][0],
-                          int(attributes.get("num_group", 1)))
+        return self._emit(
+            "convolution",
+            source,
+            weight,
+            int(attributes["num_filter"]),
+            sizes["kernel"][0],
+            sizes["stride"][0],
+            sizes["pad"][0],
+            int(attributes.get("num_group", 1)),
+        )
 
-    def _norm(self, node: dict[str, Any], attributes: dict[str, str],
-              source: int | _Affine) -> int | None:
-        plain = (not _true(attributes.get("use_global_stats", "False"))
-                 and attributes.get("axis", "1") == "1"
-                 and not _true(attributes.get("output_mean_var", "False")))
+    def _norm(
+        self, node: dict[str, Any], attributes: dict[str, str], source: int | _Affine
+    ) -> int | None:
+        plain = (
+            not _true(attributes.get("use_global_stats", "False"))
+            and attributes.get("axis", "1") == "1"
+            and not _true(attributes.get("output_mean_var", "False"))
+        )
         if not plain or isinstance(source, _Affine):
             return None
-        return self._emit("norm", source, *self._inputs(node, 1), NOTHING,
-                          attributes.get("eps", "0.001"), attributes.get("momentum", "0.9"),
-                          int(_true(attributes.get("fix_gamma", "True"))))
+        return self._emit(
+            "norm",
+            source,
+            *self._inputs(node, 1),
+            NOTHING,
+            attributes.get("eps", "0.001"),
+            attributes.get("momentum", "0.9"),
+            int(_true(attributes.get("fix_gamma", "True"))),
+        )
 
-    def _activation(self, node: dict[str, Any], attributes: dict[str, str],
-                    source: int | _Affine) -> int | None:
+    def _activation(
+        self, node: dict[str, Any], attributes: dict[str, str], source: int | _Affine
+    ) -> int | None:
         """It goes into the normalisation before it, if nobody else reads that one's result."""
         before = node["inputs"][0][0]
         if isinstance(source, _Affine) or self._readers[before] != 1:

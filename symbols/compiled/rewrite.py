@@ -19,8 +19,13 @@ def training_flag(F):
 
 def run_program(F, program: Program, data, weights):
     """The feature map that ``program`` computes of ``data`` (N, 3, H, W) float32."""
-    return F.unequal_network(training_flag(F), data, *weights, program=program.text,
-                             inputs=INPUTS_BEFORE_WEIGHTS + len(weights))
+    return F.unequal_network(
+        training_flag(F),
+        data,
+        *weights,
+        program=program.text,
+        inputs=INPUTS_BEFORE_WEIGHTS + len(weights),
+    )
 
 
 def with_compiled_operator(symbol: mx.sym.Symbol, data: str = "data") -> mx.sym.Symbol:
@@ -40,6 +45,7 @@ def with_compiled_operator(symbol: mx.sym.Symbol, data: str = "data") -> mx.sym.
         return features
     graph = json.loads(symbol.tojson())
     graph["nodes"][program.node] = {"op": "null", "name": _FEATURES, "inputs": []}
-    graph["arg_nodes"] = [number for number, node in enumerate(graph["nodes"])
-                          if node["op"] == "null"]
+    graph["arg_nodes"] = [
+        number for number, node in enumerate(graph["nodes"]) if node["op"] == "null"
+    ]
     return mx.sym.load_json(json.dumps(graph))(**{_FEATURES: features})

@@ -26,8 +26,16 @@ def test_empty_lists_empty_lines_and_labels_as_floats_are_fine(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["1 2 0.5", "1 2 0.5 0.5 9", "1\tface.jpg\t3", "1.5 2 0.5 0.5", "-1 2 0.5 0.5", "1 2 nan 0.5",
-     "inf 2 0.5 0.5", "\x00\xff"],
+    [
+        "1 2 0.5",
+        "1 2 0.5 0.5 9",
+        "1\tface.jpg\t3",
+        "1.5 2 0.5 0.5",
+        "-1 2 0.5 0.5",
+        "1 2 nan 0.5",
+        "inf 2 0.5 0.5",
+        "\x00\xff",
+    ],
 )
 def test_what_is_no_noise_list_is_told_with_its_line(tmp_path, line):
     path = tmp_path / "0_noiselist.txt"

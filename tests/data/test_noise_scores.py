@@ -27,8 +27,13 @@ def some_scores(images=50):
 
 
 def test_the_lines_are_those_of_the_contract(tmp_path):
-    scores = Scores(np.array([3, 0]), np.array([7, 8]), np.float32([0.1, 1]),
-                    np.float32([1e-5, 0.25]), np.array([2, 0]))
+    scores = Scores(
+        np.array([3, 0]),
+        np.array([7, 8]),
+        np.float32([0.1, 1]),
+        np.float32([1e-5, 0.25]),
+        np.array([2, 0]),
+    )
     write_scores(tmp_path / "s.csv", scores)
     text = (tmp_path / "s.csv").read_text()
     assert text == HEADER + "3,7,0.1,1e-05,2\n0,8,1.0,0.25,0\n"
@@ -60,9 +65,21 @@ def test_rows_are_those_of_a_noise_list():
     ]
 
 
-@pytest.mark.parametrize("line", ["1,2,0.5,0.5", "1,2,0.5,0.5,1,1", "a,2,0.5,0.5,1", "1,2,x,0.5,1",
-                                  "1,2,nan,0.5,1", "1,2,1.5,0.5,1", "1,-2,0.5,0.5,1", "",
-                                  "99999999999,2,0.5,0.5,1", "1,2,0.5,-0.1,1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1,2,0.5,0.5",
+        "1,2,0.5,0.5,1,1",
+        "a,2,0.5,0.5,1",
+        "1,2,x,0.5,1",
+        "1,2,nan,0.5,1",
+        "1,2,1.5,0.5,1",
+        "1,-2,0.5,0.5,1",
+        "",
+        "99999999999,2,0.5,0.5,1",
+        "1,2,0.5,-0.1,1",
+    ],
+)
 def test_a_broken_line_is_told_with_its_number(tmp_path, line):
     (tmp_path / "s.csv").write_text(HEADER + "1,2,0.5,0.5,1\n" + line + "\n1,2,0.5,0.5,1\n")
     with pytest.raises(InputError, match="s.csv, line 3: "):

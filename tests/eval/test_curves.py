@@ -79,7 +79,9 @@ def test_pairs_of_one_kind_have_no_rates():
     alike = np.ones_like(issame)
     assert roc(distances, alike) is None and roc(distances, ~alike) is None
     assert figures(distances, alike) == {
-        "tar": {"0.1": None, "0.01": None, "0.001": None}, "auc": None}
+        "tar": {"0.1": None, "0.01": None, "0.001": None},
+        "auc": None,
+    }
     assert curves(distances, alike)["far"] == []
 
 
@@ -153,9 +155,14 @@ def test_what_is_kept_goes_into_json_and_back():
     assert set(kept["tar"]) == {"0.1", "0.01", "0.001"}
 
 
-@pytest.mark.parametrize("distances,issame", [
-    (np.zeros(3), np.ones(2, bool)), (np.zeros(0), np.zeros(0, bool)),
-    (np.array([0.1, np.nan]), np.array([True, False]))])
+@pytest.mark.parametrize(
+    "distances,issame",
+    [
+        (np.zeros(3), np.ones(2, bool)),
+        (np.zeros(0), np.zeros(0, bool)),
+        (np.array([0.1, np.nan]), np.array([True, False])),
+    ],
+)
 def test_what_is_no_set_of_pairs_is_refused(distances, issame):
     with pytest.raises(InputError):
         histograms(distances, issame)

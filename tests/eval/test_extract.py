@@ -164,8 +164,11 @@ def test_what_lies_beyond_the_journal_is_cut_off(tmp_path):
     output = tmp_path / "parts" / "emb.npy"
     with pytest.raises(Killed):
         run(folder, output, network=dying_after(4))
-    for name, torn in (("emb.npy.partial", b"\1\2\3"), ("emb.csv.partial", b"9,half a li"),
-                       ("emb.npy.journal", b'{"rows": 99, "by')):
+    for name, torn in (
+        ("emb.npy.partial", b"\1\2\3"),
+        ("emb.csv.partial", b"9,half a li"),
+        ("emb.npy.journal", b'{"rows": 99, "by'),
+    ):
         with open(output.with_name(name), "ab") as file:
             file.write(torn)
     assert run(folder, output) > 0

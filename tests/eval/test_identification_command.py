@@ -125,8 +125,11 @@ def test_the_table_and_the_file_of_a_gallery_with_distractors(corners, run, tmp_
     assert status == 0
     # b's probe, at 60 degrees, has its mate at 90, behind the distractor at 55; c has no mate
     assert out[0].endswith("2 probes with a mate, 1 without")
-    assert [line.split() for line in out[3:6]] == [["1", "0.50000"], ["2", "1.00000"],
-                                                  ["5", "1.00000"]]
+    assert [line.split() for line in out[3:6]] == [
+        ["1", "0.50000"],
+        ["2", "1.00000"],
+        ["5", "1.00000"],
+    ]
     assert any("too few impostor pairs, 100 needed" in line for line in out)
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["cmc"] == [0.5, 1, 1, 1, 1] and result["rank1"] == 0.5
@@ -181,8 +184,15 @@ def test_face_sets_are_embedded_first_and_kept_beside_the_result(model, run, tmp
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["images"] == {"gallery": 12, "probes": 12, "distractors": 1}
     kept = tmp_path / "result.gallery.npy", tmp_path / "result.distractors.npy"
-    again = run(identification, "--gallery", kept[0], "--distractors", kept[1],
-                "--output", tmp_path / "again.json")
+    again = run(
+        identification,
+        "--gallery",
+        kept[0],
+        "--distractors",
+        kept[1],
+        "--output",
+        tmp_path / "again.json",
+    )
     assert again[0] == 0
     assert json.loads((tmp_path / "again.json").read_text())["cmc"] == result["cmc"]
     before = sorted(tmp_path.iterdir())

@@ -111,9 +111,7 @@ def test_the_same_as_loops_whatever_the_memory(memory, protocol, ties):
 def test_an_image_of_one_set_is_not_its_own_mate_nor_its_own_impostor(memory, protocol, ties):
     gallery, labels, _, _, distractors = drawn(5, ties=ties)
     sets = gallery, labels, gallery, labels, distractors
-    found = identify(
-        *sets, fars=FARS, ranks=7, memory=memory, protocol=protocol, same_set=True
-    )
+    found = identify(*sets, fars=FARS, ranks=7, memory=memory, protocol=protocol, same_set=True)
     check(found, by_loops(*sets, FARS, 7, True, protocol))
 
 

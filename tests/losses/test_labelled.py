@@ -33,7 +33,9 @@ def test_places_beyond_what_float32_can_number():
     assert [found[0, -1], found[1, 0], found[2, -1]] == [1, 2, 3]
     assert np.count_nonzero(found) == 3
     assert gather(mx.nd, changed, classes, label, label - 1).asnumpy().tolist() == [
-        [1, 2, 3], [0, 2, 0]]  # a column below 0 is taken as 0
+        [1, 2, 3],
+        [0, 2, 0],
+    ]  # a column below 0 is taken as 0
 
 
 def test_replaced_score_passes_its_gradient_to_the_value_alone():
@@ -82,8 +84,11 @@ def test_gradient_where_the_prediction_is_the_label_and_where_it_is_not(beta):
 
 @pytest.mark.parametrize("loss_type", [0, 4, 5])
 def test_no_one_hot_rows_are_computed(loss_type):
-    graph = NoiseResistanceGraph(Identity(), MarginClassifier(loss_type, CLASSES, 4),
-                                 NoiseResistanceLoss(CLASSES, BETA, (ROWS, 2)))
+    graph = NoiseResistanceGraph(
+        Identity(),
+        MarginClassifier(loss_type, CLASSES, 4),
+        NoiseResistanceLoss(CLASSES, BETA, (ROWS, 2)),
+    )
     traced = mx.sym.Group(list(graph(mx.sym.var("data"), mx.sym.var("label"))))
     operators = {node["op"] for node in json.loads(traced.tojson())["nodes"]}
     assert "one_hot" not in operators

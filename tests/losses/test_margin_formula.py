@@ -25,8 +25,10 @@ def label_logit(loss_type, **flags):
 
 def test_arcface_with_its_tail():
     logits = label_logit(4, scale=64.0, margin=0.5)
-    expected = np.where(ANGLES < math.pi - 0.5, np.cos(ANGLES + 0.5),
-                        np.cos(ANGLES) - 0.5 * math.sin(0.5)) * 64
+    expected = (
+        np.where(ANGLES < math.pi - 0.5, np.cos(ANGLES + 0.5), np.cos(ANGLES) - 0.5 * math.sin(0.5))
+        * 64
+    )
     np.testing.assert_allclose(logits[:, 0], expected, atol=5e-4)
     np.testing.assert_allclose(logits[:, 1], -np.sin(ANGLES) * 64, atol=2e-4)
 

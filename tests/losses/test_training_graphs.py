@@ -21,15 +21,33 @@ def graph_of(script, network, loss_type):
     if script == "softmax":
         return SoftmaxGraph(body, classifier)
     if script == "stage2":
-        return UnequalGraph(body, classifier, NoiseResistanceLoss(40, 0.9, (45,)),
-                            InterclassLoss(512, 30, 3, 0.01), 90, 90)
+        return UnequalGraph(
+            body,
+            classifier,
+            NoiseResistanceLoss(40, 0.9, (45,)),
+            InterclassLoss(512, 30, 3, 0.01),
+            90,
+            90,
+        )
     return NoiseResistanceGraph(body, classifier, NoiseResistanceLoss(40, 1, (20, 2)))
 
 
-@pytest.mark.parametrize("name", [
-    "softmax_r18_loss0", "softmax_r18_loss4", "softmax_y1_loss4", "savemodel_r18_loss0",
-    "savemodel_r18_loss4", "savemodel_y1_loss4", "NR_r18_loss0", "NR_r18_loss4", "NR_y1_loss4",
-    "stage2_r18_loss0", "stage2_r18_loss4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "softmax_r18_loss0",
+        "softmax_r18_loss4",
+        "softmax_y1_loss4",
+        "savemodel_r18_loss0",
+        "savemodel_r18_loss4",
+        "savemodel_y1_loss4",
+        "NR_r18_loss0",
+        "NR_r18_loss4",
+        "NR_y1_loss4",
+        "stage2_r18_loss0",
+        "stage2_r18_loss4",
+    ],
+)
 def test_training_graph_equals_the_2019_graph(name, golden):
     script, network, loss = name.split("_")
     ours = lineage_symbol(graph_of(script, network, int(loss[4:])), "data", "softmax_label")

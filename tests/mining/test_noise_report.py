@@ -97,8 +97,10 @@ def fail(*names):
 
 
 def test_numbers_alone_do_not_load_matplotlib(tmp_path):
-    code = (f"import sys, {noise_report.__name__}, recordio_tools.noise_threshold; "
-            "sys.exit(bool({'matplotlib', 'mxnet'} & set(sys.modules)))")
+    code = (
+        f"import sys, {noise_report.__name__}, recordio_tools.noise_threshold; "
+        "sys.exit(bool({'matplotlib', 'mxnet'} & set(sys.modules)))"
+    )
     paths = [str(REPOSITORY), str(REPOSITORY / "src")]
     code = f"import sys; sys.path[:0] = {paths}; {code}"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -32,7 +32,8 @@ def lowest_point(*groups):
     (_, low, _), (_, high, _) = groups
     odds = np.linspace(low, high, 20001)
     density = sum(
-        n * np.exp(-0.5 * (odds - mean) ** 2 / (deviation**2 + LOG_ODDS.smoothing**2))
+        n
+        * np.exp(-0.5 * (odds - mean) ** 2 / (deviation**2 + LOG_ODDS.smoothing**2))
         / np.sqrt(deviation**2 + LOG_ODDS.smoothing**2)
         for n, mean, deviation in groups
     )
@@ -62,11 +63,14 @@ def test_images_beyond_the_scale_are_counted_at_its_end():
     assert found.images[np.abs(found.places - rule.HIGHEST) <= LOG_ODDS.step].sum() == 2
 
 
-@pytest.mark.parametrize("groups", [
-    [(2000, -3, 1), (8000, 5, 1.5)],
-    [(500, -6, 0.5), (9500, 2, 1)],
-    [(3000, 0, 1), (4000, 6, 1)],
-])
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [(2000, -3, 1), (8000, 5, 1.5)],
+        [(500, -6, 0.5), (9500, 2, 1)],
+        [(3000, 0, 1), (4000, 6, 1)],
+    ],
+)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_threshold_is_where_the_mixture_is_lowest(groups, seed):
     largest, _ = draw(*groups, seed=seed)
@@ -89,16 +93,20 @@ def test_images_of_which_a_model_is_sure_count_as_one_mode():
     np.testing.assert_array_equal(largest < found.threshold, group == 0)
 
 
-@pytest.mark.parametrize("odds", [
-    lambda rng, n: rng.normal(4, 2, n),
-    lambda rng, n: rng.normal(20, 5, n),
-    lambda rng, n: rng.normal(8, 4, n),
-    lambda rng, n: 10 - rng.gamma(1.5, 2.5, n),
-    lambda rng, n: rng.laplace(5, 1, n),
-    lambda rng, n: rng.uniform(0, 9, n),
-    lambda rng, n: np.where(rng.random(n) < 0.1, rng.uniform(0, 12, n), 12),
-    lambda rng, n: np.full(n, -2.0),
-], ids=["normal", "sure", "wide", "skewed", "pointed", "flat", "flat and a peak", "all the same"])
+@pytest.mark.parametrize(
+    "odds",
+    [
+        lambda rng, n: rng.normal(4, 2, n),
+        lambda rng, n: rng.normal(20, 5, n),
+        lambda rng, n: rng.normal(8, 4, n),
+        lambda rng, n: 10 - rng.gamma(1.5, 2.5, n),
+        lambda rng, n: rng.laplace(5, 1, n),
+        lambda rng, n: rng.uniform(0, 9, n),
+        lambda rng, n: np.where(rng.random(n) < 0.1, rng.uniform(0, 12, n), 12),
+        lambda rng, n: np.full(n, -2.0),
+    ],
+    ids=["normal", "sure", "wide", "skewed", "pointed", "flat", "flat and a peak", "all the same"],
+)
 @pytest.mark.parametrize("images", [500, 20000])
 def test_one_mode_leaves_nothing_out(odds, images):
     for seed in range(5):
@@ -134,9 +142,12 @@ def test_a_shallow_valley_does_not_count_however_many_images():
 
 def all_valleys(largest):
     found = distribution_of(largest)
-    modes = np.flatnonzero(
-        (found.density[1:-1] > found.density[:-2]) & (found.density[1:-1] >= found.density[2:])
-    ) + 1
+    modes = (
+        np.flatnonzero(
+            (found.density[1:-1] > found.density[:-2]) & (found.density[1:-1] >= found.density[2:])
+        )
+        + 1
+    )
     return [rule._between(found, a, b) for a, b in zip(modes, modes[1:])]
 
 

@@ -87,8 +87,14 @@ def left_out(folder: Path) -> dict[str, str]:
 def test_landmarks_of_every_photo_land_on_the_template(photos, capsys):
     faces = aligned(photos)
     assert sorted(files(faces)) == sorted(
-        ["Ann/a 1.jpg", "Ann/a 2.jpg", "Zoë Łuk/中.jpg", "deep/down/x.jpg", "landmarks.csv",
-         "left_out.csv"]
+        [
+            "Ann/a 1.jpg",
+            "Ann/a 2.jpg",
+            "Zoë Łuk/中.jpg",
+            "deep/down/x.jpg",
+            "landmarks.csv",
+            "left_out.csv",
+        ]
     )
     for path in faces.rglob("*.jpg"):
         face = decode_rgb(path.read_bytes())
@@ -139,10 +145,17 @@ def test_the_files_do_not_depend_on_the_number_of_processes(photos):
 
 def test_broken_photos_are_listed_with_the_reason_and_counted(photos, capsys):
     good = encode(photo())
-    write_photos(photos, {
-        "Ann/a 1.jpg": good, "empty.jpg": b"", "text.png": b"no image", "cut.jpg": good[:300],
-        "far.jpg": good, "mirrored.jpg": good,
-    })
+    write_photos(
+        photos,
+        {
+            "Ann/a 1.jpg": good,
+            "empty.jpg": b"",
+            "text.png": b"no image",
+            "cut.jpg": good[:300],
+            "far.jpg": good,
+            "mirrored.jpg": good,
+        },
+    )
     names = ["Ann/a 1.jpg", "empty.jpg", "text.png", "cut.jpg", "gone.jpg", "link.jpg", "pipe.png"]
     known = {name: POINTS for name in names}
     known.update({"far.jpg": POINTS + 900, "mirrored.jpg": POINTS[[1, 0, 2, 4, 3]]})
@@ -178,8 +191,9 @@ def test_grey_rgba_16_bit_and_misnamed_photos_become_rgb_faces(tmp_path):
         "deep": bgr.astype(np.uint16) * 257,
         "same": bgr,
     }
-    pictures = {f"{kind}.png": cv2.imencode(".png", image)[1].tobytes()
-                for kind, image in kinds.items()}
+    pictures = {
+        f"{kind}.png": cv2.imencode(".png", image)[1].tobytes() for kind, image in kinds.items()
+    }
     pictures["named.jpg"] = pictures["same.png"]
     write_photos(tmp_path / "photos", pictures)
     faces = aligned(tmp_path / "photos")
@@ -203,20 +217,31 @@ def test_a_rotation_that_the_camera_noted_is_undone_first(tmp_path):
 
 def test_photos_that_differ_in_the_suffix_only_all_get_a_face(tmp_path):
     names = ["p/a.jpg", "p/a.png", "p/b.JPG", "p/b.png", "p/c.png", "p/c.png.webp", "c.png"]
-    pictures = {name: encode(photo(seed), Path(name).suffix.lower())
-                for seed, name in enumerate(names)}
+    pictures = {
+        name: encode(photo(seed), Path(name).suffix.lower()) for seed, name in enumerate(names)
+    }
     write_photos(tmp_path / "photos", pictures)
     faces = aligned(tmp_path / "photos")
     assert left_out(faces) == {}
-    shown = {str(path.relative_to(faces)): int(decode_rgb(path.read_bytes())[5, 40, 0]) - PLAIN
-             for path in faces.rglob("*.jpg")}
-    assert shown == {"p/a.jpg": 0, "p/a.png.jpg": 1, "p/b.jpg": 2, "p/b.png.jpg": 3, "p/c.jpg": 4,
-                     "p/c.png.jpg": 5, "c.jpg": 6}
+    shown = {
+        str(path.relative_to(faces)): int(decode_rgb(path.read_bytes())[5, 40, 0]) - PLAIN
+        for path in faces.rglob("*.jpg")
+    }
+    assert shown == {
+        "p/a.jpg": 0,
+        "p/a.png.jpg": 1,
+        "p/b.jpg": 2,
+        "p/b.png.jpg": 3,
+        "p/c.jpg": 4,
+        "p/c.png.jpg": 5,
+        "c.jpg": 6,
+    }
 
 
 def test_a_photo_whose_every_name_is_taken_is_listed(tmp_path):
-    pictures = {name: encode(photo(), Path(name).suffix)
-                for name in ("a.jpg", "a.png", "a.png.jpg")}
+    pictures = {
+        name: encode(photo(), Path(name).suffix) for name in ("a.jpg", "a.png", "a.png.jpg")
+    }
     write_photos(tmp_path / "photos", pictures)
     assert list(left_out(aligned(tmp_path / "photos"))) == ["a.png"]
 
@@ -341,7 +366,9 @@ def test_a_detector_that_finds_no_face_is_told_with_the_photo(shared, tmp_path):
     write_photos(tmp_path / "photos", {"plain.png": encode(photo(), ".png")})
     with pytest.raises(InputError, match="the first, plain.png: no face was found"):
         tool.align(
-            tmp_path / "photos", tmp_path / "faces", processes=1,
+            tmp_path / "photos",
+            tmp_path / "faces",
+            processes=1,
             detector=shared / "real" / "face_detection_yunet_2023mar.onnx",
         )
 
@@ -356,7 +383,9 @@ def test_real_faces_equal_those_that_the_set_was_packed_from(shared, tmp_path):
     model = real / "face_detection_yunet_2023mar.onnx"
     found = tool.align(tmp_path / "photos", tmp_path / "found", detector=model, processes=1)
     given = tool.align(
-        tmp_path / "photos", tmp_path / "given", landmarks=real / "photos_landmarks.txt",
+        tmp_path / "photos",
+        tmp_path / "given",
+        landmarks=real / "photos_landmarks.txt",
         processes=1,
     )
     assert found.faces == given.faces == found.photos

@@ -65,9 +65,7 @@ def test_images_are_taken_as_they_come_and_not_kept():
 def test_pairs_are_all_those_above_the_threshold_each_once(block, threshold):
     centres = np.array([unit(vector) for vector in np.random.normal(size=(23, 4))])
     centres[5] = 0
-    cosines = {
-        (i, j): float(np.sum(centres[i] * centres[j])) for j in range(23) for i in range(j)
-    }
+    cosines = {(i, j): float(np.sum(centres[i] * centres[j])) for j in range(23) for i in range(j)}
     expected = {pair: cosine for pair, cosine in cosines.items() if cosine >= threshold}
     assert expected and min(abs(cosine - threshold) for cosine in cosines.values()) > 1e-6
     found = {}

@@ -143,7 +143,8 @@ def test_flagged_images_come_the_surest_noise_first(faces, noise_list, tmp_path,
     assert lines == set(noise_list.read_text().splitlines(keepends=True))
     assert capsys.readouterr().out.splitlines() == [
         f"{output}: 6 of 6 images; open it in a browser",
-        "predicted identities are not shown: no scores of this noise pass; see --scores"]
+        "predicted identities are not shown: no scores of this noise pass; see --scores",
+    ]
 
 
 def test_a_card_tells_label_name_and_both_probabilities(faces, noise_list, tmp_path):
@@ -178,11 +179,19 @@ def test_pictures_are_the_bytes_of_the_set(faces, noise_list, tmp_path):
         key = int(card["data-record"])
         assert bytes_of(card["face"][0]) == records.read(key)[1]
         assert card["face"][0]["src"].startswith("data:image/jpeg;base64,")
-    embedded = {image["id"]: bytes_of(image) for card in page.cards for image in card["labelled"]
-                if "src" in image}
+    embedded = {
+        image["id"]: bytes_of(image)
+        for card in page.cards
+        for image in card["labelled"]
+        if "src" in image
+    }
     assert embedded == {name: records.read(int(name[7:]))[1] for name in embedded}
-    lent = {image["data-same"] for card in page.cards for image in card["labelled"]
-            if "src" not in image}
+    lent = {
+        image["data-same"]
+        for card in page.cards
+        for image in card["labelled"]
+        if "src" not in image
+    }
     assert lent <= set(embedded) and lent
 
 
@@ -196,7 +205,8 @@ def test_an_identity_without_another_image_says_so(tmp_path):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 12])
 def test_there_are_as_many_references_as_asked_for_and_there_are(
-        faces, noise_list, tmp_path, count):
+    faces, noise_list, tmp_path, count
+):
     contact_sheet(faces, tmp_path / "sheet.html", noise_list=noise_list, references=count)
     page = Page(tmp_path / "sheet.html")
     unflagged = 4  # of identity 0: 6 images, 2 and 4 are flagged
@@ -217,35 +227,64 @@ def test_scores_beside_the_list_tell_the_predicted_identity(faces, noise_list, t
 
 def test_with_scores_the_surest_images_are_the_references(faces, noise_list, tmp_path):
     write_scores(tmp_path / "other.csv", {})
-    contact_sheet(faces, tmp_path / "sheet.html", noise_list=noise_list,
-                  scores=tmp_path / "other.csv")
+    contact_sheet(
+        faces, tmp_path / "sheet.html", noise_list=noise_list, scores=tmp_path / "other.csv"
+    )
     page = Page(tmp_path / "sheet.html")
     assert page.keys("labelled", 2) == [6, 5, 3]
     assert page.keys("labelled", 17) == [20, 19, 18]
 
 
 def test_scores_of_another_run_are_passed_over_or_refused(
-        faces, noise_list, tmp_path, caplog, capsys):
+    faces, noise_list, tmp_path, caplog, capsys
+):
     path = write_scores(tmp_path / "0_noise_scores.csv", {2: 1})
     path.write_text(path.read_text().replace("0,2,0.006,", "0,2,0.007,"))
     sheet = contact_sheet(faces, tmp_path / "sheet.html", noise_list=noise_list)
     assert not sheet.predicted and "not of the run" in caplog.text
-    refused(faces, tmp_path / "new.html", "not of the run", capsys,
-            "--noise-list", noise_list, "--scores", path)
+    refused(
+        faces,
+        tmp_path / "new.html",
+        "not of the run",
+        capsys,
+        "--noise-list",
+        noise_list,
+        "--scores",
+        path,
+    )
 
 
-@pytest.mark.parametrize("text", ["", "label,record\n", "label,record,largest,of_label,predicted\n"
-                                  "0,1,0.5,0.5\n"])
+@pytest.mark.parametrize(
+    "text", ["", "label,record\n", "label,record,largest,of_label,predicted\n0,1,0.5,0.5\n"]
+)
 def test_scores_that_are_none_are_refused(faces, noise_list, tmp_path, capsys, text):
     (tmp_path / "scores.csv").write_text(text)
-    refused(faces, tmp_path / "sheet.html", "scores.csv", capsys,
-            "--noise-list", noise_list, "--scores", tmp_path / "scores.csv")
+    refused(
+        faces,
+        tmp_path / "sheet.html",
+        "scores.csv",
+        capsys,
+        "--noise-list",
+        noise_list,
+        "--scores",
+        tmp_path / "scores.csv",
+    )
 
 
 def test_a_part_is_shown_and_the_next_is_named(faces, noise_list, tmp_path, capsys):
     output = tmp_path / "sheet.html"
-    flags = ["--data-dir", str(faces), "--output", str(output), "--noise-list", str(noise_list),
-             "--limit", "2", "--skip", "2"]
+    flags = [
+        "--data-dir",
+        str(faces),
+        "--output",
+        str(output),
+        "--noise-list",
+        str(noise_list),
+        "--limit",
+        "2",
+        "--skip",
+        "2",
+    ]
     assert tool.main(flags) == 0
     told = "This page shows images 3 to 4 of 6. For the next, add --skip 4."
     page = Page(output)
@@ -269,7 +308,7 @@ def test_ticks_are_remembered_for_a_list_not_for_a_page(faces, noise_list, tmp_p
 
 def test_names_of_strangers_are_text(tmp_path, noise_list):
     faces = write_face_set(tmp_path / "faces", IMAGES)
-    (faces / "identities.txt").write_text(f"0 {HOSTILE} 6\n1 \"><img src=x> 5\n")
+    (faces / "identities.txt").write_text(f'0 {HOSTILE} 6\n1 "><img src=x> 5\n')
     output = tmp_path / "sheet.html"
     for options in ({"noise_list": noise_list}, {"identities": "0,1"}):
         contact_sheet(faces, output, title=HOSTILE, **options)
@@ -297,14 +336,22 @@ def test_the_policy_allows_the_pages_own_script_and_style_only(faces, noise_list
     assert page.policy == (
         "default-src 'none'; img-src data:; "
         f"style-src {allowed(page.inside['style'][0])}; "
-        f"script-src {allowed(page.inside['script'][0])}")
+        f"script-src {allowed(page.inside['script'][0])}"
+    )
     assert not re.search(r"https?:|\{\{", (tmp_path / "sheet.html").read_text())
 
 
 def test_larger_images_are_made_smaller_and_unusual_formats_jpeg(tmp_path):
-    faces = write_face_set(tmp_path / "faces", (4,), size=40, payloads={
-        2: encode(face(0, 0, 16), ".png"), 3: encode(face(0, 0, 16), ".tiff"),
-        4: encode(np.zeros((10, 100, 3), np.uint8))})
+    faces = write_face_set(
+        tmp_path / "faces",
+        (4,),
+        size=40,
+        payloads={
+            2: encode(face(0, 0, 16), ".png"),
+            3: encode(face(0, 0, 16), ".tiff"),
+            4: encode(np.zeros((10, 100, 3), np.uint8)),
+        },
+    )
     contact_sheet(faces, tmp_path / "sheet.html", identities="0", thumbnail=20)
     page, records = Page(tmp_path / "sheet.html"), FaceRecords(faces)
     shapes = {}
@@ -313,8 +360,12 @@ def test_larger_images_are_made_smaller_and_unusual_formats_jpeg(tmp_path):
         pixels = cv2.imdecode(np.frombuffer(bytes_of(image), np.uint8), cv2.IMREAD_COLOR)
         shapes[key] = (image["src"][:15], *pixels.shape[:2])
         assert (int(image["height"]), int(image["width"])) == pixels.shape[:2]
-    assert shapes == {1: ("data:image/jpeg", 20, 20), 2: ("data:image/png;", 16, 16),
-                      3: ("data:image/jpeg", 16, 16), 4: ("data:image/jpeg", 2, 20)}
+    assert shapes == {
+        1: ("data:image/jpeg", 20, 20),
+        2: ("data:image/png;", 16, 16),
+        3: ("data:image/jpeg", 16, 16),
+        4: ("data:image/jpeg", 2, 20),
+    }
     assert bytes_of(page.of(2)["face"][0]) == records.read(2)[1]
 
 
@@ -353,8 +404,10 @@ def test_listed_records_are_grouped_by_identity(faces, tmp_path):
     assert page.headings[1:] == ["Ann Lee", "Bob", "label 3"]
 
 
-@pytest.mark.parametrize(("given", "labels"), [
-    ("0", {0}), ("Ann Lee", {0}), ("3, 0", {0, 3}), ("Bob", {1, 2}), ("Bob,3,", {1, 2, 3})])
+@pytest.mark.parametrize(
+    ("given", "labels"),
+    [("0", {0}), ("Ann Lee", {0}), ("3, 0", {0, 3}), ("Bob", {1, 2}), ("Bob,3,", {1, 2, 3})],
+)
 def test_identities_are_named_by_label_or_name(faces, tmp_path, given, labels):
     sheet = contact_sheet(faces, tmp_path / "sheet.html", identities=given)
     expected = [key for key, label in enumerate(LABELS, start=1) if label in labels]
@@ -392,29 +445,41 @@ def test_a_list_that_flags_nothing_gives_a_page_that_says_so(faces, tmp_path):
     assert "0 images" in Page(tmp_path / "sheet.html").text
 
 
-@pytest.mark.parametrize(("line", "says"), [
-    ("0 999 0.1 0.1", "record 999 is no image"), ("0 21 0.1 0.1", "record 21 is no image"),
-    ("2 1 0.1 0.1", "record 1 of"), ("1 x 0.1 0.1", "line 1"), ("1 2 0.1", "line 1")])
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("0 999 0.1 0.1", "record 999 is no image"),
+        ("0 21 0.1 0.1", "record 21 is no image"),
+        ("2 1 0.1 0.1", "record 1 of"),
+        ("1 x 0.1 0.1", "line 1"),
+        ("1 2 0.1", "line 1"),
+    ],
+)
 def test_noise_lists_that_do_not_fit_are_refused(faces, tmp_path, capsys, line, says):
     (tmp_path / "list.txt").write_text(line + "\n")
     refused(faces, tmp_path / "sheet.html", says, capsys, "--noise-list", tmp_path / "list.txt")
 
 
-@pytest.mark.parametrize(("flags", "says"), [
-    (["--records", "missing.txt"], "missing.txt: No such file"),
-    (["--identities", "Carl"], "--identities Carl"),
-    (["--identities", ","], "--identities: names no identity"),
-    (["--identities", "9"], "--identities 9"),
-    (["--identities", "0", "--skip", "6"], "--skip 6"),
-    (["--identities", "0", "--skip", "-1"], "--skip -1"),
-    (["--identities", "0", "--limit", "0"], "--limit 0"),
-    (["--identities", "0", "--thumbnail", "8"], "--thumbnail 8"),
-    (["--identities", "0", "--references", "13"], "--references 13"),
-    (["--identities", "0", "--threshold", "0.1"], "belong to --noise-list"),
-    (["--noise-list", "0_noiselist.txt", "--threshold", "0"], "--threshold 0"),
-    (["--noise-list", "missing.txt"], "missing.txt")])
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--records", "missing.txt"], "missing.txt: No such file"),
+        (["--identities", "Carl"], "--identities Carl"),
+        (["--identities", ","], "--identities: names no identity"),
+        (["--identities", "9"], "--identities 9"),
+        (["--identities", "0", "--skip", "6"], "--skip 6"),
+        (["--identities", "0", "--skip", "-1"], "--skip -1"),
+        (["--identities", "0", "--limit", "0"], "--limit 0"),
+        (["--identities", "0", "--thumbnail", "8"], "--thumbnail 8"),
+        (["--identities", "0", "--references", "13"], "--references 13"),
+        (["--identities", "0", "--threshold", "0.1"], "belong to --noise-list"),
+        (["--noise-list", "0_noiselist.txt", "--threshold", "0"], "--threshold 0"),
+        (["--noise-list", "missing.txt"], "missing.txt"),
+    ],
+)
 def test_flags_that_make_no_sense_are_refused(
-        faces, noise_list, tmp_path, monkeypatch, capsys, flags, says):
+    faces, noise_list, tmp_path, monkeypatch, capsys, flags, says
+):
     monkeypatch.chdir(tmp_path)
     refused(faces, tmp_path / "sheet.html", says, capsys, *flags)
 
@@ -422,8 +487,14 @@ def test_flags_that_make_no_sense_are_refused(
 @pytest.mark.parametrize("text", ["x\n", "1.5\n", "-3\n", "1e999\n"])
 def test_record_lists_that_are_none_are_refused(faces, tmp_path, capsys, text):
     (tmp_path / "records.txt").write_text("4\n" + text)
-    refused(faces, tmp_path / "sheet.html", "records.txt, line 2", capsys,
-            "--records", tmp_path / "records.txt")
+    refused(
+        faces,
+        tmp_path / "sheet.html",
+        "records.txt, line 2",
+        capsys,
+        "--records",
+        tmp_path / "records.txt",
+    )
 
 
 def test_other_files_are_not_overwritten(faces, noise_list, tmp_path, capsys):

@@ -45,15 +45,17 @@ def browser(chromium):
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory) -> Path:
     folder = write_face_set(tmp_path_factory.mktemp("set") / "faces", IMAGES)
-    (folder / "identities.txt").write_text(f"0 Ann 12\n1 <b>Bo\"b</b> 10\n2 {LONG_NAME} 10\n")
+    (folder / "identities.txt").write_text(f'0 Ann 12\n1 <b>Bo"b</b> 10\n2 {LONG_NAME} 10\n')
     return folder
 
 
 def rows() -> list[NoiseRow]:
     """Every third image, with probabilities in no order."""
     random = np.random.RandomState(5)
-    return [NoiseRow(LABELS[key - 1], key, *np.sort(random.rand(2).astype(np.float32))[::-1])
-            for key in range(1, sum(IMAGES) + 1, 3)]
+    return [
+        NoiseRow(LABELS[key - 1], key, *np.sort(random.rand(2).astype(np.float32))[::-1])
+        for key in range(1, sum(IMAGES) + 1, 3)
+    ]
 
 
 @pytest.fixture
@@ -168,8 +170,10 @@ def test_another_list_starts_without_ticks(sheet, faces, browser):
     assert browser.evaluate(TICKED) == []
 
 
-@pytest.mark.parametrize(("text", "labels"), [
-    ("ann", {0}), ("1", {1}), (" <B> ", set()), ('bo"b', {1}), ("maxi", {2}), ("", {0, 1, 2, 3})])
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [("ann", {0}), ("1", {1}), (" <B> ", set()), ('bo"b', {1}), ("maxi", {2}), ("", {0, 1, 2, 3})],
+)
 def test_the_filter_shows_a_label_or_a_part_of_a_name(sheet, browser, text, labels):
     choose(browser, "filter", text)
     expected = {row.key for row in rows() if row.label in labels}
@@ -198,7 +202,8 @@ def test_all_and_none_act_on_what_is_shown_and_can_be_undone(sheet, browser):
 def test_arrow_keys_move_and_space_ticks(sheet, browser):
     order = browser.evaluate(RECORDS)
     in_a_row = browser.evaluate(
-        "new Set([...document.querySelectorAll('.card')].map(c => c.offsetLeft)).size")
+        "new Set([...document.querySelectorAll('.card')].map(c => c.offsetLeft)).size"
+    )
     assert in_a_row > 1
 
     def press(key: str) -> int:
@@ -263,8 +268,9 @@ def test_nothing_needs_scrolling_sideways(sheet, faces, browser, width, options)
     browser.evaluate(LOADED)
     assert browser.evaluate("innerWidth") == width
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
-    wider = ("[...document.querySelectorAll('.card')].filter("
-             "c => c.scrollWidth > c.clientWidth).length")
+    wider = (
+        "[...document.querySelectorAll('.card')].filter(c => c.scrollWidth > c.clientWidth).length"
+    )
     assert browser.evaluate(wider) == 0
 
 

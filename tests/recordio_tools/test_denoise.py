@@ -49,7 +49,8 @@ def test_what_a_person_lists_goes_whatever_its_probability_and_what_is_kept_stay
     assert run(source, noise, tmp_path / "out", *flags) == 0
     assert kept_keys(source, tmp_path / "out") == [1, 3, 4, 5, 6, 8, 11, 12, 13]
     assert (tmp_path / "out" / "removed.txt").read_text() == (
-        "0 2\n1 7\n2 9 1e-05 0.0\n2 10 0.001 0.0\n")
+        "0 2\n1 7\n2 9 1e-05 0.0\n2 10 0.001 0.0\n"
+    )
     fixed = ["--data-dir", str(source), "--output", str(tmp_path / "by hand")]
     assert tool.main([*fixed, "--remove", str(by_hand)]) == 0
     assert kept_keys(source, tmp_path / "by hand") == [1, 3, 4, 5, 6, 8, 9, 10, 12, 13]
@@ -95,8 +96,14 @@ def test_the_report_tells_what_went(source, noise, tmp_path, capsys):
         "3,Di,3,0,3,\n"
         "total,,13,6,7,\n"
     )
-    rows = [NoiseRow(0, 2, 0.003, 0.001), NoiseRow(1, 5, 0.007, 0.002), NoiseRow(1, 6, 0.0069, 0),
-            NoiseRow(1, 8, 0.5, 0.5), NoiseRow(2, 9, 1e-5, 0), NoiseRow(2, 10, 0.001, 0)]
+    rows = [
+        NoiseRow(0, 2, 0.003, 0.001),
+        NoiseRow(1, 5, 0.007, 0.002),
+        NoiseRow(1, 6, 0.0069, 0),
+        NoiseRow(1, 8, 0.5, 0.5),
+        NoiseRow(2, 9, 1e-5, 0),
+        NoiseRow(2, 10, 0.001, 0),
+    ]
     write_noise_list(tmp_path / "expected.txt", rows)
     removed = (tmp_path / "out" / "removed.txt").read_text()
     assert removed == (tmp_path / "expected.txt").read_text()
@@ -302,8 +309,14 @@ def test_verification_sets_go_along_and_are_never_lost(source, noise, tmp_path, 
     assert run(source, noise, out, "--relabel", "--overwrite") == 0
     assert run(source, noise, out, "--overwrite") == 0
     assert sorted(path.name for path in out.iterdir()) == [
-        "denoise_report.csv", "identities.txt", "lfw.bin", "property", "removed.txt", "train.idx",
-        "train.lst", "train.rec",
+        "denoise_report.csv",
+        "identities.txt",
+        "lfw.bin",
+        "property",
+        "removed.txt",
+        "train.idx",
+        "train.lst",
+        "train.rec",
     ]
     assert run(source, noise, source, "--overwrite") == 2
     assert "overlaps the input" in capsys.readouterr().err

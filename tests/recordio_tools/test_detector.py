@@ -41,8 +41,18 @@ class RedSpots:
 
     @staticmethod
     def row(x, y, width, height):
-        corners = [x, y, x + width, y, x + width / 2, y + height / 2, x, y + height,
-                   x + width, y + height]
+        corners = [
+            x,
+            y,
+            x + width,
+            y,
+            x + width / 2,
+            y + height / 2,
+            x,
+            y + height,
+            x + width,
+            y + height,
+        ]
         return [x, y, width, height, *corners, 0.9]
 
 

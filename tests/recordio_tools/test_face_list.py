@@ -29,7 +29,10 @@ def test_landmarks_are_five_x_and_then_five_y(tmp_path):
 def test_an_aligned_line_with_a_box_and_one_of_im2rec(tmp_path):
     faces = parse(tmp_path, "1\ta/1.jpg\t3\t10\t20\t110\t120\n\n1\ta/2.jpg\t3\r\n7\t4\tb c/1.jpg\n")
     assert [(f.path, f.label, f.aligned, f.key) for f in faces] == [
-        ("a/1.jpg", 3, True, None), ("a/2.jpg", 3, True, None), ("b c/1.jpg", 4, True, 7)]
+        ("a/1.jpg", 3, True, None),
+        ("a/2.jpg", 3, True, None),
+        ("b c/1.jpg", 4, True, 7),
+    ]
 
 
 def test_paths_of_any_bytes_come_out_as_they_went_in(tmp_path):
@@ -40,8 +43,17 @@ def test_paths_of_any_bytes_come_out_as_they_went_in(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["a/1.jpg", "1 a/1.jpg 0", "2\ta/1.jpg\t0", "1\ta/1.jpg\t-1", "1\ta/1.jpg\t0.5", "1\t\t0",
-     "0\ta/1.jpg\t0\t1\t2", "x\t0\ta/1.jpg", "1\ta/1.jpg\tnan"],
+    [
+        "a/1.jpg",
+        "1 a/1.jpg 0",
+        "2\ta/1.jpg\t0",
+        "1\ta/1.jpg\t-1",
+        "1\ta/1.jpg\t0.5",
+        "1\t\t0",
+        "0\ta/1.jpg\t0\t1\t2",
+        "x\t0\ta/1.jpg",
+        "1\ta/1.jpg\tnan",
+    ],
 )
 def test_anything_else_is_told_with_its_line(tmp_path, line):
     with pytest.raises(InputError, match="train.lst, line 3: .* no line of an image list"):

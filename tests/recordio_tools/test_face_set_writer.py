@@ -44,8 +44,16 @@ def face2rec2(folder: Path, items) -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"odd", MAGIC, b"four" + MAGIC, MAGIC * 3 + b"x", b"abc" + MAGIC, bytes(1000) + MAGIC,
-     b"pad" + MAGIC[:3] + MAGIC + b"padding" + MAGIC],
+    [
+        b"",
+        b"odd",
+        MAGIC,
+        b"four" + MAGIC,
+        MAGIC * 3 + b"x",
+        b"abc" + MAGIC,
+        bytes(1000) + MAGIC,
+        b"pad" + MAGIC[:3] + MAGIC + b"padding" + MAGIC,
+    ],
     ids=range(8),
 )
 def test_the_bytes_are_those_of_mxnet(tmp_path, payload):

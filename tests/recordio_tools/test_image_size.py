@@ -19,16 +19,38 @@ COMMANDS = {
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("112", (112, 112)), ("112,96", (112, 96)), ("112x96", (112, 96)), (" 112, 96 ", (112, 96)),
-     ("1", (1, 1)), ("4096", (4096, 4096)), (None, None)],
+    [
+        ("112", (112, 112)),
+        ("112,96", (112, 96)),
+        ("112x96", (112, 96)),
+        (" 112, 96 ", (112, 96)),
+        ("1", (1, 1)),
+        ("4096", (4096, 4096)),
+        (None, None),
+    ],
 )
 def test_one_number_or_height_and_width(text, size):
     assert size_of_flag(text) == size
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "112,", ",112", "112;96", "1,2,3", "-1", "1.5", "0", "112,0", "4097",
-             "9" * 5000, "1e2"])
+    "text",
+    [
+        "",
+        "x",
+        "112,",
+        ",112",
+        "112;96",
+        "1,2,3",
+        "-1",
+        "1.5",
+        "0",
+        "112,0",
+        "4097",
+        "9" * 5000,
+        "1e2",
+    ],
+)
 def test_what_is_no_size_is_refused_in_one_short_line(text):
     with pytest.raises(InputError, match="--size .*: give height and width .* from 1 to 4096") as e:
         size_of_flag(text)

@@ -291,9 +291,7 @@ def test_the_wrong_label_of_one_image_is_told_with_both_labels(tmp_path):
     ranges = [(1, 5), (5, 7)]
     folder = write_records(tmp_path / "set", insightface((0, 0, 2, 0, 1, 1), ranges))
     [problem] = inspect_set(folder).findings.problems
-    assert problem.examples == [
-        "record 3: label 2 in the range of label 0 (identity record 7)"
-    ]
+    assert problem.examples == ["record 3: label 2 in the range of label 0 (identity record 7)"]
 
 
 def test_record_0_that_is_an_image_with_an_array_is_a_problem(tmp_path):

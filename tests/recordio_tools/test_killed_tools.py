@@ -67,15 +67,40 @@ def command(work: Path, tool: str, output: Path) -> list[str]:
         "subset": ["--data-dir", data],
         "merge": ["--data-dir", data],
         "rec2image": ["--data-dir", data],
-        "align": ["--input", str(work / "portraits"), "--landmarks", str(work / "points.csv"),
-                  "--processes", "1"],
-        "make_synthetic": ["--identities", "20", "--size", "16", "--pairs", "20", "--images", "8",
-                           "--tail-identities", "4", "--unseen-identities", "4",
-                           "--processes", "1"],
+        "align": [
+            "--input",
+            str(work / "portraits"),
+            "--landmarks",
+            str(work / "points.csv"),
+            "--processes",
+            "1",
+        ],
+        "make_synthetic": [
+            "--identities",
+            "20",
+            "--size",
+            "16",
+            "--pairs",
+            "20",
+            "--images",
+            "8",
+            "--tail-identities",
+            "4",
+            "--unseen-identities",
+            "4",
+            "--processes",
+            "1",
+        ],
         "pack_pairs": ["--pairs", str(work / "pairs.csv"), "--images", photos],
         "unpack_pairs": ["--bin", str(work / "pairs.bin")],
-        "contact_sheet": ["--data-dir", data, "--identities", str(work / "head.txt"),
-                          "--limit", str(IMAGES)],
+        "contact_sheet": [
+            "--data-dir",
+            data,
+            "--identities",
+            str(work / "head.txt"),
+            "--limit",
+            str(IMAGES),
+        ],
     }[tool]
     return [sys.executable, "-m", f"recordio_tools.{tool}", *flags, "--output", str(output)]
 
@@ -103,8 +128,19 @@ def kill_in_the_middle(run: list[str], output: Path) -> bool:
 
 @pytest.mark.parametrize(
     "tool",
-    ["align", "make", "split", "denoise", "subset", "merge", "rec2image", "make_synthetic",
-     "pack_pairs", "unpack_pairs", "contact_sheet"],
+    [
+        "align",
+        "make",
+        "split",
+        "denoise",
+        "subset",
+        "merge",
+        "rec2image",
+        "make_synthetic",
+        "pack_pairs",
+        "unpack_pairs",
+        "contact_sheet",
+    ],
 )
 def test_the_output_is_absent_after_a_kill_and_whole_after_the_next_run(work, tmp_path, tool):
     output = tmp_path / "here" / "made"

@@ -17,11 +17,17 @@ def test_of_many_repeated_paths_the_first_of_the_list_is_named(tmp_path):
     (tmp_path / "x.lst").write_text("".join(f"1\t{path}\t0\n" for path in lines))
     found = LabelOrder(tmp_path / "x.lst")
     assert (found.images, found.repeated, found.repeated_path) == (102, 51, "49.jpg")
-    program = "import sys; from recordio_tools.sets.label_order import LabelOrder; " \
-              "print(LabelOrder(sys.argv[1]).repeated_path)"
+    program = (
+        "import sys; from recordio_tools.sets.label_order import LabelOrder; "
+        "print(LabelOrder(sys.argv[1]).repeated_path)"
+    )
     for seed in "12":
         done = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path / "x.lst")], cwd=REPOSITORY, text=True,
-            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True,
+            [sys.executable, "-c", program, str(tmp_path / "x.lst")],
+            cwd=REPOSITORY,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         )
         assert done.stdout == "49.jpg\n"

@@ -36,8 +36,18 @@ def written(folder, text: str | bytes):
         "\t".join(["0", "Ann B/one 1.jpg", "7", "0", "0", "9", "9", *X_THEN_Y]) + "\n",
         "1\tAnn B/other.jpg\t7\n0\tAnn B/one 1.jpg\t7\t0\t0\t9\t9\t" + "\t".join(X_THEN_Y),
     ],
-    ids=["spaces", "crlf", "tabs", "csv", "quoted", "header", "excel", "tab header", "list",
-         "list in part"],
+    ids=[
+        "spaces",
+        "crlf",
+        "tabs",
+        "csv",
+        "quoted",
+        "header",
+        "excel",
+        "tab header",
+        "list",
+        "list in part",
+    ],
 )
 def test_all_formats_give_the_same_points(tmp_path, text):
     landmarks = read_landmarks(written(tmp_path, text))

@@ -68,7 +68,10 @@ def test_identities_with_too_few_images_take_no_label(tmp_path, caplog):
     tree(tmp_path / "faces", "a/1.jpg", "b/1.jpg", "b/2.jpg", "c/1.jpg", "d/1.jpg", "d/2.jpg")
     lines = listed(tmp_path, "--min-images", 2).splitlines()
     assert [line.split("\t")[1:] for line in lines] == [
-        ["b/1.jpg", "0"], ["b/2.jpg", "0"], ["d/1.jpg", "1"], ["d/2.jpg", "1"],
+        ["b/1.jpg", "0"],
+        ["b/2.jpg", "0"],
+        ["d/1.jpg", "1"],
+        ["d/2.jpg", "1"],
     ]
     assert "too few images: 2 identities, 2 images" in caplog.text
 

@@ -63,8 +63,17 @@ def test_the_files_are_those_that_face2rec2_and_mxnet_write(tmp_path):
         "b/magic.jpg": JPEG + padding + MAGIC + b"12" + MAGIC + b"34" + MAGIC + MAGIC,
         "c/magic.jpg": JPEG + padding + b"1" + MAGIC + b"2",
     }
-    assert make("--input", write_files(tmp_path / "faces", images), "--output", tmp_path / "set",
-                "--num-classes", 7) == 0
+    assert (
+        make(
+            "--input",
+            write_files(tmp_path / "faces", images),
+            "--output",
+            tmp_path / "set",
+            "--num-classes",
+            7,
+        )
+        == 0
+    )
     write_as_face2rec2(
         tmp_path / "reference", [("abc".index(path[0]), image) for path, image in images.items()]
     )
@@ -101,8 +110,17 @@ def test_the_list_of_a_set_and_its_images_make_the_same_set_again(tmp_path):
     extracted = {found.name: found.image for found in FaceSetReader(tmp_path / "set").faces()}
     assert extracted == images
     write_files(tmp_path / "again", extracted)
-    assert make("--list", tmp_path / "set" / "train.lst", "--root", tmp_path / "again",
-                "--output", tmp_path / "set2") == 0
+    assert (
+        make(
+            "--list",
+            tmp_path / "set" / "train.lst",
+            "--root",
+            tmp_path / "again",
+            "--output",
+            tmp_path / "set2",
+        )
+        == 0
+    )
     for name in SET:
         first, second = (tmp_path / folder / name for folder in ("set", "set2"))
         assert first.read_bytes() == second.read_bytes()
@@ -160,8 +178,10 @@ def test_images_of_another_size_are_listed_or_resized(tmp_path, capsys):
     assert make("--input", tmp_path / "faces", "--output", tmp_path / "set") == 0
     assert left_out(tmp_path / "set") == {"b/large.png": "another size: 32x32"}
     assert "left out: 1 (1 another size), see left_out.csv" in capsys.readouterr().out
-    assert make("--input", tmp_path / "faces", "--output", tmp_path / "set", "--overwrite",
-                "--resize") == 0
+    assert (
+        make("--input", tmp_path / "faces", "--output", tmp_path / "set", "--overwrite", "--resize")
+        == 0
+    )
     assert "resized: 1\n" in capsys.readouterr().out
     (_, first), (_, second), (_, third) = contents(tmp_path / "set")
     assert [first, second] == list(face_files(1, 1).values())
@@ -223,8 +243,18 @@ def test_a_killed_run_leaves_the_older_set_and_can_be_run_again(tmp_path):
     make("--list", listed, "--output", tmp_path / "sets" / "set")
     before = contents(tmp_path / "sets" / "set")
     write_list(listed, *[(1, "a/1.jpg", 0)] * 50_000)  # seconds of work
-    command = [sys.executable, "-m", "recordio_tools.make", "--list", listed, "--overwrite",
-               "--processes", "1", "--output", tmp_path / "sets" / "set"]
+    command = [
+        sys.executable,
+        "-m",
+        "recordio_tools.make",
+        "--list",
+        listed,
+        "--overwrite",
+        "--processes",
+        "1",
+        "--output",
+        tmp_path / "sets" / "set",
+    ]
     running = subprocess.Popen(command, cwd=REPOSITORY)
     try:
         while not list((tmp_path / "sets").glob(".set.*.partial/train.rec")):

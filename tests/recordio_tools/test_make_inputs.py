@@ -71,7 +71,10 @@ def test_lines_that_repeat_a_path_are_kept_and_told(tmp_path, caplog):
     write_files(tmp_path, face_files(2, 1))
     listed = write_list(
         tmp_path / "x.lst",
-        (1, "a/0.jpg", 0), (1, "a/1.jpg", 0), (1, "a/0.jpg", 0), (1, "a/0.jpg", 1),
+        (1, "a/0.jpg", 0),
+        (1, "a/1.jpg", 0),
+        (1, "a/0.jpg", 0),
+        (1, "a/0.jpg", 1),
     )
     make("--list", listed, "--output", tmp_path / "set")
     assert [label for label, _ in contents(tmp_path / "set")] == [0, 0, 0, 1]

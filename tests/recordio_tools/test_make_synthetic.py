@@ -48,9 +48,7 @@ def truth(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def open_set(folder: Path) -> mx.recordio.MXIndexedRecordIO:
-    return mx.recordio.MXIndexedRecordIO(
-        str(folder / "train.idx"), str(folder / "train.rec"), "r"
-    )
+    return mx.recordio.MXIndexedRecordIO(str(folder / "train.idx"), str(folder / "train.rec"), "r")
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -265,9 +263,7 @@ def test_the_command_tells_what_it_wrote(tmp_path, capsys):
     more = "--pairs 20 --size 16 --label-noise 0.25 --outliers 0 --processes 1"
     assert tool.main(["--output", str(tmp_path / "out"), *flags.split(), *more.split()]) == 0
     head, tail = capsys.readouterr().out.splitlines()
-    assert head.endswith(
-        "12 images, 3 with a wrong label, 0 outliers, 20 pairs in unseen.bin"
-    )
+    assert head.endswith("12 images, 3 with a wrong label, 0 outliers, 20 pairs in unseen.bin")
     assert tail.endswith("6 images")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

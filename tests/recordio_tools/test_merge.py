@@ -81,16 +81,20 @@ def test_sets_follow_one_another_with_labels_without_gaps(tmp_path):
     assert records.identities.tolist() == [[1, 3], [3, 4], [4, 7], [7, 9], [9, 11]]
     records.close()
     assert [list(row.values()) for row in rows_of(tmp_path / "out" / "mapping.csv")] == [
-        [str(one), "0", "0", "2", ""], [str(one), "1", "1", "1", ""],
-        [str(one), "2", "2", "3", ""], [str(two), "3", "4", "2", ""],
+        [str(one), "0", "0", "2", ""],
+        [str(one), "1", "1", "1", ""],
+        [str(one), "2", "2", "3", ""],
+        [str(two), "3", "4", "2", ""],
         [str(two), "4", "9", "2", ""],
     ]
 
 
 def test_equal_labels_are_one_identity_on_demand_and_keep_their_order(tmp_path, caplog):
     one = write_people(tmp_path / "one", {0: ("Ann", 0, (0, 1)), 3: ("Ed", 3, (0,))})
-    two = write_people(tmp_path / "two", {1: ("Bo", 1, (0,)), 0: ("Ann", 0, (2,)),
-                                          2: ("Cy", 2, (0, 1)), 3: ("Ed", 3, (1,))})
+    two = write_people(
+        tmp_path / "two",
+        {1: ("Bo", 1, (0,)), 0: ("Ann", 0, (2,)), 2: ("Cy", 2, (0, 1)), 3: ("Ed", 3, (1,))},
+    )
     summary = merge([one, two], tmp_path / "out", same_labels=True)
     assert (summary.identities, summary.images, summary.merged) == (4, 8, 2)
     people = [(0, 0), (0, 1), (0, 2), (1, 0), (2, 0), (2, 1), (3, 0), (3, 1)]
@@ -175,8 +179,10 @@ def test_a_list_of_another_set_is_not_believed(tmp_path, caplog):
 
 
 def test_a_model_finds_identities_across_sets_and_within_one(tmp_path):
-    one = write_people(tmp_path / "one", {0: ("Ann", 0, range(4)), 1: ("Bo", 1, range(3)),
-                                          2: ("Ann too", 0, range(4, 7))})
+    one = write_people(
+        tmp_path / "one",
+        {0: ("Ann", 0, range(4)), 1: ("Bo", 1, range(3)), 2: ("Ann too", 0, range(4, 7))},
+    )
     two = write_people(tmp_path / "two", {5: ("Cy", 2, range(3)), 6: ("Bobby", 1, (8,))})
     told = []
     summary = merge([one, two], tmp_path / "out", embed=embed, on_pair=told.append, batch_size=5)
@@ -194,8 +200,8 @@ def test_a_model_finds_identities_across_sets_and_within_one(tmp_path):
         return np.mean(own, axis=0) / np.linalg.norm(np.mean(own, axis=0))
 
     expected = {
-        (str(one), "0", str(one), "2", "Ann", "Ann too"):
-            centre(0, range(4)) @ centre(0, range(4, 7)),
+        (str(one), "0", str(one), "2", "Ann", "Ann too"): centre(0, range(4))
+        @ centre(0, range(4, 7)),
         (str(one), "1", str(two), "6", "Bo", "Bobby"): centre(1, range(3)) @ centre(1, (8,)),
     }
     rows = rows_of(tmp_path / "out" / "merged.csv")
@@ -205,7 +211,11 @@ def test_a_model_finds_identities_across_sets_and_within_one(tmp_path):
     assert [round(pair.cosine, 4) for pair in told] == sorted(found.values(), reverse=True)
     mapping = rows_of(tmp_path / "out" / "mapping.csv")
     assert [(row["new_label"], row["old_label"]) for row in mapping] == [
-        ("0", "0"), ("0", "2"), ("1", "1"), ("1", "6"), ("2", "5")
+        ("0", "0"),
+        ("0", "2"),
+        ("1", "1"),
+        ("1", "6"),
+        ("2", "5"),
     ]
 
 
@@ -229,8 +239,10 @@ def by_number(images: np.ndarray) -> np.ndarray:
 
 
 def write_angles(folder: Path, degrees: Sequence[int]) -> Path:
-    items = [(label, encode(np.full((16, 16, 3), angle, np.uint8), ".png"), "")
-             for label, angle in enumerate(degrees)]
+    items = [
+        (label, encode(np.full((16, 16, 3), angle, np.uint8), ".png"), "")
+        for label, angle in enumerate(degrees)
+    ]
     write_ours(folder, items, (16, 16))
     return folder
 
@@ -241,8 +253,9 @@ def test_a_chain_becomes_one_identity_and_a_long_one_is_told(tmp_path, caplog):
     assert [label for (label, _), _ in by_mxnet(tmp_path / "out")] == [0, 0, 0, 1, 1]
     assert (summary.identities, summary.pairs) == (2, 3) and not caplog.records
     eleven = write_angles(tmp_path / "eleven", range(0, 110, 10))
-    summary = merge([eleven], tmp_path / "out", embed=by_number, threshold=float(np.cos(0.2)),
-                    overwrite=True)
+    summary = merge(
+        [eleven], tmp_path / "out", embed=by_number, threshold=float(np.cos(0.2)), overwrite=True
+    )
     assert (summary.identities, summary.pairs) == (1, 10)
     assert "11 identities become one, that of label 0 in " in caplog.text
 
@@ -263,7 +276,10 @@ def test_a_dry_run_prints_the_pairs_and_writes_nothing(tmp_path, golden, capsys)
     pairs = [line.split("  ") for line in output.splitlines() if "  =  " in line]
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
     assert [pair[1].split()[1:] + pair[3].split()[1:] for pair in pairs][0] == [
-        "0", "Ann", "2", "Anna"
+        "0",
+        "Ann",
+        "2",
+        "Anna",
     ]
     assert "12 images" in output and "nothing written" in output
     closest, next_one = (float(pair[0]) for pair in pairs[:2])
@@ -291,7 +307,10 @@ def test_broken_records_are_left_out_and_told(tmp_path, caplog, capsys):
     assert [(row["set"], row["record"]) for row in rows] == [(str(one), "2"), (str(one), "3")]
     assert all(row["reason"] for row in rows)
     assert [f"record {key} is left out" in caplog.text for key in (1, 2, 3, 4)] == [
-        False, True, True, False
+        False,
+        True,
+        True,
+        False,
     ]
     merge([tmp_path / "whole"], tmp_path / "out", overwrite=True)
     assert not (tmp_path / "out" / "left_out.csv").exists()
@@ -307,13 +326,21 @@ def test_an_image_that_cannot_be_decoded_stays_and_tells_the_model_nothing(tmp_p
 
 def test_verification_sets_go_along_of_one_name_the_first(tmp_path, caplog, capsys):
     one, two = (write_face_set(tmp_path / name, (1, 1)) for name in ("one", "two"))
-    for folder, name, content in [(one, "a.bin", b"1"), (two, "a.bin", b"2"), (two, "b.bin", b"3"),
-                                  (one, "c.bin", b"4"), (two, "c.bin", b"4")]:
+    for folder, name, content in [
+        (one, "a.bin", b"1"),
+        (two, "a.bin", b"2"),
+        (two, "b.bin", b"3"),
+        (one, "c.bin", b"4"),
+        (two, "c.bin", b"4"),
+    ]:
         (folder / name).write_bytes(pickle.dumps(content))
     before = contents(one), contents(two)
     merge([one, two], tmp_path / "out")
-    carried = {name: pickle.loads(blob) for name, blob in contents(tmp_path / "out").items()
-               if name.endswith(".bin")}
+    carried = {
+        name: pickle.loads(blob)
+        for name, blob in contents(tmp_path / "out").items()
+        if name.endswith(".bin")
+    }
     assert carried == {"a.bin": b"1", "b.bin": b"3", "c.bin": b"4"}
     (tmp_path / "out" / "a.bin").write_bytes(b"other")
     assert (contents(one), contents(two)) == before
@@ -359,8 +386,12 @@ def test_a_model_of_no_use_leaves_an_older_set_as_it_was(tmp_path, golden, capsy
     assert main([*flags, f"{golden / 'a_nets' / 'r18narrow32_emb32'},0"]) == 2
     assert "does not take images of 16x16" in capsys.readouterr().err
     with pytest.raises(InputError, match="not finite"):
-        merge([one], tmp_path / "out", embed=lambda images: np.full((len(images), 2), np.nan),
-              overwrite=True)
+        merge(
+            [one],
+            tmp_path / "out",
+            embed=lambda images: np.full((len(images), 2), np.nan),
+            overwrite=True,
+        )
     write_property(one, 2, 17)
     with pytest.raises(InputError, match="image record 1 is 16x16, not 17x17"):
         merge([one], tmp_path / "out", embed=embed, overwrite=True)

@@ -21,8 +21,9 @@ def some_scores():
     odds = np.concatenate([rng.normal(-4, 0.7, 300), rng.normal(5, 0.7, 695)])
     largest = np.append(1 / (1 + np.exp(-odds)), [0.3] * 5).astype(np.float32)
     largest = rng.permutation(largest)
-    return Scores(np.arange(1000) // 10, np.arange(1, 1001), largest, largest / 2,
-                  np.zeros(1000, np.int32))
+    return Scores(
+        np.arange(1000) // 10, np.arange(1, 1001), largest, largest / 2, np.zeros(1000, np.int32)
+    )
 
 
 @pytest.fixture
@@ -65,8 +66,19 @@ def test_one_mode_is_told(tmp_path, capsys):
 
 
 def test_files_are_written_where_asked_and_nowhere_else(tmp_path, scores):
-    assert main(["--scores", str(tmp_path / "s.csv"), "--histogram", str(tmp_path / "h.png"),
-                 "--csv", str(tmp_path / "h.csv")]) == 0
+    assert (
+        main(
+            [
+                "--scores",
+                str(tmp_path / "s.csv"),
+                "--histogram",
+                str(tmp_path / "h.png"),
+                "--csv",
+                str(tmp_path / "h.csv"),
+            ]
+        )
+        == 0
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["h.csv", "h.png", "s.csv"]
     assert cv2.imread(str(tmp_path / "h.png")) is not None
     with open(tmp_path / "h.csv", newline="") as file:
@@ -75,11 +87,14 @@ def test_files_are_written_where_asked_and_nowhere_else(tmp_path, scores):
 
 def test_a_list_of_the_images_below_a_threshold_is_written(tmp_path, scores, capsys):
     path = tmp_path / "chosen.txt"
-    assert main(["--scores", str(tmp_path / "s.csv"), "--threshold", "0.3", "--output",
-                 str(path)]) == 0
+    assert (
+        main(["--scores", str(tmp_path / "s.csv"), "--threshold", "0.3", "--output", str(path)])
+        == 0
+    )
     rows = list(read_noise_list(path))
     assert [row.key for row in rows] == [
-        key for key, value in zip(scores.keys, scores.largest) if value < np.float32(0.3)]
+        key for key, value in zip(scores.keys, scores.largest) if value < np.float32(0.3)
+    ]
     assert all(row.label == (row.key - 1) // 10 for row in rows)
     assert f"{path}: {len(rows)} images" in capsys.readouterr().out
 
@@ -87,13 +102,26 @@ def test_a_list_of_the_images_below_a_threshold_is_written(tmp_path, scores, cap
 def test_labels_that_are_not_believed_are_listed_as_well(tmp_path, scores):
     """Of these scores the label's probability is half of the largest one."""
     for flags, expected in (
-            (["--label-below", "0.25"], scores.largest < np.float32(0.5)),
-            (["--threshold", "0.01", "--label-below", "0.25"], scores.largest < np.float32(0.5)),
-            (["--threshold", "0.99", "--label-below", "0.25"], scores.largest < np.float32(0.99))):
-        assert main(["--scores", str(tmp_path / "s.csv"), *flags, "--overwrite", "--output",
-                     str(tmp_path / "l.txt")]) == 0
-        assert [row.key for row in read_noise_list(tmp_path / "l.txt")] == \
-            scores.keys[expected].tolist()
+        (["--label-below", "0.25"], scores.largest < np.float32(0.5)),
+        (["--threshold", "0.01", "--label-below", "0.25"], scores.largest < np.float32(0.5)),
+        (["--threshold", "0.99", "--label-below", "0.25"], scores.largest < np.float32(0.99)),
+    ):
+        assert (
+            main(
+                [
+                    "--scores",
+                    str(tmp_path / "s.csv"),
+                    *flags,
+                    "--overwrite",
+                    "--output",
+                    str(tmp_path / "l.txt"),
+                ]
+            )
+            == 0
+        )
+        assert [row.key for row in read_noise_list(tmp_path / "l.txt")] == scores.keys[
+            expected
+        ].tolist()
 
 
 def test_a_noise_list_is_read_and_its_end_told(tmp_path, scores, capsys):
@@ -111,20 +139,25 @@ def test_advice_needs_images():
         advise(np.empty(0, np.float32))
 
 
-@pytest.mark.parametrize("flags,says", [
-    (["--scores", "absent.csv"], "absent.csv: No such file"),
-    (["--scores", "list.txt"], "list.txt: does not start with"),
-    (["--scores", "none.csv"], "none.csv: there is no image in it"),
-    (["--noise-list", "s.csv"], "s.csv, line 1: 'label,record"),
-    (["--noise-list", "wild.txt"], "wild.txt: a largest probability is not from 0 to 1"),
-    (["--scores", "s.csv", "--output", "new.txt"], "--output: goes with --threshold or"),
-    (["--scores", "s.csv", "--threshold", "0.5"], "--output: goes with --threshold or"),
-    (["--scores", "s.csv", "--label-below", "0.5"], "--output: goes with --threshold or"),
-    (["--noise-list", "list.txt", "--threshold", "0.5", "--output", "new.txt"],
-     "--output: needs --scores"),
-    (["--scores", "s.csv", "--histogram", "away/h.png"], "away/h.png"),
-    (["--scores", "s.csv", "--csv", "away/h.csv"], "away/h.csv"),
-])
+@pytest.mark.parametrize(
+    "flags,says",
+    [
+        (["--scores", "absent.csv"], "absent.csv: No such file"),
+        (["--scores", "list.txt"], "list.txt: does not start with"),
+        (["--scores", "none.csv"], "none.csv: there is no image in it"),
+        (["--noise-list", "s.csv"], "s.csv, line 1: 'label,record"),
+        (["--noise-list", "wild.txt"], "wild.txt: a largest probability is not from 0 to 1"),
+        (["--scores", "s.csv", "--output", "new.txt"], "--output: goes with --threshold or"),
+        (["--scores", "s.csv", "--threshold", "0.5"], "--output: goes with --threshold or"),
+        (["--scores", "s.csv", "--label-below", "0.5"], "--output: goes with --threshold or"),
+        (
+            ["--noise-list", "list.txt", "--threshold", "0.5", "--output", "new.txt"],
+            "--output: needs --scores",
+        ),
+        (["--scores", "s.csv", "--histogram", "away/h.png"], "away/h.png"),
+        (["--scores", "s.csv", "--csv", "away/h.csv"], "away/h.csv"),
+    ],
+)
 def test_wrong_input_is_one_line(tmp_path, scores, monkeypatch, capsys, flags, says):
     write_noise_list(tmp_path / "list.txt", scores.rows(scores.largest < 0.5))
     write_scores(tmp_path / "none.csv", empty_scores(0))

@@ -23,8 +23,16 @@ from recordio_tools.unpack_pairs import unpack_pairs
 from unequal.errors import InputError
 
 LFW = "2\t1\nAnn\t1\t2\nAnn\t1\tBob Lee\t3\nBob Lee\t3\t12\nBob Lee\t12\tAnn\t2\n"
-LFW_IMAGES = [("Ann", 1), ("Ann", 2), ("Ann", 1), ("Bob Lee", 3),
-              ("Bob Lee", 3), ("Bob Lee", 12), ("Bob Lee", 12), ("Ann", 2)]
+LFW_IMAGES = [
+    ("Ann", 1),
+    ("Ann", 2),
+    ("Ann", 1),
+    ("Bob Lee", 3),
+    ("Bob Lee", 3),
+    ("Bob Lee", 12),
+    ("Bob Lee", 12),
+    ("Ann", 2),
+]
 
 
 @pytest.fixture

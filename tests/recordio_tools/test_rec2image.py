@@ -28,8 +28,12 @@ def images(count: int) -> list[bytes]:
     return [encode(face(number, 0)) for number in range(count)]
 
 
-def make_set(folder: Path, names: list[str] = NAMES, labels: list[int] = LABELS,
-             contents: list[bytes] | None = None) -> Path:
+def make_set(
+    folder: Path,
+    names: list[str] = NAMES,
+    labels: list[int] = LABELS,
+    contents: list[bytes] | None = None,
+) -> Path:
     """A set whose train.lst has these names; without one where they are all empty."""
     write_face_set(folder, zip(labels, contents or images(len(names)), names), (16, 16))
     if not any(names):
@@ -119,7 +123,12 @@ def test_paths_that_lead_out_of_the_folder_are_kept_in_it(tmp_path):
     output = tmp_path / "deep" / "images"
     rec_to_images(source, output)
     assert [fields[1] for fields in lines(output)] == [
-        "evil.jpg", "etc/evil.jpg", "a/b.jpg", "c/d.jpg", "000001/0000005.jpg"]
+        "evil.jpg",
+        "etc/evil.jpg",
+        "a/b.jpg",
+        "c/d.jpg",
+        "000001/0000005.jpg",
+    ]
     created = {path for path in tmp_path.rglob("*")} - before
     assert all(path == output or output in path.parents for path in created)
     assert [(output / fields[1]).read_bytes() for fields in lines(output)] == images(5)
@@ -131,8 +140,13 @@ def test_paths_that_cannot_be_files_give_way(tmp_path):
     source, output = make_set(tmp_path / "set", names), tmp_path / "images"
     assert rec_to_images(source, output)[:3] == (5, 4, 0)
     listed = [fields[1] for fields in lines(output)]
-    assert listed == ["train_1.lst", "left_out_2.csv", "a", "000001/0000004.jpg",
-                      "000001/0000005.jpg"]
+    assert listed == [
+        "train_1.lst",
+        "left_out_2.csv",
+        "a",
+        "000001/0000004.jpg",
+        "000001/0000005.jpg",
+    ]
     assert [(output / name).read_bytes() for name in listed] == images(5)
 
 
@@ -150,14 +164,29 @@ def test_without_a_list_paths_are_label_and_key_with_the_suffix_of_the_format(tm
     output = tmp_path / "images"
     assert rec_to_images(source, output)[:3] == (4, 0, 0)
     listed = [fields[1] for fields in lines(output)]
-    assert listed == ["000000/0000001.jpg", "000000/0000002.png", "000007/0000003.webp",
-                      "000007/0000004.img"]
+    assert listed == [
+        "000000/0000001.jpg",
+        "000000/0000002.png",
+        "000007/0000003.webp",
+        "000007/0000004.img",
+    ]
     assert [(output / name).read_bytes() for name in listed] == contents
 
 
-@pytest.mark.parametrize(("suffix", "told"), [
-    (".jpg", ".jpg"), (".jpeg", ".jpg"), (".png", ".png"), (".bmp", ".bmp"), (".webp", ".webp"),
-    (".tiff", ".tif"), (".jp2", ".jp2"), (".pgm", ".pgm"), (".ppm", ".ppm")])
+@pytest.mark.parametrize(
+    ("suffix", "told"),
+    [
+        (".jpg", ".jpg"),
+        (".jpeg", ".jpg"),
+        (".png", ".png"),
+        (".bmp", ".bmp"),
+        (".webp", ".webp"),
+        (".tiff", ".tif"),
+        (".jp2", ".jp2"),
+        (".pgm", ".pgm"),
+        (".ppm", ".ppm"),
+    ],
+)
 def test_formats_are_told_by_their_bytes(suffix, told):
     image = face(0, 0, size=64)
     image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if suffix == ".pgm" else image
@@ -177,7 +206,10 @@ def test_labels_and_order_are_those_of_the_records_and_all_count_as_aligned(tmp_
             writer.add(label, images(1)[0], more=more)
     rec_to_images(tmp_path / "set", tmp_path / "images")
     assert [(fields[0], fields[2]) for fields in lines(tmp_path / "images")] == [
-        ("1", "4"), ("1", "4"), ("1", "2")]
+        ("1", "4"),
+        ("1", "4"),
+        ("1", "2"),
+    ]
 
 
 def test_a_set_of_im2rec_comes_out_too(tmp_path):
@@ -185,8 +217,10 @@ def test_a_set_of_im2rec_comes_out_too(tmp_path):
     records = FaceRecords(source)
     rec_to_images(source, tmp_path / "images")
     assert lines(tmp_path / "images") == [
-        ["1", "000000/0000003.jpg", "0"], ["1", "000001/0000000.jpg", "1"],
-        ["1", "000001/0000002.jpg", "1"]]
+        ["1", "000000/0000003.jpg", "0"],
+        ["1", "000001/0000000.jpg", "1"],
+        ["1", "000001/0000002.jpg", "1"],
+    ]
     for key, name in ((3, "000000/0000003.jpg"), (0, "000001/0000000.jpg")):
         assert (tmp_path / "images" / name).read_bytes() == records.read(key)[1]
 
@@ -222,7 +256,8 @@ def test_a_list_of_another_set_is_told_and_not_used(tmp_path, caplog):
     rec_to_images(source, tmp_path / "images")
     assert "does not belong" in caplog.text
     assert [fields[1][:7] for fields in lines(tmp_path / "images")] == [
-        f"{label:06d}/" for label in LABELS]
+        f"{label:06d}/" for label in LABELS
+    ]
 
 
 def test_an_older_folder_is_replaced_only_when_asked(tmp_path):
@@ -283,7 +318,8 @@ def test_real_faces_come_out_as_they_are(shared, tmp_path):
     source = shared / "real" / "plain_rec"
     rec_to_images(source, tmp_path / "images")
     records = FaceRecords(source)
-    found = {(tmp_path / "images" / fields[1]).read_bytes() for fields in lines(
-        tmp_path / "images")}
+    found = {
+        (tmp_path / "images" / fields[1]).read_bytes() for fields in lines(tmp_path / "images")
+    }
     assert found == {records.read(int(key))[1] for key in records.image_keys}
     assert len(found) == 8 and np.all([image.startswith(b"\xff\xd8\xff") for image in found])

@@ -9,8 +9,13 @@ import pytest
 from recordio_tools.photos.similarity import align_face, similarity, template
 
 ARCFACE = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
-     [70.7299, 92.2041]]
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
 )
 MIRRORED = [1, 0, 2, 4, 3]
 

@@ -211,14 +211,18 @@ def test_broken_records_are_left_out_told_and_counted(tmp_path, capsys, caplog):
     lines = (tmp_path / "out" / "left_out.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["record", *map(str, range(2, 16)), "24"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "head", "left_out.csv", "mapping.csv", "tail"
+        "head",
+        "left_out.csv",
+        "mapping.csv",
+        "tail",
     ]
     assert run(tmp_path / "whole", tmp_path / "out", "--min-images", 5, "--overwrite") == 0
     assert not (tmp_path / "out" / "left_out.csv").exists()
 
 
-@pytest.mark.parametrize(("most", "told"), [(13, "head: would hold 12 images and 3 identities"),
-                                            (15, "")])
+@pytest.mark.parametrize(
+    ("most", "told"), [(13, "head: would hold 12 images and 3 identities"), (15, "")]
+)
 def test_a_side_larger_than_a_set_can_be_is_told_before_anything_is_written(
     source, tmp_path, capsys, monkeypatch, most, told
 ):

@@ -87,7 +87,8 @@ def test_names_of_identities_txt_stay_where_paths_say_others(source, tmp_path):
     assert run(source, tmp_path / "out", "--keep-identities", tmp_path / "list.txt") == 0
     assert (tmp_path / "out" / "identities.txt").read_text() == "0 Ann Lee 5\n1 Ed 3\n"
     assert (tmp_path / "out" / "mapping.csv").read_text().splitlines()[1:] == [
-        "0,0,5,Ann Lee", "1,4,3,Ed"
+        "0,0,5,Ann Lee",
+        "1,4,3,Ed",
     ]
     assert "\tp04/0.jpg\t1\n" in (tmp_path / "out" / "train.lst").read_text()
     assert run(tmp_path / "out", tmp_path / "2", "--keep-identities", tmp_path / "list.txt") == 0
@@ -101,8 +102,9 @@ def test_real_sets_are_copied_byte_for_byte(shared, tmp_path):
         assert (tmp_path / "out" / name).read_bytes() == (head / name).read_bytes()
 
 
-def test_more_than_a_set_can_hold_is_told_before_anything_is_written(source, tmp_path, capsys,
-                                                                     monkeypatch):
+def test_more_than_a_set_can_hold_is_told_before_anything_is_written(
+    source, tmp_path, capsys, monkeypatch
+):
     monkeypatch.setattr(writer, "LARGEST_KEY", 13)  # 9 images and 4 identities, and no more
     monkeypatch.setattr(tool, "new_folder", None)
     assert run(source, tmp_path / "out", "--max-images", 2) == 2
@@ -138,8 +140,9 @@ def test_at_most_so_many_images_of_each_identity_are_taken(source, tmp_path, mos
 def test_a_sample_of_identities_is_whole_and_grows_with_its_size(source, tmp_path):
     previous: set[int] = set()
     for number in range(1, 6):
-        tool.subset(source, tmp_path / str(number), sample_identities=number, seed=3,
-                    keep_labels=True)
+        tool.subset(
+            source, tmp_path / str(number), sample_identities=number, seed=3, keep_labels=True
+        )
         labels = Counter(read_set(tmp_path / str(number)).identities)
         assert len(labels) == number and previous <= set(labels)
         assert all(COUNTS[label] == count for label, count in labels.items())
@@ -210,8 +213,9 @@ def read_with_property(folder: Path) -> list[bytes]:
     return read_set(folder).contents
 
 
-def test_without_filters_broken_records_go_and_identities_close_ranks(source, tmp_path, caplog,
-                                                                      capsys):
+def test_without_filters_broken_records_go_and_identities_close_ranks(
+    source, tmp_path, caplog, capsys
+):
     expected = read_set(source).images
     damage(source, 2, 14, 16)
     overwrite(source, 8, 8, b"\xff\xff\xff\x7f")  # a label array longer than the record
@@ -222,7 +226,11 @@ def test_without_filters_broken_records_go_and_identities_close_ranks(source, tm
     assert after.contents == [expected[key].content for key in kept]
     assert after.identities == [0] * 4 + [1] * 2 + [2] * 5 + [3] and after.num_classes == 4
     assert [r.getMessage().split(" is left")[0][-2:] for r in caplog.records] == [
-        " 2", " 8", "14", "16", "17"
+        " 2",
+        " 8",
+        "14",
+        "16",
+        "17",
     ]
     told = capsys.readouterr().out.splitlines()[-1]
     assert told == "5 broken records left out, see left_out.csv"
@@ -299,8 +307,9 @@ def test_a_list_of_names_that_cannot_be_understood_is_told(source, tmp_path, cap
     assert "identities.txt, line 2: 'Bo' is no line 'label name images'" in message
 
 
-def test_verification_sets_go_along_and_an_older_set_is_replaced_as_a_whole(source, tmp_path,
-                                                                            capsys):
+def test_verification_sets_go_along_and_an_older_set_is_replaced_as_a_whole(
+    source, tmp_path, capsys
+):
     (source / "lfw.bin").write_bytes(b"pairs")
     out = tmp_path / "out"
     assert run(source, out) == 0
@@ -339,7 +348,8 @@ def test_real_sets_of_both_layouts(shared, tmp_path):
     assert all(count == min(counts[label], 4) for label, count in per_identity.items())
     tool.subset(shared / "real" / "plain_rec", tmp_path / "plain")
     assert (read_set(tmp_path / "plain").num_classes, len(read_set(tmp_path / "plain").images)) == (
-        2, 8
+        2,
+        8,
     )
 
 

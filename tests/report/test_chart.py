@@ -21,17 +21,38 @@ def test_a_line_goes_through_its_points_with_up_being_more():
     x = chart.axis("step", [0, 200], tight=True)
     y = chart.axis("", [0.0, 1.0])
     assert places(chart.line("a", 1, x, y, [0, 50, 200], [0.0, 0.25, 1.0])) == [
-        (0, 1000), (250, 750), (1000, 0)]
+        (0, 1000),
+        (250, 750),
+        (1000, 0),
+    ]
 
 
 def test_bars_are_flat_between_their_edges():
     x, y = chart.axis("", [0, 4], tight=True), chart.axis("", [0, 2])
     assert places(chart.bars("a", 1, x, y, [0, 1, 4], [2, 1])) == [
-        (0, 1000), (0, 0), (250, 0), (250, 500), (1000, 500), (1000, 1000)]
+        (0, 1000),
+        (0, 0),
+        (250, 0),
+        (250, 500),
+        (1000, 500),
+        (1000, 1000),
+    ]
 
 
-@pytest.mark.parametrize("values", [
-    [0.1, 0.93], [3.0], [0.0], [-2, -1], [1e-7, 2e-7], [0, 1e7], [], [0.99901, 0.99935], [-5, 900]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.1, 0.93],
+        [3.0],
+        [0.0],
+        [-2, -1],
+        [1e-7, 2e-7],
+        [0, 1e7],
+        [],
+        [0.99901, 0.99935],
+        [-5, 900],
+    ],
+)
 @pytest.mark.parametrize("style", ["number", "percent"])
 @pytest.mark.parametrize("tight", [False, True])
 def test_every_axis_has_distinct_ticks_in_order_on_it(values, style, tight):
@@ -87,8 +108,9 @@ def test_the_roc_begins_at_the_lowest_rate_that_the_pairs_can_show():
 
 def test_histograms_are_shares_of_each_kind():
     drawn = distance_chart("lfw", Curves([], [], [0, 1, 2], [30, 10], [0, 5], 1.0))
-    heights = [[(1000 - y) / 1000 * drawn.y.high for _, y in places(line)][1:4:2]
-               for line in drawn.lines]
+    heights = [
+        [(1000 - y) / 1000 * drawn.y.high for _, y in places(line)][1:4:2] for line in drawn.lines
+    ]
     assert heights[0] == pytest.approx([0.75, 0.25]) and heights[1] == pytest.approx([0, 1])
     assert "25.0 %" in drawn.about and drawn.marks[0].x == 50
 
@@ -100,9 +122,18 @@ def test_curves_that_are_not_there_are_not_drawn():
     assert roc_chart("lfw", uneven, None) is None and distance_chart("lfw", uneven) is None
 
 
-@pytest.mark.parametrize("seconds,text", [
-    (None, "\u2013"), (0.31, "0.3 s"), (42.4, "42 s"), (59.7, "1 min 00 s"), (125, "2 min 05 s"),
-    (7620, "2 h 07 min"), (100_000, "1 d 3 h")])
+@pytest.mark.parametrize(
+    "seconds,text",
+    [
+        (None, "\u2013"),
+        (0.31, "0.3 s"),
+        (42.4, "42 s"),
+        (59.7, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (7620, "2 h 07 min"),
+        (100_000, "1 d 3 h"),
+    ],
+)
 def test_durations(seconds, text):
     assert duration(seconds).replace("\u00a0", " ") == text
 

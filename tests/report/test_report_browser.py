@@ -48,16 +48,23 @@ def browser(chromium):
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    options = {"finished": {}, "running": {"done": 4}, "begun": {"done": 0},
-               "strange": {"targets": (LONG_NAME, "<b>"), "folds": False}}
-    return {name: write_report(write_output(folder / name / "out", **kinds))
-            for name, kinds in options.items()}
+    options = {
+        "finished": {},
+        "running": {"done": 4},
+        "begun": {"done": 0},
+        "strange": {"targets": (LONG_NAME, "<b>"), "folds": False},
+    }
+    return {
+        name: write_report(write_output(folder / name / "out", **kinds))
+        for name, kinds in options.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["finished", "running", "begun", "strange"])
 @pytest.mark.parametrize("width", [400, 700, 1280])
 def test_every_chart_and_image_is_seen_and_nothing_is_wider_than_the_window(
-        pages, browser, name, width):
+    pages, browser, name, width
+):
     browser.resize(width, 800)
     browser.open(pages[name])
     sizes = browser.evaluate(SIZES)
@@ -74,8 +81,9 @@ def test_text_of_charts_is_as_large_on_a_telephone(pages, browser):
     for width in (1280, 400):
         browser.resize(width, 800)
         browser.open(pages["finished"])
-        heights.append(browser.evaluate(
-            "document.querySelector('.plot .tick').getBoundingClientRect().height"))
+        heights.append(
+            browser.evaluate("document.querySelector('.plot .tick').getBoundingClientRect().height")
+        )
     assert heights[0] == heights[1] > 10
 
 
@@ -126,9 +134,11 @@ def test_the_dark_scheme_has_light_text_on_dark(pages, browser):
     for dark in (False, True):
         browser.resize(1280, 800, dark)
         browser.open(pages["finished"])
-        shades.append(browser.evaluate("""['color', 'backgroundColor'].map((name) =>
+        shades.append(
+            browser.evaluate("""['color', 'backgroundColor'].map((name) =>
           getComputedStyle(document.body)[name].match(/\\d+/g).map(Number)
-            .reduce((sum, part) => sum + part))"""))
+            .reduce((sum, part) => sum + part))""")
+        )
     (ink, paper), (dark_ink, dark_paper) = shades
     assert paper - ink > 400 and dark_ink - dark_paper > 400
 

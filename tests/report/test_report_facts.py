@@ -44,16 +44,36 @@ def test_an_empty_recipe_is_one_of_which_nothing_is_known(tmp_path):
 
 
 def test_values_of_another_kind_count_as_missing(tmp_path):
-    write_json(tmp_path / "recipe.json", {
-        "created": "soon", "flags": [1], "final": "x", "stages": [
-            {"name": "a", "seconds": "long", "steps": True, "best": [], "kept": "yes"}, "b", None]})
-    write_json(tmp_path / "evaluation.json", {
-        "rows": [{"target": "lfw", "accuracy": "high", "tar": {"0.1": float("nan")}}, 4],
-        "final": {"lfw": {"far": [0, None], "tar": "x"}, "cfp": 3}, "identification": {}})
+    write_json(
+        tmp_path / "recipe.json",
+        {
+            "created": "soon",
+            "flags": [1],
+            "final": "x",
+            "stages": [
+                {"name": "a", "seconds": "long", "steps": True, "best": [], "kept": "yes"},
+                "b",
+                None,
+            ],
+        },
+    )
+    write_json(
+        tmp_path / "evaluation.json",
+        {
+            "rows": [{"target": "lfw", "accuracy": "high", "tar": {"0.1": float("nan")}}, 4],
+            "final": {"lfw": {"far": [0, None], "tar": "x"}, "cfp": 3},
+            "identification": {},
+        },
+    )
     facts = read_facts(tmp_path)
     [stage] = facts.stages
     assert (stage.name, stage.seconds, stage.steps, stage.mean, stage.kept) == (
-        "a", None, None, None, None)
+        "a",
+        None,
+        None,
+        None,
+        None,
+    )
     [row] = facts.rows
     assert row.accuracy is None and row.tar == {"0.1": None}
     assert facts.final["lfw"].far == [] and facts.final["cfp"].edges == []
@@ -71,9 +91,12 @@ def test_a_stage_without_history_has_none(tmp_path):
 
 
 def test_metrics_are_what_is_no_bookkeeping(tmp_path):
-    history = history_of(tmp_path, train(20, acc=0.1, interloss=2.0), train(40, acc=0.2, mine=1),
-                         {"kind": "test", "step": 40, "mean": 0.7,
-                          "targets": {"lfw": {"accuracy": 0.7}}})
+    history = history_of(
+        tmp_path,
+        train(20, acc=0.1, interloss=2.0),
+        train(40, acc=0.2, mine=1),
+        {"kind": "test", "step": 40, "mean": 0.7, "targets": {"lfw": {"accuracy": 0.7}}},
+    )
     assert list(history.metrics) == ["acc", "interloss", "mine"]
     assert history.metrics["acc"].steps.tolist() == [20, 40]
     assert history.metrics["interloss"].values.tolist() == [2.0]
@@ -97,6 +120,11 @@ def test_steps_done_again_after_a_kill_count_once(tmp_path):
 
 
 def test_numbers_that_are_none_leave_no_point(tmp_path):
-    history = history_of(tmp_path, train(20, loss=float("nan")), train(40, loss=1.5),
-                         train(60, loss=None), train(80, loss=float("inf")))
+    history = history_of(
+        tmp_path,
+        train(20, loss=float("nan")),
+        train(40, loss=1.5),
+        train(60, loss=None),
+        train(80, loss=float("inf")),
+    )
     assert history.metrics["loss"].steps.tolist() == [40]

@@ -74,8 +74,10 @@ def test_the_surest_comes_first_and_the_rest_is_spread_evenly(tmp_path):
     images = 500
     head = write_face_set(tmp_path / "head", (images,), size=8)
     chances = np.random.RandomState(1).permutation(images) / 1000
-    rows = [NoiseRow(0, key, np.float32(chances[key - 1]), np.float32(0)) for key in
-            range(1, images + 1)]
+    rows = [
+        NoiseRow(0, key, np.float32(chances[key - 1]), np.float32(0))
+        for key in range(1, images + 1)
+    ]
     shown = [float(card.row.largest) for card in flagged_cards(head, rows, {})]
     assert len(shown) == MOST_SHOWN and shown == sorted(shown)
     assert shown[0] == 0.0 and shown[-1] == pytest.approx(0.499)
@@ -88,8 +90,10 @@ def test_only_the_records_that_are_shown_are_read(tmp_path, monkeypatch):
     whole = FaceRecords.read
     monkeypatch.setattr(FaceRecords, "read", lambda self, key: read.append(key) or whole(self, key))
     labels = [label for label in range(5) for _ in range(100)]
-    rows = [NoiseRow(labels[key - 1], key, np.float32(key / 1000), np.float32(0))
-            for key in range(1, 501, 2)]
+    rows = [
+        NoiseRow(labels[key - 1], key, np.float32(key / 1000), np.float32(0))
+        for key in range(1, 501, 2)
+    ]
     flagged_cards(head, rows, {})
     assert MOST_SHOWN < len(read) <= 4 * MOST_SHOWN
 
@@ -130,8 +134,13 @@ def test_a_list_without_scores_is_told_of_alone(tmp_path):
 
 def scores_of(largest: np.ndarray) -> Scores:
     count = len(largest)
-    return Scores(np.zeros(count, np.int32), np.arange(1, count + 1), largest.astype(np.float32),
-                  largest.astype(np.float32), np.full(count, 7, np.int32))
+    return Scores(
+        np.zeros(count, np.int32),
+        np.arange(1, count + 1),
+        largest.astype(np.float32),
+        largest.astype(np.float32),
+        np.full(count, 7, np.int32),
+    )
 
 
 def test_the_histogram_counts_every_image_once_and_cuts_between_the_kinds(tmp_path):
@@ -168,8 +177,14 @@ def test_few_scores_make_a_chart_or_none(tmp_path, largest):
 
 def test_sizes_of_a_set_are_counted(head):
     facts = read_set("head", head).facts
-    assert facts == {"identities": 4, "images": 26, "fewest": 1, "median": 6.5, "mean": 6.5,
-                     "most": 12}
+    assert facts == {
+        "identities": 4,
+        "images": 26,
+        "fewest": 1,
+        "median": 6.5,
+        "mean": 6.5,
+        "most": 12,
+    }
 
 
 def test_a_set_that_is_gone_says_so(tmp_path):

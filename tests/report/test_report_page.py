@@ -20,8 +20,16 @@ from unequal.report.__main__ import main
 from unequal.report.page import write_report
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SECTIONS = ("verdict", "verification", "choice", "training", "final", "noise", "distribution",
-            "ran")
+SECTIONS = (
+    "verdict",
+    "verification",
+    "choice",
+    "training",
+    "final",
+    "noise",
+    "distribution",
+    "ran",
+)
 VOID = {"meta", "img", "br", "link", "input"}
 EVIL = "<b onclick=\"alert('x')\">&amp;{{ 7 * 7 }}</b></script></style><script>alert(1)</script>"
 
@@ -167,17 +175,31 @@ def test_a_recipe_that_has_just_begun_has_a_page(tmp_path):
     write_json(tmp_path / "recipe.json", {"version": 1, "stages": []})
     page = page_of(tmp_path)
     for section, words in {
-        "verdict": "Nothing has been evaluated yet", "verification": "no evaluation.json",
-        "choice": "not written down any stage", "training": "No stage has written",
-        "final": "come with the final evaluation", "noise": "not written its noise list",
+        "verdict": "Nothing has been evaluated yet",
+        "verification": "no evaluation.json",
+        "choice": "not written down any stage",
+        "training": "No stage has written",
+        "final": "come with the final evaluation",
+        "noise": "not written its noise list",
         "distribution": "the recipe names no folder",
     }.items():
         assert words in page.sections[section]
 
 
-@pytest.mark.parametrize("gone", [
-    "evaluation.json", "1-softmax", "2b-NR", "2b-NR/0_noise_scores.csv", "2b-NR/0_noiselist.txt",
-    "3-interweight-1/history.jsonl", "../sets", "../sets/head/train.rec", "../sets/head/train.idx"])
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "evaluation.json",
+        "1-softmax",
+        "2b-NR",
+        "2b-NR/0_noise_scores.csv",
+        "2b-NR/0_noiselist.txt",
+        "3-interweight-1/history.jsonl",
+        "../sets",
+        "../sets/head/train.rec",
+        "../sets/head/train.idx",
+    ],
+)
 def test_whatever_is_missing_the_rest_is_shown(output, gone):
     path = output / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -188,9 +210,17 @@ def test_whatever_is_missing_the_rest_is_shown(output, gone):
     assert "3-interweight-5" in told
 
 
-@pytest.mark.parametrize("name", [
-    "evaluation.json", "1-softmax/history.jsonl", "2b-NR/0_noise_scores.csv",
-    "2b-NR/0_noiselist.txt", "../sets/head/train.idx", "../sets/tail/train.rec"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evaluation.json",
+        "1-softmax/history.jsonl",
+        "2b-NR/0_noise_scores.csv",
+        "2b-NR/0_noiselist.txt",
+        "../sets/head/train.idx",
+        "../sets/tail/train.rec",
+    ],
+)
 def test_whatever_is_broken_the_rest_is_shown(output, name):
     for content in (b"", b"\xff\x00\n\xfe", b"{}", b"[1, 2"):
         (output / name).write_bytes(content)
@@ -204,8 +234,13 @@ def test_strange_names_are_text(tmp_path):
     recipe = json.loads((folder / "recipe.json").read_text())
     for stage in recipe["stages"]:
         stage.update(title=EVIL, why=EVIL, command=EVIL, verdict=EVIL, ended_by=EVIL)
-    change_recipe(folder, stages=recipe["stages"], versions={EVIL: EVIL}, machine={EVIL: [EVIL]},
-                  flags={**recipe["flags"], EVIL: EVIL})
+    change_recipe(
+        folder,
+        stages=recipe["stages"],
+        versions={EVIL: EVIL},
+        machine={EVIL: [EVIL]},
+        flags={**recipe["flags"], EVIL: EVIL},
+    )
     page = page_of(folder)
     assert page.count("script") == page.count("style") == 1 and page.count("b") == 0
     assert not any(name.startswith("on") for _, found in page.tags for name in found)
@@ -235,16 +270,22 @@ def test_nothing_is_loaded_from_anywhere(output):
 def test_a_long_history_does_not_make_a_long_page(tmp_path):
     folder = write_output(tmp_path / "out", done=1)
     random = np.random.RandomState(0)
-    (folder / "1-softmax" / "history.jsonl").write_text("".join(
-        json.dumps({"kind": "train", "step": 20 * i, "acc": random.rand(), "softmaxloss": 3.0})
-        + "\n" for i in range(1, 20_001)))
+    (folder / "1-softmax" / "history.jsonl").write_text(
+        "".join(
+            json.dumps({"kind": "train", "step": 20 * i, "acc": random.rand(), "softmaxloss": 3.0})
+            + "\n"
+            for i in range(1, 20_001)
+        )
+    )
     assert len(write_report(folder).read_bytes()) < 200_000
 
 
 def test_what_was_measured_once_is_told_in_words(tmp_path):
     folder = write_output(tmp_path / "out", done=1)
-    lines = [{"kind": "test", "step": 1, "mean": 0.695, "targets": {"lfw": {"accuracy": 0.695}}},
-             {"kind": "train", "step": 1, "softmaxloss": 3.25}]
+    lines = [
+        {"kind": "test", "step": 1, "mean": 0.695, "targets": {"lfw": {"accuracy": 0.695}}},
+        {"kind": "train", "step": 1, "softmaxloss": 3.25},
+    ]
     (folder / "1-softmax" / "history.jsonl").write_text("\n".join(map(json.dumps, lines)))
     told = page_of(folder).sections["training"]
     assert "Tested once, at step 1: lfw 69.50" in told and "Softmax loss at step 1: 3.25." in told
@@ -252,8 +293,10 @@ def test_what_was_measured_once_is_told_in_words(tmp_path):
 
 def test_the_best_step_is_that_of_the_recipe(tmp_path):
     folder = write_output(tmp_path / "out", done=1)
-    lines = [{"kind": "test", "step": step, "mean": mean, "targets": {"lfw": {"accuracy": mean}}}
-             for step, mean in ((1, 0.9), (50, 0.71), (100, 0.72))]
+    lines = [
+        {"kind": "test", "step": step, "mean": mean, "targets": {"lfw": {"accuracy": mean}}}
+        for step, mean in ((1, 0.9), (50, 0.71), (100, 0.72))
+    ]
     (folder / "1-softmax" / "history.jsonl").write_text("\n".join(map(json.dumps, lines)))
     stages = json.loads((folder / "recipe.json").read_text())["stages"]
     stages[0]["best"] = {"step": 100, "mean": 0.72}
@@ -290,8 +333,12 @@ def test_the_command_writes_the_page_and_names_it(output, capsys):
 
 def test_the_command_refuses_other_folders_in_one_line(tmp_path):
     ended = subprocess.run(
-        [sys.executable, "-m", "unequal.report", str(tmp_path)], capture_output=True, text=True,
-        env={"PYTHONPATH": str(REPOSITORY / "src")}, cwd=REPOSITORY)
+        [sys.executable, "-m", "unequal.report", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(REPOSITORY / "src")},
+        cwd=REPOSITORY,
+    )
     assert ended.returncode == 2 and ended.stdout == "" and list(tmp_path.iterdir()) == []
     assert ended.stderr.count("\n") == 1 and "recipe.json" in ended.stderr
 

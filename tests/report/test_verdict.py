@@ -46,27 +46,41 @@ def test_with_folds_the_interval_is_that_of_the_paired_t_test(tmp_path):
 def test_without_folds_the_interval_is_that_of_two_samples_of_ten(tmp_path):
     random = np.random.RandomState(3)
     before, after = random.normal(0.9, 0.02, 10), random.normal(0.905, 0.02, 10)
-    rows = [row(stage, folds.mean(), std=folds.std()) for stage, folds in
-            ((FIRST, before), (FINAL, after))]
+    rows = [
+        row(stage, folds.mean(), std=folds.std())
+        for stage, folds in ((FIRST, before), (FINAL, after))
+    ]
     [found] = verdict_of(tmp_path, rows).differences
     for bound in (found.low, found.high):
         assert stats.ttest_ind(after - bound, before).pvalue == pytest.approx(0.05, abs=1e-9)
     assert not found.paired and found.reading == ""
 
 
-@pytest.mark.parametrize("accuracy,tone,words", [
-    (0.95, "better", "is better than stage one on lfw"),
-    (0.85, "worse", "is worse than stage one on lfw"),
-    (0.901, "unclear", "no clear difference")])
+@pytest.mark.parametrize(
+    "accuracy,tone,words",
+    [
+        (0.95, "better", "is better than stage one on lfw"),
+        (0.85, "worse", "is worse than stage one on lfw"),
+        (0.901, "unclear", "no clear difference"),
+    ],
+)
 def test_the_headline_says_better_only_beyond_chance(tmp_path, accuracy, tone, words):
     verdict = verdict_of(tmp_path, [row(FIRST, 0.9), row(FINAL, accuracy)])
     assert verdict.tone == tone and words in verdict.headline
 
 
 def test_better_here_and_worse_there_is_told_of_both(tmp_path):
-    verdict = verdict_of(tmp_path, [
-        row(FIRST, 0.9), row(FINAL, 0.95), row(FIRST, 0.9, "cfp"), row(FINAL, 0.85, "cfp"),
-        row(FIRST, 0.9, "agedb"), row(FINAL, 0.9, "agedb")])
+    verdict = verdict_of(
+        tmp_path,
+        [
+            row(FIRST, 0.9),
+            row(FINAL, 0.95),
+            row(FIRST, 0.9, "cfp"),
+            row(FINAL, 0.85, "cfp"),
+            row(FIRST, 0.9, "agedb"),
+            row(FINAL, 0.9, "agedb"),
+        ],
+    )
     assert verdict.tone == "unclear"
     assert "better than stage one on lfw, worse on cfp" in verdict.headline
     assert any("On agedb the difference is within" in note for note in verdict.notes)
@@ -112,8 +126,10 @@ def test_stage_one_kept_is_no_comparison(tmp_path):
 
 
 def test_identification_is_told_with_its_interval_where_probes_are_counted(tmp_path):
-    ranks = [{"stage": FIRST, "rank1": 0.6, "searches": 400},
-             {"stage": FINAL, "rank1": 0.7, "searches": 400, "probes": 9, "cmc": [0.7, 0.8]}]
+    ranks = [
+        {"stage": FIRST, "rank1": 0.6, "searches": 400},
+        {"stage": FINAL, "rank1": 0.7, "searches": 400, "probes": 9, "cmc": [0.7, 0.8]},
+    ]
     verdict = verdict_of(tmp_path, [row(FIRST, 0.9), row(FINAL, 0.9)], identification=ranks)
     [note] = [note for note in verdict.notes if "Rank-1" in note]
     assert "60.00\u00a0% to 70.00\u00a0% (+10.00 points" in note

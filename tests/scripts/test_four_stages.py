@@ -72,22 +72,88 @@ def runs(tmp_path_factory):
     write_sets(folder)
     head = [*SMALL, "--data-dir", "head"]
     commands = {
-        "train_softmax.py": [*head, "--per-batch-size", 4, "--prefix", "models/model",
-                             "--end-epoch", 2, "--verbose", 20, "--lr-steps", "30,40,50",
-                             "--ckpt", 2],
-        "train_NR_savemodel.py": [*head, "--per-batch-size", 4, "--prefix", "models/model_t",
-                                  "--end-epoch", 1, "--lr", 0.01, "--noise-beta", 0.9,
-                                  "--bin-dir", "src", "--pretrained", "models/model,2",
-                                  "--max-steps", 1],
-        "train_NR.py": [*head, "--per-batch-size", 4, "--prefix", "models/model_nr", "--lr", 0.01,
-                        "--noise-beta", 0.9, "--bin-dir", "src", "--pretrained",
-                        "models/model_t,0", "--max-steps", 30, "--verbose", 10,
-                        "--noise-threshold", 0.2],
-        "train_debug_soft_gs.py": [*head, "--data-dir-interclass", "tail", "--lr", 0.001,
-                                   "--interweight", 5, "--bag-size", 15, "--batch-size1", 6,
-                                   "--batchsize_id", 6, "--batch-size2", 4, "--prefix",
-                                   "models/model_all", "--pretrained", "models/model_nr,0",
-                                   "--end-epoch", 2, "--max-steps", 20, "--verbose", 6],
+        "train_softmax.py": [
+            *head,
+            "--per-batch-size",
+            4,
+            "--prefix",
+            "models/model",
+            "--end-epoch",
+            2,
+            "--verbose",
+            20,
+            "--lr-steps",
+            "30,40,50",
+            "--ckpt",
+            2,
+        ],
+        "train_NR_savemodel.py": [
+            *head,
+            "--per-batch-size",
+            4,
+            "--prefix",
+            "models/model_t",
+            "--end-epoch",
+            1,
+            "--lr",
+            0.01,
+            "--noise-beta",
+            0.9,
+            "--bin-dir",
+            "src",
+            "--pretrained",
+            "models/model,2",
+            "--max-steps",
+            1,
+        ],
+        "train_NR.py": [
+            *head,
+            "--per-batch-size",
+            4,
+            "--prefix",
+            "models/model_nr",
+            "--lr",
+            0.01,
+            "--noise-beta",
+            0.9,
+            "--bin-dir",
+            "src",
+            "--pretrained",
+            "models/model_t,0",
+            "--max-steps",
+            30,
+            "--verbose",
+            10,
+            "--noise-threshold",
+            0.2,
+        ],
+        "train_debug_soft_gs.py": [
+            *head,
+            "--data-dir-interclass",
+            "tail",
+            "--lr",
+            0.001,
+            "--interweight",
+            5,
+            "--bag-size",
+            15,
+            "--batch-size1",
+            6,
+            "--batchsize_id",
+            6,
+            "--batch-size2",
+            4,
+            "--prefix",
+            "models/model_all",
+            "--pretrained",
+            "models/model_nr,0",
+            "--end-epoch",
+            2,
+            "--max-steps",
+            20,
+            "--verbose",
+            6,
+        ],
     }
     logs = {}
     for script, flags in commands.items():
@@ -114,11 +180,30 @@ SCRIPTS = ["train_softmax.py", "train_NR_savemodel.py", "train_NR.py", "train_de
 ONLY = {
     "train_softmax.py": ("header0 label", "call reset()"),
     "train_NR_savemodel.py": ("header0 label", "call reset()"),
-    "train_NR.py": ("header label", "call reset()", "first reset", "all_layers", "start bb,ba",
-                    "Initialize done", "ori samples", "loading models/"),
-    "train_debug_soft_gs.py": ("header0_1", "header0_2", "id2range1", "id2range2", "call reset1()",
-                               "call reset2()", "cur1", "seq1", "interclass_oseq_reset", "eval ",
-                               "<mxnet", "[('data'"),
+    "train_NR.py": (
+        "header label",
+        "call reset()",
+        "first reset",
+        "all_layers",
+        "start bb,ba",
+        "Initialize done",
+        "ori samples",
+        "loading models/",
+    ),
+    "train_debug_soft_gs.py": (
+        "header0_1",
+        "header0_2",
+        "id2range1",
+        "id2range2",
+        "call reset1()",
+        "call reset2()",
+        "cur1",
+        "seq1",
+        "interclass_oseq_reset",
+        "eval ",
+        "<mxnet",
+        "[('data'",
+    ),
 }
 
 
@@ -130,33 +215,67 @@ def test_no_line_of_another_script(script, runs):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_line_has_a_2019_format(script, runs):
-    unknown = [line for line in runs[0][script]
-               if not any(re.fullmatch(pattern, line) for pattern in LINES)]
+    unknown = [
+        line
+        for line in runs[0][script]
+        if not any(re.fullmatch(pattern, line) for pattern in LINES)
+    ]
     assert unknown == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_settings_come_first_and_in_order(script, runs):
     log = runs[0][script]
-    assert places(log, "use cpu", "num_layers 18", r"image_size .*", "num_classes 6",
-                  "Called with.*") == [0, 1, 2, 3, 4]
-    places(log, "Called with.*", "init resnet 18", "0 1 E 3 prelu", "INFO:root:loading recordio.*",
-           "loading bin 0", "ver lfw", "lr_steps.*")
+    assert places(
+        log, "use cpu", "num_layers 18", r"image_size .*", "num_classes 6", "Called with.*"
+    ) == [0, 1, 2, 3, 4]
+    places(
+        log,
+        "Called with.*",
+        "init resnet 18",
+        "0 1 E 3 prelu",
+        "INFO:root:loading recordio.*",
+        "loading bin 0",
+        "ver lfw",
+        "lr_steps.*",
+    )
 
 
 def test_stage_one_order(runs):
     log = runs[0]["train_softmax.py"]
-    places(log, r"lr_steps \[30, 40, 50\]", r"call reset\(\)",
-           r"INFO:root:Epoch\[0\] Batch \[0-20\].*acc=.*softmaxloss=.*",
-           r"INFO:root:Epoch\[0\] Train-acc=.*", r"INFO:root:Epoch\[0\] Train-softmaxloss=.*",
-           r"INFO:root:Epoch\[0\] Time cost.*", r"call reset\(\)", r"lr change to 0\.01",
-           r"lr change to 0\.001", r"INFO:root:Epoch\[1\] Time cost.*")
-    places(log, r"INFO:root:Saved.*model-0000.*", "testing verification..", r"\(40, 16\)",
-           "infer time.*", r"\[lfw\]\[20\]XNorm.*", r"\[lfw\]\[20\]Accuracy-Flip.*",
-           "testing verification..", r"\[agedb_30\]\[20\]Accuracy-Flip.*", "saving 1",
-           r"INFO:root:Saved.*model-0001.*", r"\[20\]Accuracy-Highest.*",
-           r"\[lfw\]\[40\]Accuracy-Flip.*", "testing verification..", r"\(24, 16\)",
-           r"\[agedb_30\]\[40\]XNorm.*", r"\[agedb_30\]\[40\]Accuracy-Flip.*", "saving 2")
+    places(
+        log,
+        r"lr_steps \[30, 40, 50\]",
+        r"call reset\(\)",
+        r"INFO:root:Epoch\[0\] Batch \[0-20\].*acc=.*softmaxloss=.*",
+        r"INFO:root:Epoch\[0\] Train-acc=.*",
+        r"INFO:root:Epoch\[0\] Train-softmaxloss=.*",
+        r"INFO:root:Epoch\[0\] Time cost.*",
+        r"call reset\(\)",
+        r"lr change to 0\.01",
+        r"lr change to 0\.001",
+        r"INFO:root:Epoch\[1\] Time cost.*",
+    )
+    places(
+        log,
+        r"INFO:root:Saved.*model-0000.*",
+        "testing verification..",
+        r"\(40, 16\)",
+        "infer time.*",
+        r"\[lfw\]\[20\]XNorm.*",
+        r"\[lfw\]\[20\]Accuracy-Flip.*",
+        "testing verification..",
+        r"\[agedb_30\]\[20\]Accuracy-Flip.*",
+        "saving 1",
+        r"INFO:root:Saved.*model-0001.*",
+        r"\[20\]Accuracy-Highest.*",
+        r"\[lfw\]\[40\]Accuracy-Flip.*",
+        "testing verification..",
+        r"\(24, 16\)",
+        r"\[agedb_30\]\[40\]XNorm.*",
+        r"\[agedb_30\]\[40\]Accuracy-Flip.*",
+        "saving 2",
+    )
     assert log.count("call reset()") == 2
     assert log[-1].endswith('model-0000.params"')
 
@@ -172,11 +291,24 @@ def test_stage_2a_saves_the_model_after_one_step(runs):
 def test_stage_2b_noise_pass(runs):
     logs, folder = runs
     log = logs["train_NR.py"]
-    places(log, "header label.*", "id2range 6", "ori samples:  96", "rand_mirror 1",
-           "first reset", "loading models/model_t 0", "all_layers.*", "start bb,ba 0 20",
-           "start bb,ba 20 40", "start bb,ba 80 96", "start bb,ba 96 96",
-           r"Initialize done:  96 \d+ \d+", r"\[lfw\]\[1\]XNorm.*",
-           "INFO:root:Saved.*model_nr-0000.*", "testing verification..")
+    places(
+        log,
+        "header label.*",
+        "id2range 6",
+        "ori samples:  96",
+        "rand_mirror 1",
+        "first reset",
+        "loading models/model_t 0",
+        "all_layers.*",
+        "start bb,ba 0 20",
+        "start bb,ba 20 40",
+        "start bb,ba 80 96",
+        "start bb,ba 96 96",
+        r"Initialize done:  96 \d+ \d+",
+        r"\[lfw\]\[1\]XNorm.*",
+        "INFO:root:Saved.*model_nr-0000.*",
+        "testing verification..",
+    )
     kept, dropped = map(int, re.search(r"done:  96 (\d+) (\d+)", "\n".join(log)).groups())
     rows = (folder / "src" / "0_noiselist.txt").read_text().splitlines()
     assert kept + dropped == 96 and len(rows) == dropped
@@ -188,15 +320,32 @@ def test_stage_2b_noise_pass(runs):
 
 def test_stage_three_order(runs):
     log = runs[0]["train_debug_soft_gs.py"]
-    places(log, "header0_1 label.*", "id2range1 6", "INFO:root:loading recordio tail.*",
-           "<mxnet.*>", "header0_2 label.*", "id2range2 8", "96", "rand_mirror True",
-           r"lr_steps.*", r"call reset1\(\)", "cur1: 0", "seq1: 96", r"call reset2\(\)",
-           "interclass_oseq_reset", r"eval \d+ images\.\. 0", r"lr-batch-epoch: 0.001 0 0",
-           "testing verification..", r"\[\('data', \(10, 3, 16, 16\)\)\]",
-           "INFO:root:Saved.*model_all-1000.*",
-           r"INFO:root:Epoch\[0\] Batch \[0-2\].*acc=.*softmaxloss=.*interloss=.*",
-           "INFO:root:Saved.*model_all-0000.*", "testing verification..",
-           r"\[6\]Accuracy-Highest: \d\.\d{5} \d\.\d{5} 0.00000")
+    places(
+        log,
+        "header0_1 label.*",
+        "id2range1 6",
+        "INFO:root:loading recordio tail.*",
+        "<mxnet.*>",
+        "header0_2 label.*",
+        "id2range2 8",
+        "96",
+        "rand_mirror True",
+        r"lr_steps.*",
+        r"call reset1\(\)",
+        "cur1: 0",
+        "seq1: 96",
+        r"call reset2\(\)",
+        "interclass_oseq_reset",
+        r"eval \d+ images\.\. 0",
+        r"lr-batch-epoch: 0.001 0 0",
+        "testing verification..",
+        r"\[\('data', \(10, 3, 16, 16\)\)\]",
+        "INFO:root:Saved.*model_all-1000.*",
+        r"INFO:root:Epoch\[0\] Batch \[0-2\].*acc=.*softmaxloss=.*interloss=.*",
+        "INFO:root:Saved.*model_all-0000.*",
+        "testing verification..",
+        r"\[6\]Accuracy-Highest: \d\.\d{5} \d\.\d{5} 0.00000",
+    )
     text = "\n".join(log)
     best = re.search(r"\[6\]Accuracy-Highest: (\S+) (\S+)", text).groups()
     measured = re.findall(r"\]\[6\]Accuracy-Flip: ([\d.]+)\+", text)
@@ -215,8 +364,9 @@ def test_max_steps_ends_after_one_more_batch(runs):
     assert sum("Speed" in line for line in log) >= 1
 
 
-@pytest.mark.parametrize("prefix,epoch", [("model", 2), ("model_t", 0), ("model_nr", 0),
-                                          ("model_all", 0)])
+@pytest.mark.parametrize(
+    "prefix,epoch", [("model", 2), ("model_t", 0), ("model_nr", 0), ("model_all", 0)]
+)
 def test_module_code_loads_each_checkpoint(prefix, epoch, runs):
     """As the lineage's deploy scripts do; the embedding equals our own forward."""
     from symbols import backbone
@@ -247,8 +397,9 @@ def test_module_code_trains_on_from_each_checkpoint(runs):
         module.bind([("data", (rows, 3, 16, 16))], [("softmax_label", (rows,))])
         module.init_params(mx.init.Uniform(), args, aux)
         module.init_optimizer(optimizer="sgd", optimizer_params={"learning_rate": 0.01})
-        module.forward_backward(mx.io.DataBatch([mx.nd.ones((rows, 3, 16, 16)) * 99],
-                                                [mx.nd.zeros((rows,))]))
+        module.forward_backward(
+            mx.io.DataBatch([mx.nd.ones((rows, 3, 16, 16)) * 99], [mx.nd.zeros((rows,))])
+        )
         module.update()
         after, _ = module.get_params()
         assert not np.array_equal(after["fc7_weight"].asnumpy(), args["fc7_weight"].asnumpy())
@@ -257,12 +408,22 @@ def test_module_code_trains_on_from_each_checkpoint(runs):
 def test_what_helps_a_user_who_forgot_something(runs):
     """Lines of ours on stderr: no model given, no verification set there, a useless threshold."""
     flags = [*SMALL, "--data-dir", "head", "--per-batch-size", 4, "--max-steps", 1]
-    done = run_script("train_NR_savemodel.py", *flags, "--target", "none", "--prefix", "other/m",
-                      folder=runs[1])
+    done = run_script(
+        "train_NR_savemodel.py", *flags, "--target", "none", "--prefix", "other/m", folder=runs[1]
+    )
     assert "WARNING:root:--pretrained is not given" in done.stdout
     assert "WARNING:root:head: holds none of the sets of --target none" in done.stdout
-    done = run_script("train_NR.py", *flags, "--pretrained", "other/m,0", "--prefix", "other/n",
-                      "--noise-threshold", 0.1, folder=runs[1])
+    done = run_script(
+        "train_NR.py",
+        *flags,
+        "--pretrained",
+        "other/m,0",
+        "--prefix",
+        "other/n",
+        "--noise-threshold",
+        0.1,
+        folder=runs[1],
+    )
     assert "WARNING:root:--noise-threshold 0.1 leaves nothing out: among 6 classes" in done.stdout
 
 

@@ -13,9 +13,29 @@ import pytest
 from script_runs import REPOSITORY, SMALL, run_script, write_sets
 
 ANNOUNCED = "mining the bags of the next epoch meanwhile"
-FLAGS = [*SMALL, "--data-dir", "head", "--data-dir-interclass", "tail", "--batch-size1", 6,
-         "--batchsize_id", 6, "--bag-size", 6, "--batch-size2", 6, "--lr", 0.01, "--interweight", 5,
-         "--verbose", 150, "--target", "lfw"]
+FLAGS = [
+    *SMALL,
+    "--data-dir",
+    "head",
+    "--data-dir-interclass",
+    "tail",
+    "--batch-size1",
+    6,
+    "--batchsize_id",
+    6,
+    "--bag-size",
+    6,
+    "--batch-size2",
+    6,
+    "--lr",
+    0.01,
+    "--interweight",
+    5,
+    "--verbose",
+    150,
+    "--target",
+    "lfw",
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +48,29 @@ def folder(tmp_path_factory):
 
 def timeless(text):
     """The log's lines without what depends on the clock, the flags and the objects' addresses."""
-    lines = [re.sub(r"Speed: \S+|Time cost=\S+|infer time \S+|0x[0-9a-f]+", "", line)
-             for line in text.splitlines() if not line.startswith("Called with")]
+    lines = [
+        re.sub(r"Speed: \S+|Time cost=\S+|infer time \S+|0x[0-9a-f]+", "", line)
+        for line in text.splitlines()
+        if not line.startswith("Called with")
+    ]
     return [re.sub(r"models\w*/", "models/", line) for line in lines]
 
 
 def test_the_log_is_the_same_but_for_the_line_and_the_numbers_of_later_epochs(folder):
     logs = []
     for name, flags in (("models", []), ("models2", ["--mining-overlap"])):
-        done = run_script("train_debug_soft_gs.py", *FLAGS, *flags, "--end-epoch", 2,
-                          "--max-steps", 101, "--prefix", f"{name}/m", folder=folder)
+        done = run_script(
+            "train_debug_soft_gs.py",
+            *FLAGS,
+            *flags,
+            "--end-epoch",
+            2,
+            "--max-steps",
+            101,
+            "--prefix",
+            f"{name}/m",
+            folder=folder,
+        )
         assert done.returncode == 0, done.stdout
         logs.append(timeless(done.stdout))
     plain, ahead = logs
@@ -52,11 +85,23 @@ def test_the_log_is_the_same_but_for_the_line_and_the_numbers_of_later_epochs(fo
 
 
 def test_ctrl_c_while_the_thread_mines_keeps_the_model(folder):
-    words = [sys.executable, "-u", str(REPOSITORY / "train_debug_soft_gs.py"),
-             *map(str, FLAGS), "--mining-overlap", "--prefix", "models3/m"]
-    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True,
-                               stderr=subprocess.STDOUT,
-                               env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+    words = [
+        sys.executable,
+        "-u",
+        str(REPOSITORY / "train_debug_soft_gs.py"),
+        *map(str, FLAGS),
+        "--mining-overlap",
+        "--prefix",
+        "models3/m",
+    ]
+    process = subprocess.Popen(
+        words,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+    )
     lines = []
     for line in process.stdout:
         lines.append(line)

@@ -20,9 +20,28 @@ from unequal.training.inference import noise_predictor
 CLASSES, IMAGES, SCALE = 20, 8, 12.0
 GREY = range(1, CLASSES * IMAGES + 1, 4)
 BROKEN = 2
-SMALL = ["--network", "r18", "--width", 0.125, "--emb-size", 32, "--loss-type", 4, "--margin-m",
-         0.3, "--margin-s", SCALE, "--seed", 1, "--target", "none", "--per-batch-size", 8,
-         "--version-output", "J"]
+SMALL = [
+    "--network",
+    "r18",
+    "--width",
+    0.125,
+    "--emb-size",
+    32,
+    "--loss-type",
+    4,
+    "--margin-m",
+    0.3,
+    "--margin-s",
+    SCALE,
+    "--seed",
+    1,
+    "--target",
+    "none",
+    "--per-batch-size",
+    8,
+    "--version-output",
+    "J",
+]
 FILES = {"0_noiselist.txt", "0_noise_scores.csv", "0_noise_histogram.png"}
 
 
@@ -30,25 +49,65 @@ FILES = {"0_noiselist.txt", "0_noise_scores.csv", "0_noise_histogram.png"}
 def made(tmp_path_factory):
     """A clean set, one with noise, and a checkpoint of stages 1 and 2.1 on the clean one."""
     folder = tmp_path_factory.mktemp("noise")
-    grey = {key: encode(np.random.RandomState(key).normal(128, 6, (16, 16, 3)).astype(np.uint8))
-            for key in GREY}
+    grey = {
+        key: encode(np.random.RandomState(key).normal(128, 6, (16, 16, 3)).astype(np.uint8))
+        for key in GREY
+    }
     write_face_set(folder / "clean", [IMAGES] * CLASSES)
     write_face_set(folder / "noisy", [IMAGES] * CLASSES, payloads={**grey, BROKEN: b"junk"})
-    run(folder, "train_softmax.py", "--data-dir", "clean", "--lr", 0.05, "--end-epoch", 12,
-        "--prefix", "m/a")
-    run(folder, "train_NR_savemodel.py", "--data-dir", "clean", "--lr", 0.001, "--max-steps", 1,
-        "--pretrained", "m/a,0", "--prefix", "m/t")
+    run(
+        folder,
+        "train_softmax.py",
+        "--data-dir",
+        "clean",
+        "--lr",
+        0.05,
+        "--end-epoch",
+        12,
+        "--prefix",
+        "m/a",
+    )
+    run(
+        folder,
+        "train_NR_savemodel.py",
+        "--data-dir",
+        "clean",
+        "--lr",
+        0.001,
+        "--max-steps",
+        1,
+        "--pretrained",
+        "m/a,0",
+        "--prefix",
+        "m/t",
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def runs(made):
     """The log of stage 2.2 on each set with each threshold; its files are in made/SET_THRESHOLD."""
-    return {(name, threshold): run(
-        made, "train_NR.py", "--data-dir", name, "--lr", 0.001, "--max-steps", 1, "--pretrained",
-        "m/t,0", "--noise-threshold", threshold, "--prefix", "m/n", "--bin-dir",
-        f"{name}_{threshold}")
-        for name, threshold in [("noisy", "auto"), ("clean", "auto"), ("noisy", 0), ("noisy", 0.5)]}
+    return {
+        (name, threshold): run(
+            made,
+            "train_NR.py",
+            "--data-dir",
+            name,
+            "--lr",
+            0.001,
+            "--max-steps",
+            1,
+            "--pretrained",
+            "m/t,0",
+            "--noise-threshold",
+            threshold,
+            "--prefix",
+            "m/n",
+            "--bin-dir",
+            f"{name}_{threshold}",
+        )
+        for name, threshold in [("noisy", "auto"), ("clean", "auto"), ("noisy", 0), ("noisy", 0.5)]
+    }
 
 
 def run(folder, script, *flags):
@@ -61,7 +120,7 @@ def run(folder, script, *flags):
 def said(log):
     """Threshold and reason of the one line that tells them."""
     (line,) = [line for line in log if line.startswith("noise threshold ")]
-    number, _, reason = line[len("noise threshold "):].partition(": ")
+    number, _, reason = line[len("noise threshold ") :].partition(": ")
     return float(number), reason
 
 
@@ -155,8 +214,10 @@ def test_probabilities_of_auto_have_no_margin_those_of_a_number_have(made, runs)
 def test_a_checkpoint_of_2019_gives_probabilities_without_margin_too(golden):
     folder = golden / "h_misc" / "mining"
     quiet = lambda *values: None  # noqa: E731
-    plain, moved = (noise_predictor(str(folder / "model_t"), 0, [mx.cpu()], quiet, margin=margin)
-                    for margin in (False, True))
+    plain, moved = (
+        noise_predictor(str(folder / "model_t"), 0, [mx.cpu()], quiet, margin=margin)
+        for margin in (False, True)
+    )
     images = np.random.RandomState(1).randint(0, 256, (6, 3, 16, 16)).astype(np.uint8)
     first, second = np.zeros(6, np.float32), np.full(6, 3, np.float32)
     np.testing.assert_array_equal(plain(images, first), plain(images, second))
@@ -168,7 +229,6 @@ def test_a_checkpoint_of_2019_gives_probabilities_without_margin_too(golden):
 
 @pytest.mark.parametrize("value", ["automatic", "", "0.1,0.2"])
 def test_another_word_is_refused(tmp_path: Path, value):
-    done = run_script("train_NR.py", "--data-dir", "x", "--noise-threshold", value,
-                      folder=tmp_path)
+    done = run_script("train_NR.py", "--data-dir", "x", "--noise-threshold", value, folder=tmp_path)
     assert done.returncode == 2
     assert f"--noise-threshold: {value!r}: give a probability, or auto" in done.stdout

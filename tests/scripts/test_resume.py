@@ -12,11 +12,42 @@ import sys
 import pytest
 from script_runs import REPOSITORY, SMALL, run_script, write_sets
 
-HEAD = ["--data-dir", "head", "--per-batch-size", 5, "--verbose", 4, "--end-epoch", 2,
-        "--lr-steps", "9,15", "--ckpt", 2]
-TAIL = ["--data-dir", "head", "--data-dir-interclass", "tail", "--batch-size1", 6, "--batchsize_id",
-        6, "--batch-size2", 5, "--bag-size", 15, "--verbose", 4, "--end-epoch", 2, "--ckpt", 2,
-        "--lr-steps", "9"]
+HEAD = [
+    "--data-dir",
+    "head",
+    "--per-batch-size",
+    5,
+    "--verbose",
+    4,
+    "--end-epoch",
+    2,
+    "--lr-steps",
+    "9,15",
+    "--ckpt",
+    2,
+]
+TAIL = [
+    "--data-dir",
+    "head",
+    "--data-dir-interclass",
+    "tail",
+    "--batch-size1",
+    6,
+    "--batchsize_id",
+    6,
+    "--batch-size2",
+    5,
+    "--bag-size",
+    15,
+    "--verbose",
+    4,
+    "--end-epoch",
+    2,
+    "--ckpt",
+    2,
+    "--lr-steps",
+    "9",
+]
 RUNS = {
     "train_softmax.py": HEAD,
     "train_NR.py": [*HEAD, "--noise-threshold", 0.2, "--pretrained", "start/model,0"],
@@ -44,8 +75,14 @@ def ended_at(line, number, script, folder, *words, count=1):
     """Run, and send a signal at the ``count``-th line that matches; what was printed by then."""
     command = [sys.executable, "-u", str(REPOSITORY / script), *map(str, words)]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, env=environment,
-                               stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        env=environment,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     seen = []
     for text in process.stdout:
         seen.append(text)
@@ -73,35 +110,53 @@ def left_behind(folder):
 
 def lines(text):
     """The lines of a log that do not depend on the time it took."""
-    return [line for line in text.splitlines()
-            if re.search(r"Accuracy|XNorm|Train-|lr-batch|lr change", line)]
+    return [
+        line
+        for line in text.splitlines()
+        if re.search(r"Accuracy|XNorm|Train-|lr-batch|lr change", line)
+    ]
 
 
 def start_model(script, folder):
     if script == "train_NR.py":
-        run("train_NR_savemodel.py", folder, *SMALL, "--data-dir", "head", "--per-batch-size", 5,
-            "--max-steps", 3, "--prefix", "start/model")
+        run(
+            "train_NR_savemodel.py",
+            folder,
+            *SMALL,
+            "--data-dir",
+            "head",
+            "--per-batch-size",
+            5,
+            "--max-steps",
+            3,
+            "--prefix",
+            "start/model",
+        )
 
 
 @pytest.mark.parametrize("script", RUNS)
 def test_killed_runs_end_as_if_nothing_had_happened(script, folder):
     start_model(script, folder)
     undisturbed = run(script, folder, *flags(script, "one"))
-    ended_at(r"\[8\]Accuracy-Highest|^saving 2", signal.SIGKILL, script, folder,
-             *flags(script, "two"))
+    ended_at(
+        r"\[8\]Accuracy-Highest|^saving 2", signal.SIGKILL, script, folder, *flags(script, "two")
+    )
     resumed = run(script, folder, *flags(script, "two", "--resume"))
     assert "--resume: going on after step" in resumed
     models, history = left_behind(folder / "one")
     assert len(models) > 3 and len(history) > 5
     assert left_behind(folder / "two") == (models, history)
     tail = lines(resumed)
-    assert tail and tail == lines(undisturbed)[-len(tail):]
+    assert tail and tail == lines(undisturbed)[-len(tail) :]
 
 
-@pytest.mark.parametrize("script,line,count", [
-    ("train_softmax.py", "testing verification", 2),
-    ("train_debug_soft_gs.py", "Epoch.0. Time cost", 1),
-])
+@pytest.mark.parametrize(
+    "script,line,count",
+    [
+        ("train_softmax.py", "testing verification", 2),
+        ("train_debug_soft_gs.py", "Epoch.0. Time cost", 1),
+    ],
+)
 def test_a_signal_at_any_moment_changes_nothing(script, line, count, folder):
     run(script, folder, *flags(script, "one"))
     ended_at(line, signal.SIGTERM, script, folder, *flags(script, "two"), count=count)
@@ -130,8 +185,9 @@ def test_a_run_that_is_over_is_not_done_again_but_goes_on_when_more_is_asked_for
     (one, lines_of_one), (two, lines_of_two) = map(left_behind, (folder / "one", folder / "two"))
     assert "model-best-0000.params" in one and one == two
     # a run that ends without a test in its last step makes one: that of step 24
-    assert [line for line in lines_of_two if (line["kind"], line["step"]) != ("test", 24)] == \
-        lines_of_one
+    assert [
+        line for line in lines_of_two if (line["kind"], line["step"]) != ("test", 24)
+    ] == lines_of_one
 
 
 def test_the_model_of_stage_2a_stays_that_of_its_first_step(folder):
@@ -145,8 +201,9 @@ def test_the_model_of_stage_2a_stays_that_of_its_first_step(folder):
 
 
 def test_without_a_state_a_run_begins_and_says_so(folder):
-    text = run("train_softmax.py", folder,
-               *flags("train_softmax.py", "one", "--resume", "--max-steps", 1))
+    text = run(
+        "train_softmax.py", folder, *flags("train_softmax.py", "one", "--resume", "--max-steps", 1)
+    )
     assert "there is no one/model.state; starting at the beginning" in text
 
 
@@ -160,8 +217,10 @@ def test_another_run_does_not_go_on_from_it(folder):
     script = "train_softmax.py"
     run(script, folder, *flags(script, "one", "--max-steps", 2))
     before = left_behind(folder / "one")
-    for words, what in ((["--per-batch-size", 6], "--per-batch-size 5, not 6"),
-                        (["--seed", 3], "--seed 1, not 3")):
+    for words, what in (
+        (["--per-batch-size", 6], "--per-batch-size 5, not 6"),
+        (["--seed", 3], "--seed 1, not 3"),
+    ):
         done = run_script(script, *flags(script, "one", "--resume", *words), folder=folder)
         assert done.returncode == 2 and what in done.stdout.splitlines()[-1]
     (folder / "one" / "model.state").write_bytes(b"PK\x03\x04 cut short")
@@ -171,6 +230,9 @@ def test_another_run_does_not_go_on_from_it(folder):
 
 
 def test_save_state_0_writes_none(folder):
-    run("train_softmax.py", folder, *flags("train_softmax.py", "one", "--max-steps", 2,
-                                           "--save-state", 0))
+    run(
+        "train_softmax.py",
+        folder,
+        *flags("train_softmax.py", "one", "--max-steps", 2, "--save-state", 0),
+    )
     assert not (folder / "one" / "model.state").exists()

@@ -17,14 +17,27 @@ ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
 
 
 def command(script, *flags):
-    return [sys.executable, "-u", str(REPOSITORY / script), *SMALL, "--data-dir", "head",
-            *map(str, flags)]
+    return [
+        sys.executable,
+        "-u",
+        str(REPOSITORY / script),
+        *SMALL,
+        "--data-dir",
+        "head",
+        *map(str, flags),
+    ]
 
 
 def interrupted(arguments, folder, at_line, number=signal.SIGINT):
     """Run, send a signal at the first line with ``at_line``; the status and all lines."""
-    process = subprocess.Popen(arguments, cwd=folder, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT)
+    process = subprocess.Popen(
+        arguments,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ENVIRONMENT,
+    )
     lines = []
     for line in process.stdout:
         lines.append(line)
@@ -39,36 +52,74 @@ def interrupted(arguments, folder, at_line, number=signal.SIGINT):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_with_a_checkpoint(number, tmp_path):
     write_sets(tmp_path)
-    status, text = interrupted(command("train_softmax.py", "--per-batch-size", 4, "--prefix",
-                                       "models/model"), tmp_path, "Speed", number)
+    status, text = interrupted(
+        command("train_softmax.py", "--per-batch-size", 4, "--prefix", "models/model"),
+        tmp_path,
+        "Speed",
+        number,
+    )
     assert status == 128 + number and "Saved checkpoint" in text
     _, args, _ = mx.model.load_checkpoint(str(tmp_path / "models" / "model"), 0)
     assert args["fc7_weight"].shape == (6, 16)
     assert sorted(p.name for p in (tmp_path / "models").iterdir()) == [
-        "model-0000.params", "model-symbol.json", "model.state"]
+        "model-0000.params",
+        "model-symbol.json",
+        "model.state",
+    ]
 
 
 def test_a_signal_in_verification_keeps_the_model(tmp_path):
     write_sets(tmp_path)
-    status, text = interrupted(command("train_NR_savemodel.py", "--per-batch-size", 4,
-                                       "--prefix", "models/model_t"), tmp_path, "testing")
+    status, text = interrupted(
+        command("train_NR_savemodel.py", "--per-batch-size", 4, "--prefix", "models/model_t"),
+        tmp_path,
+        "testing",
+    )
     assert status == 130
     assert (tmp_path / "models" / "model_t-0000.params").exists()
 
 
 def test_a_signal_in_the_noise_pass_or_in_mining_leaves_what_was_there(tmp_path):
     write_sets(tmp_path, head=(60,) * 6)
-    run_script("train_NR_savemodel.py", *SMALL, "--data-dir", "head", "--per-batch-size", 4,
-               "--prefix", "models/model", "--max-steps", 1, folder=tmp_path)
+    run_script(
+        "train_NR_savemodel.py",
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--per-batch-size",
+        4,
+        "--prefix",
+        "models/model",
+        "--max-steps",
+        1,
+        folder=tmp_path,
+    )
     model = tmp_path / "models" / "model-0000.params"
     before = model.read_bytes()
     for script, flags, line in (
-            ("train_NR.py", ["--per-batch-size", 4, "--batch_size_mining", 1], "start bb,ba 10 "),
-            ("train_debug_soft_gs.py", ["--data-dir-interclass", "tail", "--batch-size1", 6,
-                                        "--batchsize_id", 6, "--batch-size2", 1, "--bag-size", 12],
-             "eval ")):
-        status, text = interrupted(command(script, *flags, "--prefix", "models/model",
-                                           "--pretrained", "models/model,0"), tmp_path, line)
+        ("train_NR.py", ["--per-batch-size", 4, "--batch_size_mining", 1], "start bb,ba 10 "),
+        (
+            "train_debug_soft_gs.py",
+            [
+                "--data-dir-interclass",
+                "tail",
+                "--batch-size1",
+                6,
+                "--batchsize_id",
+                6,
+                "--batch-size2",
+                1,
+                "--bag-size",
+                12,
+            ],
+            "eval ",
+        ),
+    ):
+        status, text = interrupted(
+            command(script, *flags, "--prefix", "models/model", "--pretrained", "models/model,0"),
+            tmp_path,
+            line,
+        )
         assert status == 130, text
         assert "Saved checkpoint" not in text
         assert model.read_bytes() == before
@@ -77,11 +128,17 @@ def test_a_signal_in_the_noise_pass_or_in_mining_leaves_what_was_there(tmp_path)
 def test_ctrl_c_that_ends_tee_as_well_keeps_the_model(tmp_path):
     """As in the README: Ctrl-C reaches the script and the `tee` behind it."""
     write_sets(tmp_path)
-    words = command("train_softmax.py", "--per-batch-size", 4, "--verbose", 3, "--prefix",
-                    "models/model")
+    words = command(
+        "train_softmax.py", "--per-batch-size", 4, "--verbose", 3, "--prefix", "models/model"
+    )
     line = " ".join(map(shlex.quote, words)) + " 2>&1 | tee log.txt; echo ${PIPESTATUS[0]} > status"
-    shell = subprocess.Popen(["bash", "-c", f"trap : INT; {line}"], cwd=tmp_path,
-                             stdout=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True)
+    shell = subprocess.Popen(
+        ["bash", "-c", f"trap : INT; {line}"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
     log = tmp_path / "log.txt"
     deadline = time.time() + 60
     while time.time() < deadline and not (log.exists() and "testing" in log.read_text()):

@@ -13,12 +13,45 @@ import pytest
 from record_fixtures import write_face_set
 from script_runs import REPOSITORY, run_script, write_sets
 
-FLAGS = ["--identify", "people", "--distractors", "tail",
-         "--head", "head", "--tail", "tail", "--network", "r18", "--width", "0.125", "--emb-size",
-         "16", "--per-batch-size", "8", "--test-every", "4", "--patience", "2", "--batch-size1",
-         "6", "--batchsize_id", "6", "--batch-size2", "15", "--bag-size", "15",
-         "--noise-threshold", "0.95", "--label-below", "0", "--interweights", "1,5",
-         "--stage1=--end-epoch 3", "--stage2b=--end-epoch 2", "--stage3=--end-epoch 1 --verbose 3"]
+FLAGS = [
+    "--identify",
+    "people",
+    "--distractors",
+    "tail",
+    "--head",
+    "head",
+    "--tail",
+    "tail",
+    "--network",
+    "r18",
+    "--width",
+    "0.125",
+    "--emb-size",
+    "16",
+    "--per-batch-size",
+    "8",
+    "--test-every",
+    "4",
+    "--patience",
+    "2",
+    "--batch-size1",
+    "6",
+    "--batchsize_id",
+    "6",
+    "--batch-size2",
+    "15",
+    "--bag-size",
+    "15",
+    "--noise-threshold",
+    "0.95",
+    "--label-below",
+    "0",
+    "--interweights",
+    "1,5",
+    "--stage1=--end-epoch 3",
+    "--stage2b=--end-epoch 2",
+    "--stage3=--end-epoch 1 --verbose 3",
+]
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
 
@@ -44,25 +77,44 @@ def record(folder):
 
 def numbers(folder):
     """What a run came to: every model, and every figure that does not tell the time."""
-    models = {path.relative_to(folder).as_posix(): path.read_bytes()
-              for path in sorted(folder.rglob("*.params"))}
-    stages = [{name: value for name, value in stage.items() if name not in ("seconds", "command",
-                                                                           "checkpoint")}
-              for stage in record(folder)["stages"]]
+    models = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*.params"))
+    }
+    stages = [
+        {
+            name: value
+            for name, value in stage.items()
+            if name not in ("seconds", "command", "checkpoint")
+        }
+        for stage in record(folder)["stages"]
+    ]
     text = (folder / "evaluation.json").read_text().replace(folder.name, "OUTPUT")
     return models, stages, json.loads(text)
 
 
 def table(text, output):
-    return text[text.index("\nstage "):].replace(output, "OUTPUT")
+    return text[text.index("\nstage ") :].replace(output, "OUTPUT")
 
 
 def killed(folder, output, line):
     """Start the recipe, kill it at a line."""
-    command = [sys.executable, "-u", str(REPOSITORY / "train_unequal.py"), *FLAGS,
-               "--output", output]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, env=ENVIRONMENT,
-                               stderr=subprocess.STDOUT, text=True)
+    command = [
+        sys.executable,
+        "-u",
+        str(REPOSITORY / "train_unequal.py"),
+        *FLAGS,
+        "--output",
+        output,
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     seen = []
     for text in process.stdout:
         seen.append(text)
@@ -76,8 +128,15 @@ def killed(folder, output, line):
 def test_stages_run_in_order_and_leave_what_the_readme_says(folder, undisturbed):
     facts = record(folder / "one")
     assert [stage["name"] for stage in facts["stages"]] == [
-        "1-softmax", "2a-savemodel", "2b-NR", "denoise", "1-again", "3-interweight-1",
-        "3-interweight-5", "evaluation"]
+        "1-softmax",
+        "2a-savemodel",
+        "2b-NR",
+        "denoise",
+        "1-again",
+        "3-interweight-1",
+        "3-interweight-5",
+        "evaluation",
+    ]
     assert {stage["status"] for stage in facts["stages"]} <= {"done", "skipped"}
     assert facts["finished"] and facts["versions"]["mxnet"] == "1.9.1"
     for name in ("1-softmax", "2b-NR", "1-again", "3-interweight-1"):
@@ -129,11 +188,18 @@ def test_every_stage_equals_its_command(folder, undisturbed):
         (folder / "two" / stage["folder"]).mkdir(parents=True, exist_ok=True)
         line = stage["command"].replace("one/", "two/").replace("python -m", f"{sys.executable} -m")
         line = line.replace("python train", f"{sys.executable} {REPOSITORY}/train")
-        done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True,
-                              env={**ENVIRONMENT, "PYTHONPATH": str(REPOSITORY)})
+        done = subprocess.run(
+            line,
+            shell=True,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env={**ENVIRONMENT, "PYTHONPATH": str(REPOSITORY)},
+        )
         assert done.returncode == 0, done.stderr
-    left_out = [(folder / name / "head_denoised" / "removed.txt").read_text()
-                for name in ("one", "two")]
+    left_out = [
+        (folder / name / "head_denoised" / "removed.txt").read_text() for name in ("one", "two")
+    ]
     assert left_out[0] and left_out[0] == left_out[1]
     models = numbers(folder / "one")[0]
     for name, model in models.items():
@@ -153,10 +219,22 @@ def test_killed_at_three_moments_it_comes_to_the_same_end(folder, undisturbed):
 
 
 def test_a_signal_ends_it_and_it_goes_on(folder, undisturbed):
-    command = [sys.executable, "-u", str(REPOSITORY / "train_unequal.py"), *FLAGS,
-               "--output", "four"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, env=ENVIRONMENT,
-                               stderr=subprocess.STDOUT, text=True)
+    command = [
+        sys.executable,
+        "-u",
+        str(REPOSITORY / "train_unequal.py"),
+        *FLAGS,
+        "--output",
+        "four",
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     for text in process.stdout:
         if "Speed" in text:
             process.send_signal(signal.SIGINT)

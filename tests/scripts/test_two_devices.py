@@ -27,11 +27,45 @@ def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
     per_device = ["--per-batch-size", "3"]
     assert main("softmax", [*flags, *per_device, "--prefix", "m/a"]) == 0
     assert main("savemodel", [*flags, *per_device, "--prefix", "m/t", "--pretrained", "m/a,0"]) == 0
-    assert main("NR", [*flags, *per_device, "--prefix", "m/n", "--pretrained", "m/t,0",
-                       "--batch_size_mining", "7"]) == 0
-    assert main("stage2", [*flags, "--data-dir-interclass", "tail", "--batch-size1", "6",
-                           "--batchsize_id", "12", "--batch-size2", "5", "--bag-size", "12",
-                           "--prefix", "m/all", "--pretrained", "m/n,0"]) == 0
+    assert (
+        main(
+            "NR",
+            [
+                *flags,
+                *per_device,
+                "--prefix",
+                "m/n",
+                "--pretrained",
+                "m/t,0",
+                "--batch_size_mining",
+                "7",
+            ],
+        )
+        == 0
+    )
+    assert (
+        main(
+            "stage2",
+            [
+                *flags,
+                "--data-dir-interclass",
+                "tail",
+                "--batch-size1",
+                "6",
+                "--batchsize_id",
+                "12",
+                "--batch-size2",
+                "5",
+                "--bag-size",
+                "12",
+                "--prefix",
+                "m/all",
+                "--pretrained",
+                "m/n,0",
+            ],
+        )
+        == 0
+    )
     out = capfd.readouterr().out
     assert "batch_size=6, " in out and "ctx_num=2" in out
     assert out.count("[lfw][2]Accuracy-Flip") == 4

@@ -29,9 +29,10 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     write_sets(folder)
     flags = [*SMALL, "--data-dir", "head", "--per-batch-size", 4, "--max-steps", 1]
-    for script, extra in (("train_softmax.py", ["--prefix", "models/model"]),
-                          ("train_NR_savemodel.py", ["--prefix", "models/model_t",
-                                                     "--pretrained", "models/model,0"])):
+    for script, extra in (
+        ("train_softmax.py", ["--prefix", "models/model"]),
+        ("train_NR_savemodel.py", ["--prefix", "models/model_t", "--pretrained", "models/model,0"]),
+    ):
         done = run_script(script, *flags, *extra, folder=folder)
         assert done.returncode == 0, done.stdout
     return folder
@@ -47,8 +48,11 @@ def here(made, tmp_path, monkeypatch):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes()
-            for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def refused(capfd, script, *flags, says, prefix="new/model"):
@@ -119,20 +123,35 @@ def test_empty_index(here, capfd):
     refused(capfd, "softmax", says="train.idx")
 
 
-@pytest.mark.parametrize("text", ["models/model", "models/model,x", "models/absent,0",
-                                  "models/model,7"])
+@pytest.mark.parametrize(
+    "text", ["models/model", "models/model,x", "models/absent,0", "models/model,7"]
+)
 def test_pretrained_that_is_not_there(text, here, capfd):
     refused(capfd, "softmax", "--pretrained", text, says=text.split(",")[0])
 
 
 def test_pretrained_of_another_network(here, capfd):
-    refused(capfd, "softmax", "--pretrained", "models/model,0", "--network", "r34",
-            says=["models/model,0", "another network"])
+    refused(
+        capfd,
+        "softmax",
+        "--pretrained",
+        "models/model,0",
+        "--network",
+        "r34",
+        says=["models/model,0", "another network"],
+    )
 
 
 def test_pretrained_of_another_width(here, capfd):
-    refused(capfd, "softmax", "--pretrained", "models/model,0", "--width", "0.25",
-            says=["models/model,0", "shape"])
+    refused(
+        capfd,
+        "softmax",
+        "--pretrained",
+        "models/model,0",
+        "--width",
+        "0.25",
+        says=["models/model,0", "shape"],
+    )
 
 
 def test_pretrained_with_another_class_count(here, capfd):
@@ -161,17 +180,39 @@ def test_noise_pass_with_a_model_of_stage_one(here, capfd):
 
 @pytest.mark.parametrize("value", ["7", "-0.1", "nan"])
 def test_threshold_that_is_no_probability(here, capfd, value):
-    refused(capfd, "NR", f"--noise-threshold={value}", "--pretrained", "models/model_t,0",
-            says="--noise-threshold")
+    refused(
+        capfd,
+        "NR",
+        f"--noise-threshold={value}",
+        "--pretrained",
+        "models/model_t,0",
+        says="--noise-threshold",
+    )
 
 
 def test_threshold_that_keeps_less_than_a_batch(here, capfd):
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "96",
-             "--pretrained", "models/model_t,0", "--noise-threshold", "1", "--max-steps", "1"]
+    flags = [
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--prefix",
+        "new/model",
+        "--per-batch-size",
+        "96",
+        "--pretrained",
+        "models/model_t,0",
+        "--noise-threshold",
+        "1",
+        "--max-steps",
+        "1",
+    ]
     assert main("NR", flags) == 2
     assert "--noise-threshold" in capfd.readouterr().err
     assert {p.name for p in (here / "new").iterdir()} == {
-        "0_noiselist.txt", "0_noise_scores.csv", "0_noise_histogram.png"}
+        "0_noiselist.txt",
+        "0_noise_scores.csv",
+        "0_noise_histogram.png",
+    }
 
 
 def test_malicious_bin(here, capfd):
@@ -187,15 +228,35 @@ def test_bin_that_is_no_bin(here, capfd):
 
 def test_bin_with_fewer_images_than_a_batch_is_fine(here, capfd):
     write_bin(here / "head" / "lfw.bin", pairs=3)
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "16",
-             "--max-steps", "1", "--verbose", "1"]
+    flags = [
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--prefix",
+        "new/model",
+        "--per-batch-size",
+        "16",
+        "--max-steps",
+        "1",
+        "--verbose",
+        "1",
+    ]
     assert main("softmax", flags) == 0
     assert "[lfw][1]Accuracy-Flip" in capfd.readouterr().out
 
 
 def test_prefix_in_a_new_folder_is_made(here, capfd):
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "a/b/c/model", "--per-batch-size", "4",
-             "--max-steps", "1"]
+    flags = [
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--prefix",
+        "a/b/c/model",
+        "--per-batch-size",
+        "4",
+        "--max-steps",
+        "1",
+    ]
     assert main("softmax", flags) == 0
     assert (here / "a" / "b" / "c" / "model-0000.params").exists()
 
@@ -206,21 +267,33 @@ def test_prefix_that_cannot_be_written(here, capfd):
 
 
 def test_prefix_without_a_folder_is_the_working_folder(here):
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "model", "--per-batch-size", "4",
-             "--max-steps", "1"]
+    flags = [
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--prefix",
+        "model",
+        "--per-batch-size",
+        "4",
+        "--max-steps",
+        "1",
+    ]
     assert main("softmax", flags) == 0
     assert (here / "model-0000.params").exists()
 
 
-@pytest.mark.parametrize("sizes,says", [
-    (["--batchsize_id", 7], "--batchsize_id"),
-    (["--bag-size", 3], "--bag-size"),
-    (["--batchsize_id", 30, "--bag-size", 30], "identities"),
-    (["--images-per-identity", 4], "--batchsize_id"),
-    (["--batch-size1", 500], "--batch-size1"),
-    (["--batch-size2", 0], "--batch-size2"),
-    (["--images-per-identity", 0], "--images-per-identity"),
-])
+@pytest.mark.parametrize(
+    "sizes,says",
+    [
+        (["--batchsize_id", 7], "--batchsize_id"),
+        (["--bag-size", 3], "--bag-size"),
+        (["--batchsize_id", 30, "--bag-size", 30], "identities"),
+        (["--images-per-identity", 4], "--batchsize_id"),
+        (["--batch-size1", 500], "--batch-size1"),
+        (["--batch-size2", 0], "--batch-size2"),
+        (["--images-per-identity", 0], "--images-per-identity"),
+    ],
+)
 def test_sizes_of_stage_three(sizes, says, here, capfd):
     refused(capfd, "stage2", "--data-dir-interclass", "tail", *STAGE_THREE, *sizes, says=says)
 
@@ -229,22 +302,45 @@ def test_sizes_that_devices_do_not_divide(here, capfd, monkeypatch):
     import mxnet as mx
 
     monkeypatch.setattr("unequal.training.run.usable_devices", lambda: [mx.cpu(0), mx.cpu(1)])
-    refused(capfd, "stage2", "--data-dir-interclass", "tail", *STAGE_THREE, "--batch-size1", 7,
-            says="--batch-size1")
-    refused(capfd, "stage2", "--data-dir-interclass", "tail", *STAGE_THREE, "--batchsize_id", 9,
-            says="--batchsize_id")
+    refused(
+        capfd,
+        "stage2",
+        "--data-dir-interclass",
+        "tail",
+        *STAGE_THREE,
+        "--batch-size1",
+        7,
+        says="--batch-size1",
+    )
+    refused(
+        capfd,
+        "stage2",
+        "--data-dir-interclass",
+        "tail",
+        *STAGE_THREE,
+        "--batchsize_id",
+        9,
+        says="--batchsize_id",
+    )
 
 
 def test_set_smaller_than_a_batch(here, capfd):
     refused(capfd, "softmax", "--per-batch-size", 200, says="--per-batch-size")
 
 
-@pytest.mark.parametrize("flags,says", [
-    (["--loss-type", 3], "--loss-type"), (["--network", "m1"], "--network"),
-    (["--version-unit", 4], "--version-unit"), (["--version-output", "Q"], "--version-output"),
-    (["--lr-steps", "a,b"], "--lr-steps"), (["--margin-m", 2], "--margin-m"),
-    (["--version-act", "gelu"], "--version-act"), (["--emb-size", 0], "--emb-size"),
-])
+@pytest.mark.parametrize(
+    "flags,says",
+    [
+        (["--loss-type", 3], "--loss-type"),
+        (["--network", "m1"], "--network"),
+        (["--version-unit", 4], "--version-unit"),
+        (["--version-output", "Q"], "--version-output"),
+        (["--lr-steps", "a,b"], "--lr-steps"),
+        (["--margin-m", 2], "--margin-m"),
+        (["--version-act", "gelu"], "--version-act"),
+        (["--emb-size", 0], "--emb-size"),
+    ],
+)
 def test_flags_that_name_nothing(flags, says, here, capfd):
     refused(capfd, "softmax", *flags, says=says)
 
@@ -258,22 +354,40 @@ def test_too_many_corrupt_images_before_the_first_batch(here, capfd):
 def test_a_late_fault_keeps_the_model(here, capfd):
     broken = {key: b"not a picture" for key in range(1, 30)}
     write_face_set(here / "head", (16,) * 6, size=16, payloads=broken)
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "4",
-             "--max-bad-images", "28"]
+    flags = [
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--prefix",
+        "new/model",
+        "--per-batch-size",
+        "4",
+        "--max-bad-images",
+        "28",
+    ]
     assert main("softmax", flags) == 2
     error = capfd.readouterr().err.strip().splitlines()
     assert "28" in error[-1] and "Traceback" not in "".join(error)
-    assert sorted(p.name for p in (here / "new").iterdir()) == ["model-0000.params",
-                                                                "model-symbol.json"]
+    assert sorted(p.name for p in (here / "new").iterdir()) == [
+        "model-0000.params",
+        "model-symbol.json",
+    ]
 
 
-@pytest.mark.parametrize("flags,says", [
-    (["--seed", -1], "--seed"), (["--seed", 2**33], "--seed"), (["--lr", "nan"], "--lr"),
-    (["--width", 0], "--width"), (["--width", "nan"], "--width"), (["--lr-steps", "5,"], "5,"),
-    (["--pretrained", "models/model,\u00b2"], "--pretrained"),
-    (["--version-output", "A"], "--version-output"),
-    (["--version-output", "Z"], "--version-output"),
-])
+@pytest.mark.parametrize(
+    "flags,says",
+    [
+        (["--seed", -1], "--seed"),
+        (["--seed", 2**33], "--seed"),
+        (["--lr", "nan"], "--lr"),
+        (["--width", 0], "--width"),
+        (["--width", "nan"], "--width"),
+        (["--lr-steps", "5,"], "5,"),
+        (["--pretrained", "models/model,\u00b2"], "--pretrained"),
+        (["--version-output", "A"], "--version-output"),
+        (["--version-output", "Z"], "--version-output"),
+    ],
+)
 def test_values_that_no_run_can_have(flags, says, here, capfd):
     refused(capfd, "softmax", *flags, says=says)
 
@@ -281,8 +395,20 @@ def test_values_that_no_run_can_have(flags, says, here, capfd):
 def test_a_map_as_embedding(here, capfd):
     flags = ["--version-output", "Z", "--emb-size", 64]  # 64 filters, a map of 1x1
     refused(capfd, "stage2", "--data-dir-interclass", "tail", *STAGE_THREE, *flags, says="a map")
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "4",
-             "--max-steps", "1", "--verbose", "1", *map(str, flags)]
+    flags = [
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--prefix",
+        "new/model",
+        "--per-batch-size",
+        "4",
+        "--max-steps",
+        "1",
+        "--verbose",
+        "1",
+        *map(str, flags),
+    ]
     assert main("softmax", flags) == 0
 
 
@@ -303,6 +429,17 @@ def test_noise_list_that_cannot_be_written(here, capfd):
 
 
 def test_squeeze_and_excite_in_a_narrow_network_is_fine(here):
-    flags = [*SMALL, "--data-dir", "head", "--prefix", "new/model", "--per-batch-size", "4",
-             "--max-steps", "1", "--version-se", "1"]
+    flags = [
+        *SMALL,
+        "--data-dir",
+        "head",
+        "--prefix",
+        "new/model",
+        "--per-batch-size",
+        "4",
+        "--max-steps",
+        "1",
+        "--version-se",
+        "1",
+    ]
     assert main("softmax", flags) == 0

@@ -129,8 +129,12 @@ def test_the_report_knows_data_and_files_only():
 
 def test_only_the_recipe_imports_the_report():
     users = ("unequal.report", "unequal.recipe", "train_unequal")
-    found = [(module, name) for module in FILES for name, _ in imports(module)
-             if below(name, "unequal.report") and not below(module, *users)]
+    found = [
+        (module, name)
+        for module in FILES
+        for name, _ in imports(module)
+        if below(name, "unequal.report") and not below(module, *users)
+    ]
     assert found == []
 
 

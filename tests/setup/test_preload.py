@@ -30,8 +30,11 @@ def test_threads_default_to_the_cores_of_the_process(before_mxnet):
 
 
 def test_a_value_of_the_user_wins(before_mxnet):
-    given = {"OMP_NUM_THREADS": "7", "MXNET_SUBGRAPH_BACKEND": "MKLDNN",
-             "DNNL_PRIMITIVE_CACHE_CAPACITY": "5"}
+    given = {
+        "OMP_NUM_THREADS": "7",
+        "MXNET_SUBGRAPH_BACKEND": "MKLDNN",
+        "DNNL_PRIMITIVE_CACHE_CAPACITY": "5",
+    }
     environ = dict(given)
     preload.prepare(environ)
     assert environ == given
@@ -42,8 +45,11 @@ def test_nothing_is_done_about_threads_and_libraries_after_mxnet(monkeypatch):
     monkeypatch.setattr(preload, "load_libraries", lambda *_: pytest.fail("too late to load"))
     environ = {}
     preload.prepare(environ)
-    assert set(environ) == {"MXNET_SUBGRAPH_BACKEND", "DNNL_PRIMITIVE_CACHE_CAPACITY",
-                            "ONEDNN_PRIMITIVE_CACHE_CAPACITY"}
+    assert set(environ) == {
+        "MXNET_SUBGRAPH_BACKEND",
+        "DNNL_PRIMITIVE_CACHE_CAPACITY",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
+    }
 
 
 def test_importing_unequal_sets_the_threads_and_imports_nothing_heavy():

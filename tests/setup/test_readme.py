@@ -14,8 +14,12 @@ from unequal.recipe import flags as recipe_flags
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-SCRIPTS = {"train_softmax.py": "softmax", "train_NR_savemodel.py": "savemodel",
-           "train_NR.py": "NR", "train_debug_soft_gs.py": "stage2"}
+SCRIPTS = {
+    "train_softmax.py": "softmax",
+    "train_NR_savemodel.py": "savemodel",
+    "train_NR.py": "NR",
+    "train_debug_soft_gs.py": "stage2",
+}
 OTHER_COMMANDS = {"--seeds", "--help", "--torch-python", "--logdir", "--data"}
 EVALUATION = ("embed", "export", "identification", "verification")
 TOOLS = sorted(path.stem for path in (REPOSITORY / "recordio_tools").glob("[!_]*.py"))
@@ -72,8 +76,10 @@ def test_evaluation_commands_parse(name, flags):
     evaluation_parser(name).parse_args(shlex.split(flags))
 
 
-@pytest.mark.parametrize("flags", re.findall(r"^python train_unequal\.py (--.+)$",
-                                             README.replace("\\\n", " "), re.MULTILINE))
+@pytest.mark.parametrize(
+    "flags",
+    re.findall(r"^python train_unequal\.py (--.+)$", README.replace("\\\n", " "), re.MULTILINE),
+)
 def test_recipe_commands_parse(flags):
     recipe_flags.parse(shlex.split(flags))
 

@@ -64,8 +64,9 @@ def test_lineage_graph_computes_what_the_network_computes(golden):
     args = {k: mx.nd.array(v) for k, v in parameters.items() if "_moving_" not in k}
     module.set_params(args, aux)
     module.forward(mx.io.DataBatch([images]), is_train=False)
-    np.testing.assert_allclose(module.get_outputs()[0].asnumpy(), network(images).asnumpy(),
-                               rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        module.get_outputs()[0].asnumpy(), network(images).asnumpy(), rtol=0, atol=1e-5
+    )
 
 
 def test_module_code_runs_y1_more_than_once():

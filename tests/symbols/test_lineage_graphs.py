@@ -38,8 +38,9 @@ def test_unknown_network_is_named(network):
         backbone(network, 128)
 
 
-@pytest.mark.parametrize("flag", [dict(version_input=2), dict(version_unit=4),
-                                  dict(version_output="K")])
+@pytest.mark.parametrize(
+    "flag", [dict(version_input=2), dict(version_unit=4), dict(version_output="K")]
+)
 def test_unknown_version_is_named(flag):
     with pytest.raises(ValueError, match="--version-"):
         backbone("r18", 128, **flag)

@@ -51,9 +51,13 @@ for size, versions in eval(sys.argv[1]):
     close(saved, exact)
 """
 NETWORKS = [
-    (16, {}), (16, dict(version_unit=1)), (16, dict(version_unit=2)),
-    (32, dict(version_unit=1, version_input=0)), (32, dict(version_input=0)),
-    (16, dict(version_act="relu")), (16, dict(version_se=1)),
+    (16, {}),
+    (16, dict(version_unit=1)),
+    (16, dict(version_unit=2)),
+    (32, dict(version_unit=1, version_input=0)),
+    (32, dict(version_input=0)),
+    (16, dict(version_act="relu")),
+    (16, dict(version_se=1)),
 ]
 
 
@@ -63,7 +67,11 @@ def test_networks_of_every_version_in_one_process(networks, compiled):
     given = {key: value for key, value in os.environ.items() if "PRIMITIVE_CACHE" not in key}
     paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", MANY, repr(networks)], cwd=REPOSITORY, timeout=120,
-        capture_output=True, text=True, env={**given, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1",
-                                             "UNEQUAL_COMPILED": compiled})
+        [sys.executable, "-W", "ignore", "-c", MANY, repr(networks)],
+        cwd=REPOSITORY,
+        timeout=120,
+        capture_output=True,
+        text=True,
+        env={**given, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "UNEQUAL_COMPILED": compiled},
+    )
     assert done.returncode == 0, done.stderr

@@ -66,16 +66,14 @@ def check_slopes(network, images, places_per_parameter=1, step=1e-5):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_slope_gradient_equals_finite_differences(place):
-    images = mx.nd.array(np.random.RandomState(0).uniform(0, 255, (3, 3, 16, 16)),
-                         dtype="float64")
+    images = mx.nd.array(np.random.RandomState(0).uniform(0, 255, (3, 3, 16, 16)), dtype="float64")
     check_slopes(PLACES[place], images)
 
 
 def test_the_form_for_gpus_is_exact_too():
     with built_for("gpu"):
         network = resnet(**TINY, version_output="D")
-    images = mx.nd.array(np.random.RandomState(0).uniform(0, 255, (3, 3, 16, 16)),
-                         dtype="float64")
+    images = mx.nd.array(np.random.RandomState(0).uniform(0, 255, (3, 3, 16, 16)), dtype="float64")
     check_slopes(network, images)
 
 
@@ -96,8 +94,11 @@ def test_slopes_survive_alternating_training_and_inference():
     images = mx.nd.random.uniform(0, 255, (2, 3, 32, 32))
     network.hybridize(static_alloc=True, static_shape=True)
     expected = network(images).asnumpy()
-    slopes = {name: parameter.data().asnumpy() for name, parameter in
-              network.collect_params().items() if "relu" in name}
+    slopes = {
+        name: parameter.data().asnumpy()
+        for name, parameter in network.collect_params().items()
+        if "relu" in name
+    }
     for _ in range(3):
         with mx.autograd.record(train_mode=False):
             value = network(images).sum()

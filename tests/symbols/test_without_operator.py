@@ -43,14 +43,19 @@ np.save(output, embedding)
 """
 
 
-def python(*arguments: object, timeout: int = 120,
-           **environment: str) -> subprocess.CompletedProcess:
+def python(
+    *arguments: object, timeout: int = 120, **environment: str
+) -> subprocess.CompletedProcess:
     given = {key: value for key, value in os.environ.items() if key != "UNEQUAL_COMPILED"}
     paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])
     return subprocess.run(
-        [sys.executable, "-W", "ignore", *map(str, arguments)], cwd=REPOSITORY, timeout=timeout,
-        capture_output=True, text=True,
-        env={**given, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **environment})
+        [sys.executable, "-W", "ignore", *map(str, arguments)],
+        cwd=REPOSITORY,
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        env={**given, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **environment},
+    )
 
 
 def embed(tmp_path: Path, folder: object = "", **environment: str) -> tuple[np.ndarray, list]:
@@ -177,8 +182,15 @@ def test_other_processors_have_none(monkeypatch):
 
 def test_golden_numbers_without_the_operator():
     done = python(
-        "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/symbols/test_embeddings.py",
-        "tests/losses/test_golden_losses.py", "-k",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/symbols/test_embeddings.py",
+        "tests/losses/test_golden_losses.py",
+        "-k",
         "losses or opt_unit2 or opt_se1 or opt_outA or 2019_checkpoint",
-        UNEQUAL_COMPILED="0")
+        UNEQUAL_COMPILED="0",
+    )
     assert done.returncode == 0, done.stdout

@@ -11,15 +11,28 @@ from unequal.errors import InputError
 from unequal.training.schedule import default_steps
 
 FOLDERS_OF_AN_AUTHOR = {"--bin-dir", "--log-dir"}
-ADDED = {"--seed", "--workers", "--max-bad-images", "--width", "--noise-threshold",
-         "--mining-overlap", "--resume", "--save-state", "--patience", "--lr-drops"}
+ADDED = {
+    "--seed",
+    "--workers",
+    "--max-bad-images",
+    "--width",
+    "--noise-threshold",
+    "--mining-overlap",
+    "--resume",
+    "--save-state",
+    "--patience",
+    "--lr-drops",
+}
 
 
 @pytest.mark.parametrize("script", arguments.SCRIPTS)
 def test_flags_of_2019(script, golden):
     expected = json.loads((golden / "h_misc" / "cli_defaults.json").read_text())[script]
-    actions = {action.option_strings[0]: action
-               for action in arguments.make_parser(script)._actions if action.dest != "help"}
+    actions = {
+        action.option_strings[0]: action
+        for action in arguments.make_parser(script)._actions
+        if action.dest != "help"
+    }
     assert set(expected) == set(actions) - ADDED
     for flag, facts in expected.items():
         assert actions[flag].type.__name__ == facts["type"], flag
@@ -32,9 +45,19 @@ def test_flags_of_2019(script, golden):
 
 def test_flags_without_effect_say_so():
     silent = {option.flag for option in arguments.OPTIONS if "without effect" in option.help}
-    assert silent == {"--use-deformable", "--bndrop", "--log-file", "--margin-inter", "--scale",
-                      "--beta", "--beta-min", "--gamma", "--power", "--margin",
-                      "--fc7-wd-mult"}
+    assert silent == {
+        "--use-deformable",
+        "--bndrop",
+        "--log-file",
+        "--margin-inter",
+        "--scale",
+        "--beta",
+        "--beta-min",
+        "--gamma",
+        "--power",
+        "--margin",
+        "--fc7-wd-mult",
+    }
 
 
 def test_prefixes_of_flags_are_accepted():
@@ -53,11 +76,14 @@ def test_pretrained_without_epoch(text):
         arguments.split_pretrained(text)
 
 
-@pytest.mark.parametrize("script,loss,batch,expected", [
-    ("softmax", 4, 20, [819200, 1228800, 1536000]),  # a line of the 2019 log
-    ("softmax", 0, 512, [16000, 24000]),
-    ("NR", 0, 512, [100000, 140000, 160000]),
-    ("stage2", 4, 360, [142222, 199111, 227555]),
-])
+@pytest.mark.parametrize(
+    "script,loss,batch,expected",
+    [
+        ("softmax", 4, 20, [819200, 1228800, 1536000]),  # a line of the 2019 log
+        ("softmax", 0, 512, [16000, 24000]),
+        ("NR", 0, 512, [100000, 140000, 160000]),
+        ("stage2", 4, 360, [142222, 199111, 227555]),
+    ],
+)
 def test_default_steps(script, loss, batch, expected):
     assert default_steps(script, loss, batch) == expected

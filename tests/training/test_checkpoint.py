@@ -88,11 +88,14 @@ def test_missing_classifier_is_reported_and_unknown_parameters_are_ignored():
     assert checkpoint.apply_parameters(graph(1), loaded, "m,0") == ["fc7_weight"]
 
 
-@pytest.mark.parametrize("change,says", [
-    (lambda p: p.pop("conv0_weight"), "another network"),
-    (lambda p: p.update(fc7_weight=mx.nd.zeros((9, 12))), "9 classes"),
-    (lambda p: p.update(conv0_weight=mx.nd.zeros((4, 3, 3, 3))), "conv0_weight"),
-])
+@pytest.mark.parametrize(
+    "change,says",
+    [
+        (lambda p: p.pop("conv0_weight"), "another network"),
+        (lambda p: p.update(fc7_weight=mx.nd.zeros((9, 12))), "9 classes"),
+        (lambda p: p.update(conv0_weight=mx.nd.zeros((4, 3, 3, 3))), "conv0_weight"),
+    ],
+)
 def test_a_checkpoint_that_does_not_fit_changes_nothing(change, says):
     loaded = {name: mx.nd.array(value) for name, value in values(graph(0)).items()}
     change(loaded)

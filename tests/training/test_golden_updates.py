@@ -16,8 +16,16 @@ from unequal.losses.margin import MarginClassifier
 from unequal.losses.noise_resistance import NoiseResistanceLoss
 from unequal.training.loop import make_trainer, split, train_step
 
-TAGS = ("softmax_1dev", "softmax_2dev", "NR_1dev", "NR_2dev", "NR_1dev_fc7_missing",
-        "NR_1dev_lrchange_wdmult", "stage2_1dev", "stage2_2dev")
+TAGS = (
+    "softmax_1dev",
+    "softmax_2dev",
+    "NR_1dev",
+    "NR_2dev",
+    "NR_1dev_fc7_missing",
+    "NR_1dev_lrchange_wdmult",
+    "stage2_1dev",
+    "stage2_2dev",
+)
 
 
 def flag(argv, name, default):
@@ -30,21 +38,31 @@ def build(meta, devices):
     loss_type = int(flag(argv, "--loss-type", "4"))
     beta = float(flag(argv, "--noise-beta", "0.9"))
     body = resnet(embedding=embedding, **TINY)
-    classifier = MarginClassifier(loss_type, classes, embedding,
-                                  scale=float(flag(argv, "--margin-s", "64")),
-                                  normalised_input=stage == "stage2")
+    classifier = MarginClassifier(
+        loss_type,
+        classes,
+        embedding,
+        scale=float(flag(argv, "--margin-s", "64")),
+        normalised_input=stage == "stage2",
+    )
     if stage == "softmax":
         return SoftmaxGraph(body, classifier)
     if stage == "NR":
-        return NoiseResistanceGraph(body, classifier,
-                                    NoiseResistanceLoss(classes, beta, (meta["batch_total"], 2)))
+        return NoiseResistanceGraph(
+            body, classifier, NoiseResistanceLoss(classes, beta, (meta["batch_total"], 2))
+        )
     head = int(flag(argv, "--batch-size1", "0"))
     tail = int(flag(argv, "--batchsize_id", "0"))
     images = int(flag(argv, "--images-per-identity", "3"))
     weight = float(flag(argv, "--interweight", "0.01"))
-    return UnequalGraph(body, classifier, NoiseResistanceLoss(classes, beta, (head // 2,)),
-                        InterclassLoss(embedding, tail // devices // images, images, weight),
-                        head // devices, tail // devices)
+    return UnequalGraph(
+        body,
+        classifier,
+        NoiseResistanceLoss(classes, beta, (head // 2,)),
+        InterclassLoss(embedding, tail // devices // images, images, weight),
+        head // devices,
+        tail // devices,
+    )
 
 
 @pytest.mark.parametrize("tag", TAGS)

@@ -10,8 +10,15 @@ from unequal.training import hooks
 from unequal.training.loop import Progress, StopTraining
 
 
-def verify(accuracies, every=2, ckpt=1, rule=hooks.saves_noise_resistance, at_first=None,
-           best_line=hooks.last_best, steps=None):
+def verify(
+    accuracies,
+    every=2,
+    ckpt=1,
+    rule=hooks.saves_noise_resistance,
+    at_first=None,
+    best_line=hooks.last_best,
+    steps=None,
+):
     """Run a Verify hook over batches whose tests give ``accuracies``; returns what happened."""
     events, results = [], iter(accuracies)
 
@@ -20,8 +27,9 @@ def verify(accuracies, every=2, ckpt=1, rule=hooks.saves_noise_resistance, at_fi
         events.append(("test", step))
         return dict(zip(("lfw", "cfp_fp", "agedb_30"), found))
 
-    hook = hooks.Verify(test, lambda number: events.append(("save", number)), every, rule, ckpt,
-                        at_first, best_line)
+    hook = hooks.Verify(
+        test, lambda number: events.append(("save", number)), every, rule, ckpt, at_first, best_line
+    )
     for step in range(1, (steps or every * len(accuracies)) + 1):
         hook(Progress(step=step))
     return events
@@ -36,16 +44,19 @@ def test_first_batch_is_tested_then_saved():
     assert events == [("test", 1), ("save", 1000), ("save", 0), ("test", 2)]
 
 
-@pytest.mark.parametrize("rule,accuracies,numbers", [
-    # first target better and high enough
-    (hooks.saves_noise_resistance, [[0.991, 0.9], [0.992, 0.8], [0.991, 0.85]], [1, 2]),
-    # the last target as good as before counts, too
-    (hooks.saves_noise_resistance, [[0.993, 0.9], [0.99, 0.9], [0.989, 0.95]], [1, 2]),
-    (hooks.saves_noise_resistance, [[0.98, 0.98], [0.97, 0.99]], []),
-    (hooks.saves_softmax, [[0.974, 0.9], [0.976, 0.8], [0.975, 0.8]], [2]),
-    (hooks.saves_softmax, [[0.98, 0.9], [0.97, 0.985], [0.9, 0.99]], [1, 2, 3]),
-    (hooks.saves_softmax, [[0.99, 0.9], [0.985, 0.9], [0.984, 0.9]], [1, 2]),
-])
+@pytest.mark.parametrize(
+    "rule,accuracies,numbers",
+    [
+        # first target better and high enough
+        (hooks.saves_noise_resistance, [[0.991, 0.9], [0.992, 0.8], [0.991, 0.85]], [1, 2]),
+        # the last target as good as before counts, too
+        (hooks.saves_noise_resistance, [[0.993, 0.9], [0.99, 0.9], [0.989, 0.95]], [1, 2]),
+        (hooks.saves_noise_resistance, [[0.98, 0.98], [0.97, 0.99]], []),
+        (hooks.saves_softmax, [[0.974, 0.9], [0.976, 0.8], [0.975, 0.8]], [2]),
+        (hooks.saves_softmax, [[0.98, 0.9], [0.97, 0.985], [0.9, 0.99]], [1, 2, 3]),
+        (hooks.saves_softmax, [[0.99, 0.9], [0.985, 0.9], [0.984, 0.9]], [1, 2]),
+    ],
+)
 def test_numbered_checkpoints_follow_the_rule(rule, accuracies, numbers):
     saved = [event[1] for event in verify(accuracies, rule=rule) if event[0] == "save"]
     assert [number for number in saved if number] == numbers
@@ -67,9 +78,12 @@ def test_accuracy_highest_lines(capsys):
     verify([[0.9, 0.7], [0.8, 0.75]])
     verify([[0.9, 0.7], [0.8, 0.75]], best_line=hooks.three_best)
     lines = [x for x in capsys.readouterr().out.splitlines() if "Highest" in x]
-    assert lines == ["[2]Accuracy-Highest: 0.70000", "[4]Accuracy-Highest: 0.75000",
-                     "[2]Accuracy-Highest: 0.90000 0.70000 0.00000",
-                     "[4]Accuracy-Highest: 0.90000 0.75000 0.00000"]
+    assert lines == [
+        "[2]Accuracy-Highest: 0.70000",
+        "[4]Accuracy-Highest: 0.75000",
+        "[2]Accuracy-Highest: 0.90000 0.70000 0.00000",
+        "[4]Accuracy-Highest: 0.90000 0.75000 0.00000",
+    ]
 
 
 def test_rate_drops_after_the_step_and_the_freeze(capsys):

@@ -24,16 +24,24 @@ def feed(metric, batches):
     outputs = []
     for probability, label, loss in batches:
         of_label = probability[np.arange(len(label)), label]
-        outputs.append(dict(predicted=mx.nd.array(probability.argmax(1)),
-                            probability=mx.nd.array(of_label), log=mx.nd.array(np.log(of_label)),
-                            loss=mx.nd.array([loss])))
+        outputs.append(
+            dict(
+                predicted=mx.nd.array(probability.argmax(1)),
+                probability=mx.nd.array(of_label),
+                log=mx.nd.array(np.log(of_label)),
+                loss=mx.nd.array([loss]),
+            )
+        )
     metric.update([mx.nd.array(label) for _, label, _ in batches], outputs)
 
 
 def test_values_cover_all_devices_and_batches(batches):
-    metric = composite(Accuracy("predicted"),
-                       CrossEntropy("softmaxloss", probability="probability"),
-                       CrossEntropy("again", log_probability="log"), Output("loss", "loss"))
+    metric = composite(
+        Accuracy("predicted"),
+        CrossEntropy("softmaxloss", probability="probability"),
+        CrossEntropy("again", log_probability="log"),
+        Output("loss", "loss"),
+    )
     for _ in range(3):
         feed(metric, batches)
     probability = np.concatenate([b[0] for b in batches])

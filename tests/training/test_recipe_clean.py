@@ -18,8 +18,10 @@ def scores_of(labels, largest=None):
     return Scores(count, count + 1, largest.astype(np.float32), labels, count)
 
 
-@pytest.mark.parametrize("unbelieved,limit,words", [
-    (5, 0.1, ""), (30, 0.1, "that is much"), (60, 0.0, "too many to believe")])
+@pytest.mark.parametrize(
+    "unbelieved,limit,words",
+    [(5, 0.1, ""), (30, 0.1, "that is much"), (60, 0.0, "too many to believe")],
+)
 def test_labels_decide_unless_most_of_them_are_not_believed(unbelieved, limit, words):
     scores = scores_of([0.05] * unbelieved + [0.9] * (100 - unbelieved))
     threshold, label_below, remark = _limits(scores, SimpleNamespace(label_below=0.1))

@@ -28,8 +28,21 @@ def script_args(*args, **options):
 
 @pytest.mark.parametrize("name", ["1-softmax", "2a-savemodel", "2b-NR", "3-interweight-1"])
 def test_shared_flags_reach_every_stage_that_has_them(name):
-    args = script_args(name, "--network", "y1", "--margin-m", "0.3", "--seed", "4",
-                       "--batch-size1", "30", "--noise-beta", "0.8", "--target", "a,b")
+    args = script_args(
+        name,
+        "--network",
+        "y1",
+        "--margin-m",
+        "0.3",
+        "--seed",
+        "4",
+        "--batch-size1",
+        "30",
+        "--noise-beta",
+        "0.8",
+        "--target",
+        "a,b",
+    )
     assert (args.network, args.margin_m, args.seed, args.target) == ("y1", 0.3, 4, "a,b")
     assert getattr(args, "noise_beta", 0.8) == 0.8
     assert getattr(args, "batch_size1", 30) == 30
@@ -60,18 +73,29 @@ def test_tests_come_once_an_epoch_within_bounds():
     assert plan.test_every(parsed("--test-every", "7"), 10**7, 1) == 7
 
 
-@pytest.mark.parametrize("words,what", [
-    (["--interweights", "1,x"], "--interweights"), (["--interweights", "1,1"], "--interweights"),
-    (["--interweights", "-1"], "--interweights"), (["--patience", "0"], "--patience"),
-    (["--stage1", "--prefix x"], "--prefix"), (["--stage1", "--emb-size 8"], "--emb-size"),
-    (["--stage3", "--lr fast"], "--lr"), (["--stage3", "--interweight 3"], "--interweight"),
-    (["--stage2b", "--unknown 3"], "--unknown"), (["--stage1", "'"], "--stage1"),
-    (["--head", ""], "--head"), (["--noise-beta", "2"], "--noise-beta"),
-    (["--stage1=--resume"], "--resume"), (["--stage2b=--patience 0"], "--patience"),
-    (["--stage3=--interwei 7"], "--interwei"), (["--distractors", "x"], "--distractors"),
-    (["--noise-threshold", "0", "--label-below", "0.1"], "--label-below"),
-    (["--version-act", "swish"], "--version-act"),
-])
+@pytest.mark.parametrize(
+    "words,what",
+    [
+        (["--interweights", "1,x"], "--interweights"),
+        (["--interweights", "1,1"], "--interweights"),
+        (["--interweights", "-1"], "--interweights"),
+        (["--patience", "0"], "--patience"),
+        (["--stage1", "--prefix x"], "--prefix"),
+        (["--stage1", "--emb-size 8"], "--emb-size"),
+        (["--stage3", "--lr fast"], "--lr"),
+        (["--stage3", "--interweight 3"], "--interweight"),
+        (["--stage2b", "--unknown 3"], "--unknown"),
+        (["--stage1", "'"], "--stage1"),
+        (["--head", ""], "--head"),
+        (["--noise-beta", "2"], "--noise-beta"),
+        (["--stage1=--resume"], "--resume"),
+        (["--stage2b=--patience 0"], "--patience"),
+        (["--stage3=--interwei 7"], "--interwei"),
+        (["--distractors", "x"], "--distractors"),
+        (["--noise-threshold", "0", "--label-below", "0.1"], "--label-below"),
+        (["--version-act", "swish"], "--version-act"),
+    ],
+)
 def test_wrong_values_are_named(words, what):
     with pytest.raises(InputError, match=what) as caught:
         parsed(*words)

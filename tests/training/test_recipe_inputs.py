@@ -35,13 +35,19 @@ def test_sets_that_fit_pass(folder):
     check("--distractors", "tail")
 
 
-@pytest.mark.parametrize("words,what", [
-    (["--tail", "nowhere"], "nowhere"), (["--batchsize_id", "7"], "--batchsize_id"),
-    (["--batchsize_id", "21", "--bag-size", "21"], "--batchsize_id"),
-    (["--batch-size1", "60"], "--batch-size1"), (["--output", "head/out"], "overlaps"),
-    (["--identify", "large"], "--identify large: images of 20x20"),
-    (["--tail", "large"], "--tail large: images of 20x20"), (["--identify", "absent"], "absent"),
-])
+@pytest.mark.parametrize(
+    "words,what",
+    [
+        (["--tail", "nowhere"], "nowhere"),
+        (["--batchsize_id", "7"], "--batchsize_id"),
+        (["--batchsize_id", "21", "--bag-size", "21"], "--batchsize_id"),
+        (["--batch-size1", "60"], "--batch-size1"),
+        (["--output", "head/out"], "overlaps"),
+        (["--identify", "large"], "--identify large: images of 20x20"),
+        (["--tail", "large"], "--tail large: images of 20x20"),
+        (["--identify", "absent"], "absent"),
+    ],
+)
 def test_what_does_not_is_one_line(folder, words, what):
     with pytest.raises(InputError, match=what) as caught:
         check(*words)

@@ -26,8 +26,9 @@ def one_handler():
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_all_lines_are_in_the_file_and_on_a_terminal_nowhere_else(tmp_path, capsys, terminal,
-                                                                 one_handler):
+def test_all_lines_are_in_the_file_and_on_a_terminal_nowhere_else(
+    tmp_path, capsys, terminal, one_handler
+):
     path, before = tmp_path / "log.txt", list(one_handler.handlers)
     path.write_text("earlier\n")
     with log_of(str(path), terminal):
@@ -36,8 +37,11 @@ def test_all_lines_are_in_the_file_and_on_a_terminal_nowhere_else(tmp_path, caps
         logging.warning("skipping image record 3")
     say("afterwards")
     assert path.read_text().splitlines() == [
-        "earlier", "call reset()", "INFO:root:Epoch[0] Train-acc=0.5",
-        "WARNING:root:skipping image record 3"]
+        "earlier",
+        "call reset()",
+        "INFO:root:Epoch[0] Train-acc=0.5",
+        "WARNING:root:skipping image record 3",
+    ]
     out, err = capsys.readouterr()
     assert out.splitlines() == (["afterwards"] if terminal else ["call reset()", "afterwards"])
     assert ("skipping image record 3" in err) == terminal and "Train-acc" not in err
@@ -47,8 +51,9 @@ def test_all_lines_are_in_the_file_and_on_a_terminal_nowhere_else(tmp_path, caps
 def test_a_bar_shows_step_loss_and_mean_and_goes_on_where_a_run_does(capsys, monkeypatch):
     every_step = partial(tqdm, mininterval=0, miniters=1, ncols=120)
     monkeypatch.setattr("unequal.recipe.screen.tqdm", every_step)
-    history = SimpleNamespace(latest={"acc": 0.25, "softmaxloss": 3.5, "lfw_accuracy": 0.9,
-                                      "mean_accuracy": 0.8})
+    history = SimpleNamespace(
+        latest={"acc": 0.25, "softmaxloss": 3.5, "lfw_accuracy": 0.9, "mean_accuracy": 0.8}
+    )
     with bar_of("1-softmax", 40, 64, terminal=True) as watch:
         for step in (11, 12, 13):
             watch(SimpleNamespace(step=step), history)

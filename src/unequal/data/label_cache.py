@@ -63,9 +63,7 @@ def read_or_recall(
     return values
 
 
-def _load(
-    path: Path, stamp: Stamp, dtype: np.dtype, shape: Sequence[int]
-) -> np.ndarray | None:
+def _load(path: Path, stamp: Stamp, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray | None:
     wanted = int(np.prod(shape)) * dtype.itemsize
     try:
         with open(path, "rb") as file:

@@ -23,9 +23,7 @@ class MiningAhead:
     or `stop` returns.
     """
 
-    def __init__(
-        self, miner: TailMiner, bags: int, rng: np.random.Generator, embed: Embed
-    ) -> None:
+    def __init__(self, miner: TailMiner, bags: int, rng: np.random.Generator, embed: Embed) -> None:
         self._lines: list[str] = []
         self._keys: np.ndarray | None = None
         self._error: BaseException | None = None

@@ -53,9 +53,7 @@ class RecordIndex:
             row = int(np.searchsorted(self._keys, key))
             row = row if row < len(self._keys) and self._keys[row] == key else -1
         if not 0 <= row < len(self._places):
-            raise InputError(
-                f"{self._index_path}: has no record {key}; take the .idx of this .rec"
-            )
+            raise InputError(f"{self._index_path}: has no record {key}; take the .idx of this .rec")
         place = self._places.item(row)
         return self._bounds.item(place), self._bounds.item(place + 1)
 

@@ -13,9 +13,7 @@ from unequal.data.record_index import RecordIndex
 HeaderOf = Callable[[int], Header]
 
 
-def read_labels(
-    file: int, index: RecordIndex, keys: np.ndarray, header_of: HeaderOf
-) -> np.ndarray:
+def read_labels(file: int, index: RecordIndex, keys: np.ndarray, header_of: HeaderOf) -> np.ndarray:
     """float32 labels of the records `keys` of an open .rec; of an array label, the first number.
 
     `header_of` reads a single record: one that is stored in parts, or that it raises for.

@@ -37,8 +37,9 @@ class SoftmaxGraph(HybridBlock):
 
     def hybrid_forward(self, F, images, label):
         embedding = self.backbone(images)
-        probability = F.SoftmaxOutput(self.classifier(embedding, label), label, name="softmax",
-                                      normalization="valid")
+        probability = F.SoftmaxOutput(
+            self.classifier(embedding, label), label, name="softmax", normalization="valid"
+        )
         if in_lineage_form():
             return F.BlockGrad(embedding), probability
         # SoftmaxOutput's gradient is its own, whatever comes back to it through the pick
@@ -54,8 +55,9 @@ class NoiseResistanceGraph(HybridBlock):
 
     OUTPUTS = ("embedding", "predicted", "loss")
 
-    def __init__(self, backbone: HybridBlock, classifier: MarginClassifier,
-                 loss: NoiseResistanceLoss):
+    def __init__(
+        self, backbone: HybridBlock, classifier: MarginClassifier, loss: NoiseResistanceLoss
+    ):
         super().__init__(prefix="")
         self.backbone, self.classifier, self.loss = backbone, classifier, loss
 
@@ -76,12 +78,27 @@ class UnequalGraph(HybridBlock):
     log-probabilities (head rows, C) in their places.
     """
 
-    OUTPUTS = ("embedding", "head_label", "predicted", "tail_label", "label_log_probability",
-               "softmax_loss", "inter_loss", "emb_norm", "cosine_matrix")
+    OUTPUTS = (
+        "embedding",
+        "head_label",
+        "predicted",
+        "tail_label",
+        "label_log_probability",
+        "softmax_loss",
+        "inter_loss",
+        "emb_norm",
+        "cosine_matrix",
+    )
 
-    def __init__(self, backbone: HybridBlock, classifier: MarginClassifier,
-                 loss: NoiseResistanceLoss, interclass: InterclassLoss, head_rows: int,
-                 tail_rows: int):
+    def __init__(
+        self,
+        backbone: HybridBlock,
+        classifier: MarginClassifier,
+        loss: NoiseResistanceLoss,
+        interclass: InterclassLoss,
+        head_rows: int,
+        tail_rows: int,
+    ):
         super().__init__(prefix="")
         self.backbone, self.classifier = backbone, classifier
         self.loss, self.interclass = loss, interclass
@@ -100,8 +117,14 @@ class UnequalGraph(HybridBlock):
         scores = logits, log_probability
         if not in_lineage_form():
             scores = _predicted(F, logits), F.pick(F.BlockGrad(log_probability), head_label, axis=1)
-        gradless = [F.BlockGrad(x) for x in (embedding, head_label, scores[0], tail_label,
-                                             scores[1])]
+        gradless = [
+            F.BlockGrad(x) for x in (embedding, head_label, scores[0], tail_label, scores[1])
+        ]
         inter_loss = F.MakeLoss(inter_loss)
-        return (*gradless, F.MakeLoss(softmax_loss), inter_loss, F.BlockGrad(norm),
-                F.BlockGrad(squares))
+        return (
+            *gradless,
+            F.MakeLoss(softmax_loss),
+            inter_loss,
+            F.BlockGrad(norm),
+            F.BlockGrad(squares),
+        )

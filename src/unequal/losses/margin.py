@@ -127,9 +127,20 @@ class MarginClassifier(HybridBlock):
     type cannot take.
     """
 
-    def __init__(self, loss_type: int, classes: int, embedding: int, *, scale: float = 64.0,
-                 margin: float = 0.5, easy: bool = False, a: float = 1.0, b: float = 0.0,
-                 normalised_input: bool = False, weight_decay_mult: float = 1.0):
+    def __init__(
+        self,
+        loss_type: int,
+        classes: int,
+        embedding: int,
+        *,
+        scale: float = 64.0,
+        margin: float = 0.5,
+        easy: bool = False,
+        a: float = 1.0,
+        b: float = 0.0,
+        normalised_input: bool = False,
+        weight_decay_mult: float = 1.0,
+    ):
         super().__init__(prefix="")
         if loss_type not in LOSS_TYPES:
             known = ", ".join(f"{number} ({name})" for number, name in LOSS_TYPES.items())
@@ -160,8 +171,7 @@ class MarginClassifier(HybridBlock):
         weight = F.L2Normalization(weight, mode="instance")
         if not self._normalised_input:
             embedding = F.L2Normalization(embedding, mode="instance", name="fc1n")
-        logits = F.FullyConnected(embedding * self._scale, weight, no_bias=True,
-                                  num_hidden=self._classes, name="fc7")
+        logits = F.FullyConnected(
+            embedding * self._scale, weight, no_bias=True, num_hidden=self._classes, name="fc7"
+        )
         return logits if self.margin is None else self.margin(logits, label)
-
-

@@ -43,21 +43,30 @@ def clean_head(record: Record, args: argparse.Namespace) -> str:
     threshold, label_below, remark = _limits(scores, args)
     noisy = noisy_images(scores, threshold, label_below)
     if not noisy.any():
-        skip(record, plan.DENOISE, "no image was taken for noise; the next stages read the whole "
-             "head" + remark)
+        skip(
+            record,
+            plan.DENOISE,
+            "no image was taken for noise; the next stages read the whole head" + remark,
+        )
         return args.head
     listing = plan.list_words(args, threshold, label_below)
-    begin(record, plan.DENOISE,
-          f"python -m recordio_tools.noise_threshold {shlex.join(listing)} && "
-          f"python -m recordio_tools.denoise {shlex.join(words)}")
+    begin(
+        record,
+        plan.DENOISE,
+        f"python -m recordio_tools.noise_threshold {shlex.join(listing)} && "
+        f"python -m recordio_tools.denoise {shlex.join(words)}",
+    )
     started = time.monotonic()
     os.makedirs(os.path.dirname(plan.noise_list(args)), exist_ok=True)
     write_noise_list(plan.noise_list(args), scores.rows(noisy))
     found = denoise(args.head, [plan.noise_list(args)], head, overwrite=True)
-    verdict = (f"{found.removed} of {found.images} images left out; {found.lost_all} identities "
-               f"lost all theirs{remark}")
-    record.note(plan.DENOISE, status="done", verdict=verdict,
-                seconds=round(time.monotonic() - started, 1))
+    verdict = (
+        f"{found.removed} of {found.images} images left out; {found.lost_all} identities "
+        f"lost all theirs{remark}"
+    )
+    record.note(
+        plan.DENOISE, status="done", verdict=verdict, seconds=round(time.monotonic() - started, 1)
+    )
     say(f"== {plan.DENOISE}: {verdict}")
     return head
 
@@ -70,9 +79,21 @@ def _limits(scores: Scores, args: argparse.Namespace) -> tuple[float, float, str
         return choose_threshold(scores.largest).threshold if automatic else threshold, 0.0, ""
     unlikely = float(np.mean(noisy_images(scores, label_below=args.label_below)))
     if unlikely > MOST_UNLIKELY:
-        return 0.0, 0.0, (f"; {unlikely:.0%} of the labels have a probability below "
-                          f"{args.label_below:g}, too many to believe that they are wrong")
+        return (
+            0.0,
+            0.0,
+            (
+                f"; {unlikely:.0%} of the labels have a probability below "
+                f"{args.label_below:g}, too many to believe that they are wrong"
+            ),
+        )
     if unlikely > MANY_UNLIKELY:
-        return 0.0, args.label_below, ("; that is much: look at the report, and give a lower "
-                                       "--label-below if good images are among them")
+        return (
+            0.0,
+            args.label_below,
+            (
+                "; that is much: look at the report, and give a lower "
+                "--label-below if good images are among them"
+            ),
+        )
     return 0.0, args.label_below, ""

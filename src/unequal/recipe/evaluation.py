@@ -19,9 +19,14 @@ FILE = "evaluation.json"
 BATCH = 64
 
 
-def evaluate_models(output: str, models: Mapping[str, str], final: str,
-                    targets: Mapping[str, VerificationSet], device: mx.Context,
-                    identification: Sequence[Mapping] = ()) -> None:
+def evaluate_models(
+    output: str,
+    models: Mapping[str, str],
+    final: str,
+    targets: Mapping[str, VerificationSet],
+    device: mx.Context,
+    identification: Sequence[Mapping] = (),
+) -> None:
     """Test ``models`` ({stage: 'prefix,epoch'}) and write the file, ``identification`` with it.
 
     A row holds the accuracy over ten folds, TAR at FARs over all pairs (None where there are too
@@ -36,16 +41,27 @@ def evaluate_models(output: str, models: Mapping[str, str], final: str,
             result = test(pairs, embed, min(BATCH, len(pairs)))
             row, drawn[stage][name] = _figures(result, pairs)
             rows.append({"stage": stage, "checkpoint": checkpoint, "target": name, **row})
-    text = json.dumps({"rows": rows, "first": drawn[next(iter(models))], "final": drawn[final],
-                       "identification": list(identification)})
-    replace_file(os.path.join(output, FILE),
-                 lambda to: Path(to).write_text(text + "\n", encoding="utf-8"))
+    text = json.dumps(
+        {
+            "rows": rows,
+            "first": drawn[next(iter(models))],
+            "final": drawn[final],
+            "identification": list(identification),
+        }
+    )
+    replace_file(
+        os.path.join(output, FILE), lambda to: Path(to).write_text(text + "\n", encoding="utf-8")
+    )
 
 
 def _figures(result: VerificationResult, pairs: VerificationSet) -> tuple[dict, dict]:
     distances = curves.pair_distances(result.embeddings)
     folds = evaluate(result.embeddings, pairs.issame).accuracy
-    row = {"accuracy": result.acc2, "std": result.std2, "xnorm": result.xnorm,
-           "folds": [float(accuracy) for accuracy in folds],
-           **curves.figures(distances, pairs.issame)}
+    row = {
+        "accuracy": result.acc2,
+        "std": result.std2,
+        "xnorm": result.xnorm,
+        "folds": [float(accuracy) for accuracy in folds],
+        **curves.figures(distances, pairs.issame),
+    }
     return row, curves.curves(distances, pairs.issame)

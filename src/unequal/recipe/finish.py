@@ -40,8 +40,9 @@ def quiet_targets(head: str, names: str) -> dict[str, VerificationSet]:
     """The verification sets among ``names`` in the folder of the head, without log lines."""
     size = read_property(head)
     with log_of(os.devnull, terminal=True):
-        return load_targets(Namespace(data_dir=head, target=names, image_h=size.height,
-                                      image_w=size.width))
+        return load_targets(
+            Namespace(data_dir=head, target=names, image_h=size.height, image_w=size.width)
+        )
 
 
 def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> None:
@@ -49,10 +50,13 @@ def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> N
     facts = json.loads(Path(output, evaluation.FILE).read_text(encoding="utf-8"))
     rows, identified = facts["rows"], {row["stage"]: row for row in facts["identification"]}
     targets = list(dict.fromkeys(row["target"] for row in rows))
-    found = {(row["stage"], row["target"]): f"{row['accuracy']:.5f}+-{row['std']:.5f}"
-             for row in rows}
-    cells = [["stage", *targets],
-             *([name, *(found[name, target] for target in targets)] for name in models)]
+    found = {
+        (row["stage"], row["target"]): f"{row['accuracy']:.5f}+-{row['std']:.5f}" for row in rows
+    }
+    cells = [
+        ["stage", *targets],
+        *([name, *(found[name, target] for target in targets)] for name in models),
+    ]
     for row in cells if identified else []:
         row.append(f"{identified[row[0]]['rank1']:.5f}" if row[0] in identified else "rank-1")
     say(f"\n{aligned(cells)}")

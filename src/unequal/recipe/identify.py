@@ -16,8 +16,14 @@ from unequal.recipe.screen import log_of
 
 def command(args: argparse.Namespace, name: str, checkpoint: str) -> list[str]:
     """The words behind ``python -m eval.identification`` for the model of a stage."""
-    words = ["--model", checkpoint, "--gallery", args.identify,
-             "--output", os.path.join(args.output, EVALUATION, f"{name}.json")]
+    words = [
+        "--model",
+        checkpoint,
+        "--gallery",
+        args.identify,
+        "--output",
+        os.path.join(args.output, EVALUATION, f"{name}.json"),
+    ]
     return words + (["--distractors", args.distractors] if args.distractors else [])
 
 
@@ -38,6 +44,9 @@ def identify(args: argparse.Namespace, name: str, checkpoint: str) -> dict:
     for left in path.parent.glob(f"{glob.escape(name)}.*.*"):  # embeddings, large and read once
         left.unlink()
     found = json.loads(path.read_text(encoding="utf-8"))
-    return {"stage": name, "rank1": found["rank1"], "rank5": found["cmc"][min(5, len(found["cmc"]))
-                                                                         - 1],
-            "searches": found["searches"]}
+    return {
+        "stage": name,
+        "rank1": found["rank1"],
+        "rank5": found["cmc"][min(5, len(found["cmc"])) - 1],
+        "searches": found["searches"],
+    }

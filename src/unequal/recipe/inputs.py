@@ -24,8 +24,10 @@ def check_inputs(args: argparse.Namespace, devices: int) -> None:
     size = read_property(args.head)
     with closing(FaceRecords(args.head)) as head:
         if len(head.image_keys) < args.batch_size1:
-            raise InputError(f"{head.path}: has {len(head.image_keys)} images, fewer than "
-                             f"--batch-size1 {args.batch_size1}; lower it")
+            raise InputError(
+                f"{head.path}: has {len(head.image_keys)} images, fewer than "
+                f"--batch-size1 {args.batch_size1}; lower it"
+            )
     _check_tail(args, devices)
     for name in ("tail", "identify", "distractors"):
         path = getattr(args, name)
@@ -34,16 +36,31 @@ def check_inputs(args: argparse.Namespace, devices: int) -> None:
         with closing(open_faces(path)) as source:
             height, width = size_of_first(source)
         if (height, width) != (size.height, size.width):
-            raise InputError(f"--{name} {path}: images of {height}x{width}, but {args.head}/"
-                             f"property says {size.height}x{size.width}; give images of that size")
+            raise InputError(
+                f"--{name} {path}: images of {height}x{width}, but {args.head}/"
+                f"property says {size.height}x{size.width}; give images of that size"
+            )
         if source.kind == BIN:
-            raise InputError(f"--{name} {path}: a verification set knows pairs, not people; give "
-                             "a face set or a folder of images")
+            raise InputError(
+                f"--{name} {path}: a verification set knows pairs, not people; give "
+                "a face set or a folder of images"
+            )
 
 
 def _check_tail(args: argparse.Namespace, devices: int) -> None:
-    check_sizes(args.batch_size1, args.batchsize_id, args.batch_size2, args.bag_size,
-                args.images_per_identity, devices)
+    check_sizes(
+        args.batch_size1,
+        args.batchsize_id,
+        args.batch_size2,
+        args.bag_size,
+        args.images_per_identity,
+        devices,
+    )
     with closing(FaceRecords(args.tail)) as tail:
-        TailBags(tail.groups, args.bag_size, args.images_per_identity,
-                 args.batchsize_id // args.images_per_identity, tail.path)
+        TailBags(
+            tail.groups,
+            args.bag_size,
+            args.images_per_identity,
+            args.batchsize_id // args.images_per_identity,
+            tail.path,
+        )

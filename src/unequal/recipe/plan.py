@@ -9,8 +9,12 @@ from typing import NamedTuple, Sequence
 from unequal.arguments import images_a_device
 from unequal.recipe.flags import STAGES, passed_on
 
-SCRIPTS = {"softmax": "train_softmax.py", "savemodel": "train_NR_savemodel.py",
-           "NR": "train_NR.py", "stage2": "train_debug_soft_gs.py"}
+SCRIPTS = {
+    "softmax": "train_softmax.py",
+    "savemodel": "train_NR_savemodel.py",
+    "NR": "train_NR.py",
+    "stage2": "train_debug_soft_gs.py",
+}
 # what a stage of this recipe has that its script has not by default; flags of the user go after it
 LIMITS = {
     "softmax": ["--lr", "0.1", "--end-epoch", "40", "--lr-drops", "2"],
@@ -18,8 +22,14 @@ LIMITS = {
     "NR": ["--lr", "0.01", "--end-epoch", "20", "--lr-drops", "1"],
     "stage2": ["--lr", "0.001", "--end-epoch", "20"],
 }
-ARCFACE, SAVEMODEL, NOISE, DENOISE, AGAIN, EVALUATION = \
-    "1-softmax", "2a-savemodel", "2b-NR", "denoise", "1-again", "evaluation"
+ARCFACE, SAVEMODEL, NOISE, DENOISE, AGAIN, EVALUATION = (
+    "1-softmax",
+    "2a-savemodel",
+    "2b-NR",
+    "denoise",
+    "1-again",
+    "evaluation",
+)
 DENOISED, FINAL = "head_denoised", "final"
 
 
@@ -36,27 +46,58 @@ class Stage(NamedTuple):
 def stages(args: argparse.Namespace) -> list[Stage]:
     """All that may run, in order."""
     return [
-        Stage(ARCFACE, "ArcFace on the head",
-              "a first model, from the identities with many photos", "softmax"),
-        Stage(SAVEMODEL, "the same under the NR graph",
-              "one step, so that the noise pass can read the model", "savemodel"),
-        Stage(NOISE, "noise left out, NR loss",
-              "finds images of nobody in the head and trains without them, trusting labels less",
-              "NR"),
-        Stage(DENOISE, "the cleaned head",
-              "without the images whose labels the model does not believe"),
-        *([Stage(AGAIN, "ArcFace again on the cleaned head",
-                 "from scratch, so that nothing stays of what the noise has taught", "softmax")]
-          if args.again else []),
-        *(Stage(f"3-interweight-{weight:g}", f"head and tail, weight {weight:g}",
-                "the head as before, and confusing identities of the tail driven apart", "stage2",
-                weight) for weight in args.interweights),
+        Stage(
+            ARCFACE,
+            "ArcFace on the head",
+            "a first model, from the identities with many photos",
+            "softmax",
+        ),
+        Stage(
+            SAVEMODEL,
+            "the same under the NR graph",
+            "one step, so that the noise pass can read the model",
+            "savemodel",
+        ),
+        Stage(
+            NOISE,
+            "noise left out, NR loss",
+            "finds images of nobody in the head and trains without them, trusting labels less",
+            "NR",
+        ),
+        Stage(
+            DENOISE,
+            "the cleaned head",
+            "without the images whose labels the model does not believe",
+        ),
+        *(
+            [
+                Stage(
+                    AGAIN,
+                    "ArcFace again on the cleaned head",
+                    "from scratch, so that nothing stays of what the noise has taught",
+                    "softmax",
+                )
+            ]
+            if args.again
+            else []
+        ),
+        *(
+            Stage(
+                f"3-interweight-{weight:g}",
+                f"head and tail, weight {weight:g}",
+                "the head as before, and confusing identities of the tail driven apart",
+                "stage2",
+                weight,
+            )
+            for weight in args.interweights
+        ),
         Stage(EVALUATION, "evaluation", "every model that may be kept, on every target"),
     ]
 
 
-def command(stage: Stage, args: argparse.Namespace, test_every: int, head: str,
-            pretrained: str) -> list[str]:
+def command(
+    stage: Stage, args: argparse.Namespace, test_every: int, head: str, pretrained: str
+) -> list[str]:
     """The words behind the script's name for a training stage.
 
     ``head`` is the set it reads, ``pretrained`` the checkpoint it starts from, if any.
@@ -99,8 +140,15 @@ def list_words(args: argparse.Namespace, threshold: float, label_below: float) -
 
 def denoise_words(args: argparse.Namespace) -> list[str]:
     """The words behind ``python -m recordio_tools.denoise``."""
-    return ["--data-dir", args.head, "--noise-list", noise_list(args),
-            "--output", os.path.join(args.output, DENOISED), "--overwrite"]
+    return [
+        "--data-dir",
+        args.head,
+        "--noise-list",
+        noise_list(args),
+        "--output",
+        os.path.join(args.output, DENOISED),
+        "--overwrite",
+    ]
 
 
 def test_every(args: argparse.Namespace, images: int, devices: int) -> int:
@@ -113,5 +161,8 @@ def names_in(output: str) -> Sequence[str]:
     """What of a folder's entries may be a recipe's, and goes with --fresh."""
     files = ("recipe.json", "evaluation.json", "report.html", DENOISED, FINAL)
     folders = (ARCFACE, SAVEMODEL, NOISE, DENOISE, AGAIN, EVALUATION)
-    return sorted(name for name in os.listdir(output)
-                  if name in files or name in folders or name.startswith("3-interweight-"))
+    return sorted(
+        name
+        for name in os.listdir(output)
+        if name in files or name in folders or name.startswith("3-interweight-")
+    )

@@ -25,8 +25,10 @@ VERSION = 1
 FILE = "recipe.json"
 LOCK = ".lock"
 PACKAGES = ("mxnet", "mxnet-cu112", "numpy", "opencv-python", "scikit-learn")
-LEFT_BY_A_KILL = re.compile(r"(recipe|evaluation)\.json\.\d+\.tmp|report\.html\.\d+\.tmp"
-                            r"|\.head_denoised\.\d+\.partial")
+LEFT_BY_A_KILL = re.compile(
+    r"(recipe|evaluation)\.json\.\d+\.tmp|report\.html\.\d+\.tmp"
+    r"|\.head_denoised\.\d+\.partial"
+)
 # a run that goes on may be given these anew: they change no number
 MAY_CHANGE = ("fresh", "workers")
 
@@ -38,14 +40,17 @@ def alone(output: str) -> Iterator[None]:
         os.makedirs(output, exist_ok=True)
         lock = open(os.path.join(output, LOCK), "w")
     except OSError as error:
-        raise InputError(f"--output {output}: cannot be written ({error.strerror}); name another "
-                         "folder") from error
+        raise InputError(
+            f"--output {output}: cannot be written ({error.strerror}); name another folder"
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"--output {output}: another run is at work there; wait for it, or "
-                             "name another folder") from None
+            raise InputError(
+                f"--output {output}: another run is at work there; wait for it, or "
+                "name another folder"
+            ) from None
         yield
 
 
@@ -94,21 +99,41 @@ def open_record(args: argparse.Namespace, stages: Sequence[Stage], devices: str)
     if path.exists() and not args.fresh:
         return Record(args.output, _read(path, flags))
     ours = names_in(args.output) if path.exists() and _is_record(path) else []
-    strangers = sorted(name for name in set(os.listdir(args.output)) - {LOCK, *ours}
-                       if not LEFT_BY_A_KILL.fullmatch(name))
+    strangers = sorted(
+        name
+        for name in set(os.listdir(args.output)) - {LOCK, *ours}
+        if not LEFT_BY_A_KILL.fullmatch(name)
+    )
     if strangers:
-        raise InputError(f"--output {args.output}: holds {strangers[0]}, which is not this "
-                         "recipe's; move it away, or name an empty or a new folder")
+        raise InputError(
+            f"--output {args.output}: holds {strangers[0]}, which is not this "
+            "recipe's; move it away, or name an empty or a new folder"
+        )
     if ours:
         _clear(args.output)
-    record = Record(args.output, {
-        "version": VERSION, "created": now(), "finished": None, "flags": flags,
-        "versions": _versions(), "machine": {"processor": _processor(), "cores": os.cpu_count(),
-                                             "devices": devices},
-        "stages": [{"name": stage.name, "title": stage.title, "why": stage.why, "command": "",
-                    "folder": stage.name, "status": "waiting"} for stage in stages],
-        "final": None,
-    })
+    record = Record(
+        args.output,
+        {
+            "version": VERSION,
+            "created": now(),
+            "finished": None,
+            "flags": flags,
+            "versions": _versions(),
+            "machine": {"processor": _processor(), "cores": os.cpu_count(), "devices": devices},
+            "stages": [
+                {
+                    "name": stage.name,
+                    "title": stage.title,
+                    "why": stage.why,
+                    "command": "",
+                    "folder": stage.name,
+                    "status": "waiting",
+                }
+                for stage in stages
+            ],
+            "final": None,
+        },
+    )
     record.note()
     return record
 
@@ -131,17 +156,20 @@ def _read(path: Path, flags: dict) -> dict:
         facts = json.loads(path.read_text(encoding="utf-8"))
         before, version = facts["flags"], facts["version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is not the record of a recipe; name another --output") \
-            from error
+        raise InputError(f"{path}: is not the record of a recipe; name another --output") from error
     if version != VERSION:
-        raise InputError(f"{path}: is of another version of this software; name another --output, "
-                         "or give --fresh")
+        raise InputError(
+            f"{path}: is of another version of this software; name another --output, "
+            "or give --fresh"
+        )
     for name, value in flags.items():
         if before.get(name) != value:
             flag = "--" + name.replace("_", "-")
-            raise InputError(f"{path}: is of a run with {flag} {before.get(name)}, not {value}; "
-                             "give the same flags to go on, --fresh to start over, or another "
-                             "--output")
+            raise InputError(
+                f"{path}: is of a run with {flag} {before.get(name)}, not {value}; "
+                "give the same flags to go on, --fresh to start over, or another "
+                "--output"
+            )
     return facts
 
 
@@ -168,7 +196,10 @@ def _versions() -> dict[str, str]:
 def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        return next(line.partition(":")[2].strip() for line in text.splitlines()
-                    if line.startswith("model name"))
+        return next(
+            line.partition(":")[2].strip()
+            for line in text.splitlines()
+            if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

@@ -69,8 +69,13 @@ def _report(output: str) -> None:
         logging.warning("%s/%s cannot be written: %s", output, REPORT, error)
 
 
-def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
-         devices: list[mx.Context], interrupt: Interrupt) -> None:
+def _run(
+    args: argparse.Namespace,
+    stages: list[Stage],
+    record: Record,
+    devices: list[mx.Context],
+    interrupt: Interrupt,
+) -> None:
     test_every = plan.test_every(args, _images(args.head), len(devices))
     by_name = {stage.name: stage for stage in stages}
 
@@ -108,13 +113,23 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
         train_stage(stage.name, read, _checkpoint(record, best))
         before, after = score(best), score(stage.name)
         ended = after <= before
-        record.note(stage.name, kept=not ended, verdict=f"{measure} " + (
-            f"{after:.5f}, not above {before:.5f} of {best}: the schedule ends" if ended
-            else f"{after:.5f} instead of {before:.5f} of {best}"))
+        record.note(
+            stage.name,
+            kept=not ended,
+            verdict=f"{measure} "
+            + (
+                f"{after:.5f}, not above {before:.5f} of {best}: the schedule ends"
+                if ended
+                else f"{after:.5f} instead of {before:.5f} of {best}"
+            ),
+        )
         best = best if ended else stage.name
-    models = {stage.name: _checkpoint(record, stage.name) for stage in stages
-              if stage.script in ("softmax", "NR", "stage2")
-              and record.stage(stage.name)["status"] == "done"}
+    models = {
+        stage.name: _checkpoint(record, stage.name)
+        for stage in stages
+        if stage.script in ("softmax", "NR", "stage2")
+        and record.stage(stage.name)["status"] == "done"
+    }
     _end_early(interrupt)
     if begin(record, plan.EVALUATION):
         started = time.monotonic()
@@ -128,8 +143,9 @@ def _run(args: argparse.Namespace, stages: list[Stage], record: Record,
     say_table(args.output, list(models), record.facts["final"])
 
 
-def _train_stage(stage: Stage, words: list[str], record: Record, output: str,
-                 interrupt: Interrupt) -> None:
+def _train_stage(
+    stage: Stage, words: list[str], record: Record, output: str, interrupt: Interrupt
+) -> None:
     program = plan.SCRIPTS[stage.script]
     if not begin(record, stage.name, f"python {program} {shlex.join(words)}"):
         return
@@ -138,26 +154,36 @@ def _train_stage(stage: Stage, words: list[str], record: Record, output: str,
     args = arguments.parse(stage.script, [*words, "--resume"])
     terminal = sys.stderr.isatty() and sys.stdout.isatty()
     steps, rows = _most_steps(stage, args)
-    with log_of(os.path.join(folder, "log.txt"), terminal), \
-            bar_of(stage.name, steps, rows, terminal) as watch:
+    with log_of(os.path.join(folder, "log.txt"), terminal), bar_of(
+        stage.name, steps, rows, terminal
+    ) as watch:
         outcome = train(stage.script, args, interrupt, watch)
     if outcome.ended_by == "signal":
         record.note(stage.name, seconds=outcome.seconds)
         raise _Interrupted
     if args.patience and not outcome.best:
-        raise InputError(f"{stage.name}: ended by {outcome.ended_by} before a step was made; see "
-                         f"--{STAGES[stage.script]}")
+        raise InputError(
+            f"{stage.name}: ended by {outcome.ended_by} before a step was made; see "
+            f"--{STAGES[stage.script]}"
+        )
     prefix = args.prefix + (BEST if args.patience else "")
     record.note(stage.name, status="done", checkpoint=f"{prefix},0", **_facts(outcome))
     Path(state_file(args.prefix)).unlink()  # nothing goes on from it, and it is large
-    say(f"== {stage.name}: {outcome.steps} steps, {outcome.seconds:.0f} s, ended by "
-        f"{outcome.ended_by}" + (f"; best at {outcome.best['step']}: "
-                                 f"{outcome.best['mean']:.5f}" if outcome.best else ""))
+    say(
+        f"== {stage.name}: {outcome.steps} steps, {outcome.seconds:.0f} s, ended by "
+        f"{outcome.ended_by}"
+        + (f"; best at {outcome.best['step']}: {outcome.best['mean']:.5f}" if outcome.best else "")
+    )
 
 
 def _facts(outcome: Outcome) -> dict:
-    return {"seconds": round(outcome.seconds, 1), "steps": outcome.steps,
-            "images": outcome.images, "ended_by": outcome.ended_by, "best": outcome.best or None}
+    return {
+        "seconds": round(outcome.seconds, 1),
+        "steps": outcome.steps,
+        "images": outcome.images,
+        "ended_by": outcome.ended_by,
+        "best": outcome.best or None,
+    }
 
 
 def _most_steps(stage: Stage, args: argparse.Namespace) -> tuple[int, int]:

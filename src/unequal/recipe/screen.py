@@ -78,8 +78,9 @@ def log_of(path: str, terminal: bool) -> Iterator[None]:
 
 
 @contextmanager
-def bar_of(title: str, steps: int, rows: int, terminal: bool
-           ) -> Iterator[Callable[[Progress, History], None] | None]:
+def bar_of(
+    title: str, steps: int, rows: int, terminal: bool
+) -> Iterator[Callable[[Progress, History], None] | None]:
     """A bar for a stage of at most ``steps`` steps of ``rows`` images; None without a terminal.
 
     It shows the speed, the metrics of the last line of the history, and the time left if the stage
@@ -89,16 +90,19 @@ def bar_of(title: str, steps: int, rows: int, terminal: bool
         yield None
         return
     with tqdm(total=steps, desc=title, unit="step", dynamic_ncols=True, leave=False) as bar:
+
         def watch(progress: Progress, history: History) -> None:
             if bar.n == 0:  # a run that goes on did not make the steps before now
                 bar.n = bar.initial = progress.step - 1
             bar.update(progress.step - bar.n)
-            numbers = {name: f"{value:.3f}" for name, value in history.latest.items()
-                       if name == MEAN or not name.endswith("_accuracy")}
+            numbers = {
+                name: f"{value:.3f}"
+                for name, value in history.latest.items()
+                if name == MEAN or not name.endswith("_accuracy")
+            }
             rate = bar.format_dict["rate"]
             if rate:
                 numbers["img/s"] = f"{rate * rows:.0f}"
             bar.set_postfix(numbers, refresh=False)
 
         yield watch
-

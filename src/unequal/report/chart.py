@@ -83,7 +83,10 @@ class Chart(NamedTuple):
 
 
 def axis(
-    title: str, values: np.ndarray | Sequence[float], style: str = "number", tight: bool = False,
+    title: str,
+    values: np.ndarray | Sequence[float],
+    style: str = "number",
+    tight: bool = False,
     most: int = 5,
 ) -> Axis:
     """A linear axis over values, which need not be sorted, and not exist either.
@@ -119,15 +122,24 @@ def log_axis(title: str, low: float, high: float, style: str = "number", most: i
 
 
 def line(
-    name: str, colour: int, x: Axis, y: Axis, xs: np.ndarray | Sequence[float],
-    ys: np.ndarray | Sequence[float], faint: bool = False,
+    name: str,
+    colour: int,
+    x: Axis,
+    y: Axis,
+    xs: np.ndarray | Sequence[float],
+    ys: np.ndarray | Sequence[float],
+    faint: bool = False,
 ) -> Line:
     """A line through points."""
     return Line(name, colour, _svg_points(x.place(xs), y.place(ys)), faint=faint)
 
 
 def bars(
-    name: str, colour: int, x: Axis, y: Axis, edges: np.ndarray | Sequence[float],
+    name: str,
+    colour: int,
+    x: Axis,
+    y: Axis,
+    edges: np.ndarray | Sequence[float],
     heights: np.ndarray | Sequence[float],
 ) -> Line:
     """An area with flat tops: heights (bars,) between edges (bars + 1,)."""

@@ -31,8 +31,11 @@ class FaceSet(NamedTuple):
         if images is None or not len(images):
             return {}
         return {
-            "identities": len(images), "images": int(images.sum()), "fewest": int(images.min()),
-            "median": float(np.median(images)), "mean": float(images.mean()),
+            "identities": len(images),
+            "images": int(images.sum()),
+            "fewest": int(images.min()),
+            "median": float(np.median(images)),
+            "mean": float(images.mean()),
             "most": int(images.max()),
         }
 
@@ -69,7 +72,8 @@ def distribution_chart(sets: Sequence[FaceSet]) -> Chart | None:
     ]
     told = "; ".join(
         f"{one.name}: {plural(one.facts['identities'], 'identity')}, half of them with at most "
-        f"{one.facts['median']:g} images" for one, _ in known
+        f"{one.facts['median']:g} images"
+        for one, _ in known
     )
     return Chart("Identities by the number of their images", x, y, lines, [], f"{told}.")
 

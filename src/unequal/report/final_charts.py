@@ -31,11 +31,18 @@ def roc_chart(target: str, final: Curves, first: Curves | None) -> Chart | None:
     ]
     told = ", ".join(
         f"{percent(rate)} at FAR {100 * point:g}\u00a0%"
-        for point in OPERATING_POINTS if point >= lowest
+        for point in OPERATING_POINTS
+        if point >= lowest
         for rate in [_tar_at(final, point)]
     )
-    return Chart(f"True acceptance rate on {target} (ROC)", x, y, lines, [],
-                 f"True acceptance rate of the final model on {target}: {told}.")
+    return Chart(
+        f"True acceptance rate on {target} (ROC)",
+        x,
+        y,
+        lines,
+        [],
+        f"True acceptance rate of the final model on {target}: {told}.",
+    )
 
 
 def distance_chart(target: str, final: Curves) -> Chart | None:

@@ -59,11 +59,16 @@ def flagged_cards(
     for row in (ordered[place] for place in places):
         _check_label(records, row)
         guess = predicted.get(row.key)
-        cards.append(Card(
-            row, names.get(row.label, ""), _picture(records, row.key, SIDE),
-            _references(records, row.key, flagged), guess,
-            "" if guess is None else names.get(guess, ""),
-        ))
+        cards.append(
+            Card(
+                row,
+                names.get(row.label, ""),
+                _picture(records, row.key, SIDE),
+                _references(records, row.key, flagged),
+                guess,
+                "" if guess is None else names.get(guess, ""),
+            )
+        )
     records.close()
     return cards
 
@@ -100,8 +105,9 @@ def _picture(records: FaceRecords, key: int, side: int) -> Picture:
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    ok, coded = cv2.imencode(".jpg", cv2.cvtColor(smaller, cv2.COLOR_RGB2BGR),
-                             [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    ok, coded = cv2.imencode(
+        ".jpg", cv2.cvtColor(smaller, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
     text = base64.b64encode(coded.tobytes()).decode("ascii") if ok else ""
     return Picture(key, f"data:image/jpeg;base64,{text}" if ok else "")
 

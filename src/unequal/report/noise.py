@@ -74,8 +74,9 @@ def _columns(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     that is written after every stage. Raises ValueError, OSError."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a pass over no images leaves only the header
-        table = np.loadtxt(path, np.float64, delimiter=",", skiprows=1, ndmin=2,
-                           usecols=(KEY, LARGEST, PREDICTED))
+        table = np.loadtxt(
+            path, np.float64, delimiter=",", skiprows=1, ndmin=2, usecols=(KEY, LARGEST, PREDICTED)
+        )
     keys, largest, predicted = table.T if table.size else np.empty((3, 0))
     if not np.isfinite(table).all() or np.any((largest < 0) | (largest > 1)):
         raise ValueError("no probabilities")
@@ -102,9 +103,11 @@ def _chart(largest: np.ndarray, flagged: np.ndarray) -> Chart:
         for name, colour, part in (("kept", KEPT, counts[1]), ("flagged", FLAGGED, counts[0]))
     ]
     marks = [] if cut is None else [Mark(float(x.place(cut)), f"cut at about {expit(cut):.2g}")]
-    about = (f"Largest probability of {len(largest):,} images, on the scale of its log-odds: "
-             f"{int(flagged.sum()):,} flagged, {int((~flagged).sum()):,} kept, half of these above "
-             f"{float(np.median(largest[~flagged])) if (~flagged).any() else 0:.3g}.")
+    about = (
+        f"Largest probability of {len(largest):,} images, on the scale of its log-odds: "
+        f"{int(flagged.sum()):,} flagged, {int((~flagged).sum()):,} kept, half of these above "
+        f"{float(np.median(largest[~flagged])) if (~flagged).any() else 0:.3g}."
+    )
     return Chart("Images by their largest probability of an identity", x, y, lines, marks, about)
 
 

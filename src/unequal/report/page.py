@@ -27,8 +27,13 @@ from unequal.report.verdict import SEARCHES, judge
 NAME = "report.html"
 DENOISED = "head_denoised"
 HERE = Path(__file__).parent
-STATES = {"done": "done", "running": "running", "waiting": "not yet begun", "skipped": "skipped",
-          "failed": "failed"}
+STATES = {
+    "done": "done",
+    "running": "running",
+    "waiting": "not yet begun",
+    "skipped": "skipped",
+    "failed": "failed",
+}
 
 
 class TargetTable(NamedTuple):
@@ -77,49 +82,67 @@ def render(facts: Facts, now: datetime) -> str:
     histories = [read_history(stage.folder) for stage in facts.stages]
     sets = _sets(facts)
     style, script = _shipped("report.css"), _shipped("report.js")
-    policy = (f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
-              f"script-src {_hash(script)}")
-    return _environment(facts).get_template("report.html.j2").render(
-        facts=facts,
-        now=now,
-        policy=policy,
-        style=Markup(style),
-        script=Markup(script),
-        title=facts.output.resolve().name,
-        state=_state(facts),
-        states=STATES,
-        seconds=_sum(stage.seconds for stage in facts.stages),
-        verdict=judge(facts),
-        highest=_highest(facts),
-        first_stage=FIRST_STAGE,
-        tables=_tables(facts.rows),
-        fars=list(dict.fromkeys(far for row in facts.rows for far in row.tar)),
-        ranks=_ranks(facts.identification),
-        overview=overview(facts.stages, histories),
-        training=[stage_charts(*pair) for pair in zip(facts.stages, histories)],
-        last=[
-            (target, roc_chart(target, curves, facts.first.get(target)),
-             distance_chart(target, curves))
-            for target, curves in facts.final.items()
-        ],
-        flagged=_flagged(facts),
-        sets=sets,
-        distribution=distribution_chart(sets),
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
+    )
+    return (
+        _environment(facts)
+        .get_template("report.html.j2")
+        .render(
+            facts=facts,
+            now=now,
+            policy=policy,
+            style=Markup(style),
+            script=Markup(script),
+            title=facts.output.resolve().name,
+            state=_state(facts),
+            states=STATES,
+            seconds=_sum(stage.seconds for stage in facts.stages),
+            verdict=judge(facts),
+            highest=_highest(facts),
+            first_stage=FIRST_STAGE,
+            tables=_tables(facts.rows),
+            fars=list(dict.fromkeys(far for row in facts.rows for far in row.tar)),
+            ranks=_ranks(facts.identification),
+            overview=overview(facts.stages, histories),
+            training=[stage_charts(*pair) for pair in zip(facts.stages, histories)],
+            last=[
+                (
+                    target,
+                    roc_chart(target, curves, facts.first.get(target)),
+                    distance_chart(target, curves),
+                )
+                for target, curves in facts.final.items()
+            ],
+            flagged=_flagged(facts),
+            sets=sets,
+            distribution=distribution_chart(sets),
+        )
     )
 
 
 def _environment(facts: Facts) -> Environment:
     """Templates, and the filters that they know."""
     environment = Environment(
-        loader=FileSystemLoader(str(HERE)), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader(str(HERE)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     folder = str(facts.flag("output") or facts.output).rstrip("/") + "/"
     environment.filters["inside"] = lambda name: name[name.startswith(folder) and len(folder) :]
     environment.filters.update(
-        percent=text.percent, points=text.points, number=text.count, brief=text.short,
-        duration=text.duration, chance=text.chance, value=text.value, moment=text.moment,
-        plural=text.plural, initial=text.initial,
+        percent=text.percent,
+        points=text.points,
+        number=text.count,
+        brief=text.short,
+        duration=text.duration,
+        chance=text.chance,
+        value=text.value,
+        moment=text.moment,
+        plural=text.plural,
+        initial=text.initial,
     )
     return environment
 
@@ -149,8 +172,11 @@ def _tables(rows: Sequence[Row]) -> list[TargetTable]:
     for row in rows:
         targets.setdefault(row.target, []).append(row)
     return [
-        TargetTable(target, found, max(
-            (row.accuracy for row in found if row.accuracy is not None), default=None))
+        TargetTable(
+            target,
+            found,
+            max((row.accuracy for row in found if row.accuracy is not None), default=None),
+        )
         for target, found in targets.items()
     ]
 

@@ -46,15 +46,20 @@ def stage_charts(stage: Stage, history: History | None) -> StageCharts:
     drawn = _tested(history)
     tests = {step for part in drawn.values() for step in part.steps.tolist()}
     charts = [_verification(stage, drawn)] if len(tests) > 1 else []
-    sentences = [f"Tested once, at step {count(min(tests))}: {_at(drawn, min(tests))}."] \
-        if len(tests) == 1 else []
+    sentences = (
+        [f"Tested once, at step {count(min(tests))}: {_at(drawn, min(tests))}."]
+        if len(tests) == 1
+        else []
+    )
     for name in sorted(history.metrics, key=lambda name: name == "acc"):
         points = history.metrics[name]
         if len(points.steps) > 1:
             charts.append(_metric(name, points))
         else:
-            sentences.append(f"{NAMES.get(name, name)} at step {count(points.steps[0])}: "
-                             f"{_say(name)(points.values[0])}.")
+            sentences.append(
+                f"{NAMES.get(name, name)} at step {count(points.steps[0])}: "
+                f"{_say(name)(points.values[0])}."
+            )
     speed = None if history.speed is None else float(np.median(history.speed.values))
     return StageCharts(stage, charts, sentences, history.unreadable, history.last_step, speed)
 
@@ -95,8 +100,14 @@ def overview(stages: Sequence[Stage], histories: Sequence[History | None]) -> Ch
     ]
     told = ", ".join(f"{name} {percent(means[best])}" for name, _, means, best in tests)
     told = f"The best mean of each stage: {told}"
-    return Chart("Verification accuracy, mean of the sets, stage after stage", x, y, lines,
-                 marks + dots, f"{told} (dots).{cut}")
+    return Chart(
+        "Verification accuracy, mean of the sets, stage after stage",
+        x,
+        y,
+        lines,
+        marks + dots,
+        f"{told} (dots).{cut}",
+    )
 
 
 def _metric(name: str, points: Points) -> Chart:
@@ -116,8 +127,10 @@ def _metric(name: str, points: Points) -> Chart:
         lines.append(chart.line(title, 1, x, y, steps[shown], points.values[shown], faint=True))
         lines.append(chart.line(f"{title}, smoothed", 1, x, y, steps[even], mean[even]))
     say = _say(name)
-    about = (f"From {say(points.values[0])} at step {count(points.steps[0])} to "
-             f"{say(points.values[-1])} at step {count(points.steps[-1])}.")
+    about = (
+        f"From {say(points.values[0])} at step {count(points.steps[0])} to "
+        f"{say(points.values[-1])} at step {count(points.steps[-1])}."
+    )
     return Chart(title, x, y, lines, [], about)
 
 
@@ -152,7 +165,8 @@ def _best_place(stage: Stage, mean: Points) -> int:
 def _at(drawn: dict[str, Points], step: float) -> str:
     """The accuracies at one step, in words."""
     return ", ".join(
-        f"{name} {percent(points.values[place])}" for name, points in drawn.items()
+        f"{name} {percent(points.values[place])}"
+        for name, points in drawn.items()
         for place in np.flatnonzero(points.steps == step)
     )
 

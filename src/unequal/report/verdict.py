@@ -76,8 +76,13 @@ def judge(facts: Facts) -> Verdict:
     title = f"The final model ({facts.final_stage})"
     if facts.final_stage == FIRST_STAGE:
         notes = [_sentence(final.verdict)] if final and final.verdict else []
-        return Verdict("The recipe kept the model of stage one: no later stage was better.",
-                       "unclear", notes, [], _caveat(facts))
+        return Verdict(
+            "The recipe kept the model of stage one: no later stage was better.",
+            "unclear",
+            notes,
+            [],
+            _caveat(facts),
+        )
     if not found:
         return _so_far(facts)
     better, worse = (
@@ -87,8 +92,10 @@ def judge(facts: Facts) -> Verdict:
     notes = []
     unclear = [part.target for part in found if not part.reading and not part.contradicted]
     if better and worse:
-        headline, tone = (f"{title} is better than stage one on {listed(better)}, "
-                          f"worse on {listed(worse)}."), "unclear"
+        headline, tone = (
+            (f"{title} is better than stage one on {listed(better)}, worse on {listed(worse)}."),
+            "unclear",
+        )
     elif better:
         headline, tone = f"{title} is better than stage one on {listed(better)}.", "better"
     elif worse:
@@ -101,32 +108,44 @@ def judge(facts: Facts) -> Verdict:
             notes.append(
                 f"On {part.target} the accuracy changed by {points(part.change)} points, but the "
                 f"area under the ROC went the other way, from {part.areas[0]:.5f} to "
-                f"{part.areas[1]:.5f}: that is no clear difference.")
+                f"{part.areas[1]:.5f}: that is no clear difference."
+            )
     if unclear and (better or worse):
         notes.append(f"On {listed(unclear)} the difference is within what chance explains.")
     if len(found) > 1:
         before, after = (float(np.mean([part[i] for part in found])) for i in (1, 2))
-        notes.append(f"The mean over {plural(len(found), 'target')} went from {percent(before)} to "
-                     f"{percent(after)} ({points(after - before)} points).")
+        notes.append(
+            f"The mean over {plural(len(found), 'target')} went from {percent(before)} to "
+            f"{percent(after)} ({points(after - before)} points)."
+        )
     return Verdict(headline, tone, notes + _identification(facts), found, _caveat(facts))
 
 
 def _so_far(facts: Facts) -> Verdict:
     """The verdict while the evaluation of both models is not there yet."""
     if facts.rows:
-        return Verdict("The evaluation does not hold both stage one and the final model, so there "
-                       "is no verdict.", "waiting", [], [])
+        return Verdict(
+            "The evaluation does not hold both stage one and the final model, so there "
+            "is no verdict.",
+            "waiting",
+            [],
+            [],
+        )
     first = facts.stage(FIRST_STAGE)
     reached = [stage for stage in facts.stages if stage.mean is not None]
     if not reached:
         return Verdict("Nothing has been evaluated yet.", "waiting", [], [])
     best = max(reached, key=lambda stage: stage.mean or 0.0)
-    notes = [f"The best mean of the verification sets so far is {percent(best.mean)}, in stage "
-             f"{best.name}."]
+    notes = [
+        f"The best mean of the verification sets so far is {percent(best.mean)}, in stage "
+        f"{best.name}."
+    ]
     if first is not None and first.mean is not None and best.name != FIRST_STAGE:
         gain = (best.mean or 0.0) - first.mean
-        notes.append(f"Stage one reached {percent(first.mean)}, which is a difference of "
-                     f"{points(gain)} points; how much of it is chance is not known yet.")
+        notes.append(
+            f"Stage one reached {percent(first.mean)}, which is a difference of "
+            f"{points(gain)} points; how much of it is chance is not known yet."
+        )
     return Verdict("There is no final evaluation yet, so no verdict.", "waiting", notes, [])
 
 
@@ -141,8 +160,10 @@ def _identification(facts: Facts) -> list[str]:
     searches = [_searches(part) for part in (first, final)]
     if min(searches) >= 1:
         low, high = _interval((before, after), searches)
-        told += (f", 95\u00a0% interval {points(low)} to {points(high)} as if every search were by "
-                 "itself and both models had made different ones")
+        told += (
+            f", 95\u00a0% interval {points(low)} to {points(high)} as if every search were by "
+            "itself and both models had made different ones"
+        )
     return [f"Rank-1 identification went from {percent(before)} to {percent(after)} ({told})."]
 
 
@@ -159,16 +180,20 @@ def _interval(rates: Sequence[float], counts: Sequence[float]) -> tuple[float, f
         limits.append((middle - half, middle + half))
     (before, after), ((low1, high1), (low2, high2)) = rates, limits
     change = after - before
-    return (change - math.hypot(after - low2, high1 - before),
-            change + math.hypot(high2 - after, before - low1))
+    return (
+        change - math.hypot(after - low2, high1 - before),
+        change + math.hypot(high2 - after, before - low1),
+    )
 
 
 def _caveat(facts: Facts) -> str:
     if facts.identification or not facts.rows:
         return ""
-    return ("No identification test was run. Verification sets hardly show what stages two and "
-            "three change; rank-1 among many faces, which python -m eval.identification measures, "
-            "shows it better.")
+    return (
+        "No identification test was run. Verification sets hardly show what stages two and "
+        "three change; rank-1 among many faces, which python -m eval.identification measures, "
+        "shows it better."
+    )
 
 
 def _pairs(facts: Facts, target: str) -> int:
@@ -196,8 +221,18 @@ def _difference(before: Row, after: Row, pairs: int) -> Difference:
     reading = ""
     if low is not None and high is not None:
         reading = "better" if low > 0 and rise >= 0 else "worse" if high < 0 and rise <= 0 else ""
-    return Difference(after.target, before.accuracy, after.accuracy, change, low, high, paired,
-                      areas, pairs, reading)
+    return Difference(
+        after.target,
+        before.accuracy,
+        after.accuracy,
+        change,
+        low,
+        high,
+        paired,
+        areas,
+        pairs,
+        reading,
+    )
 
 
 def _half_width(variance: float, folds: int, freedom: int) -> float:

@@ -53,19 +53,26 @@ class Ascent:
     def stop(self, progress: Progress) -> None:
         """A hook that ends the run when it is time; the best model is said."""
         if self.ended:
-            say(f"[{progress.step}]no ascent for {self._waited} tests; the best was at "
-                f"[{self.best['step']}]: {self.best['mean']:1.5f}")
+            say(
+                f"[{progress.step}]no ascent for {self._waited} tests; the best was at "
+                f"[{self.best['step']}]: {self.best['mean']:1.5f}"
+            )
             raise StopTraining
 
     def state(self) -> dict:
         """What it remembers from test to test."""
-        return {"best": self.best, "waited": self._waited, "dropped": self._dropped,
-                "ended": self.ended}
+        return {
+            "best": self.best,
+            "waited": self._waited,
+            "dropped": self._dropped,
+            "ended": self.ended,
+        }
 
     def load(self, state: Mapping) -> None:
         """Go on from what :meth:`state` gave."""
         self.best = dict(state["best"])
         self._waited, self._dropped = state["waited"], state["dropped"]
         # more patience or more drops than before, or neither, take the end back
-        self.ended = state["ended"] and 0 < self._patience <= self._waited \
-            and self._dropped >= self._drops
+        self.ended = (
+            state["ended"] and 0 < self._patience <= self._waited and self._dropped >= self._drops
+        )

@@ -28,17 +28,25 @@ from unequal.training.inference import embedder, frozen_embedder, noise_predicto
 Check = Callable[[], None]
 
 
-def head_batches(args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context],
-                 check: Check) -> ImageIter:
+def head_batches(
+    args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context], check: Check
+) -> ImageIter:
     """The head, mirrored now and then: stages one and 2a."""
     head = FaceRecords(args.data_dir)
     announce(head, "softmax", say, args.rand_mirror)
-    return ImageIter(head, args.batch_size, _shape(args), cutoff=args.cutoff,
-                     rand_mirror=bool(args.rand_mirror), **_options(args))
+    return ImageIter(
+        head,
+        args.batch_size,
+        _shape(args),
+        cutoff=args.cutoff,
+        rand_mirror=bool(args.rand_mirror),
+        **_options(args),
+    )
 
 
-def head_without_noise(args: argparse.Namespace, graph: HybridBlock,
-                       devices: Sequence[mx.Context], check: Check) -> NoiseFilteringIter:
+def head_without_noise(
+    args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context], check: Check
+) -> NoiseFilteringIter:
     """The head without third-type noise, in changed colours: stage 2b.
 
     The first reset looks at all images with the model of ``--pretrained`` and writes the noise
@@ -52,22 +60,36 @@ def head_without_noise(args: argparse.Namespace, graph: HybridBlock,
         prefix, epoch = arguments.split_pretrained(args.pretrained)
         predict = noise_predictor(prefix, epoch, devices, say, check, margin=not automatic)
         threshold = partial(automatic_threshold, log=say) if automatic else args.noise_threshold
-        found = find_noise(batches.loader, head.image_keys, predict, args.batch_size_mining,
-                           threshold, say)
+        found = find_noise(
+            batches.loader, head.image_keys, predict, args.batch_size_mining, threshold, say
+        )
         if found.threshold or automatic:
             _write(args, "0_noise_scores.csv", write_scores, found.scores)
-            _write(args, "0_noise_histogram.png", write_histogram,
-                   found.scores.largest, args.data_dir, {"threshold": found.threshold})
+            _write(
+                args,
+                "0_noise_histogram.png",
+                write_histogram,
+                found.scores.largest,
+                args.data_dir,
+                {"threshold": found.threshold},
+            )
         _write(args, "0_noiselist.txt", write_noise_list, found.scores.rows(found.noisy))
         return found.kept
 
-    batches = NoiseFilteringIter(head, args.batch_size, _shape(args), first_pass,
-                                 rand_mirror=bool(args.rand_mirror), **_options(args))
+    batches = NoiseFilteringIter(
+        head,
+        args.batch_size,
+        _shape(args),
+        first_pass,
+        rand_mirror=bool(args.rand_mirror),
+        **_options(args),
+    )
     return batches
 
 
-def head_and_tail(args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context],
-                  check: Check) -> BagIter:
+def head_and_tail(
+    args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context], check: Check
+) -> BagIter:
     """The head beside the tail's most confusing identities under ``graph``: stage three.
 
     With --mining-overlap a copy of the network mines the next bags while ``graph`` is trained.
@@ -75,10 +97,21 @@ def head_and_tail(args: argparse.Namespace, graph: HybridBlock, devices: Sequenc
     freeze = frozen_embedder(graph.backbone, devices, check) if args.mining_overlap else None
     head, tail = FaceRecords(args.data_dir), FaceRecords(args.data_dir_interclass)
     announce_pair(head, tail, say)
-    return BagIter(head, tail, args.batch_size1, args.batchsize_id, args.batch_size2,
-                   args.bag_size, args.images_per_identity, _shape(args),
-                   embedder(graph.backbone, devices, check), ctx_num=args.ctx_num,
-                   freeze=freeze, last_epoch=args.end_epoch, **_options(args))
+    return BagIter(
+        head,
+        tail,
+        args.batch_size1,
+        args.batchsize_id,
+        args.batch_size2,
+        args.bag_size,
+        args.images_per_identity,
+        _shape(args),
+        embedder(graph.backbone, devices, check),
+        ctx_num=args.ctx_num,
+        freeze=freeze,
+        last_epoch=args.end_epoch,
+        **_options(args),
+    )
 
 
 def _write(args: argparse.Namespace, name: str, write: Callable, *what: object) -> None:
@@ -95,5 +128,10 @@ def _shape(args: argparse.Namespace) -> tuple[int, int, int]:
 
 
 def _options(args: argparse.Namespace) -> dict:
-    return dict(num_classes=args.num_classes, workers=args.workers, seed=args.seed,
-                max_bad_images=args.max_bad_images, log=say)
+    return dict(
+        num_classes=args.num_classes,
+        workers=args.workers,
+        seed=args.seed,
+        max_bad_images=args.max_bad_images,
+        log=say,
+    )

@@ -27,8 +27,9 @@ def make_folder(folder: str, flag: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"{flag}: cannot write into {folder} ({error.strerror}); name another "
-                         "folder") from error
+        raise InputError(
+            f"{flag}: cannot write into {folder} ({error.strerror}); name another folder"
+        ) from error
 
 
 def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
@@ -50,8 +51,12 @@ def save_checkpoint(prefix: str, epoch: int, graph: HybridBlock) -> None:
     logging.info('Saved checkpoint to "%s"', params_path)
 
 
-def apply_parameters(graph: HybridBlock, values: Mapping[str, mx.nd.NDArray], source: str,
-                     made_anew: Collection[str] = ()) -> list[str]:
+def apply_parameters(
+    graph: HybridBlock,
+    values: Mapping[str, mx.nd.NDArray],
+    source: str,
+    made_anew: Collection[str] = (),
+) -> list[str]:
     """Give ``graph`` (initialised, all shapes known) the parameters of a checkpoint.
 
     Parameters
@@ -73,23 +78,32 @@ def apply_parameters(graph: HybridBlock, values: Mapping[str, mx.nd.NDArray], so
     InputError
         Before anything is changed: a parameter of the network is missing, or has another shape.
     """
-    parameters = {name: parameter for name, parameter in graph.collect_params().items()
-                  if name not in made_anew}
+    parameters = {
+        name: parameter
+        for name, parameter in graph.collect_params().items()
+        if name not in made_anew
+    }
     missing = [name for name in parameters if name not in values]
     of_network = [name for name in missing if not name.startswith("fc7_")]
     if of_network:
-        raise InputError(f"{source}: it is a checkpoint of another network; {of_network[0]} and "
-                         f"{len(of_network) - 1} more parameters are not in it (see --network)")
+        raise InputError(
+            f"{source}: it is a checkpoint of another network; {of_network[0]} and "
+            f"{len(of_network) - 1} more parameters are not in it (see --network)"
+        )
     for name, parameter in parameters.items():
         if name in missing or tuple(values[name].shape) == tuple(parameter.shape):
             continue
         if name.startswith("fc7_"):
-            raise InputError(f"{source}: it was trained on {values[name].shape[0]} classes and "
-                             f"embeddings of {values[name].shape[-1]}, the data's property says "
-                             f"{parameter.shape[0]} and --emb-size {parameter.shape[-1]}")
-        raise InputError(f"{source}: {name} has shape {tuple(values[name].shape)} there, the "
-                         f"network wants {tuple(parameter.shape)}; see --network, --emb-size and "
-                         "the image size in property")
+            raise InputError(
+                f"{source}: it was trained on {values[name].shape[0]} classes and "
+                f"embeddings of {values[name].shape[-1]}, the data's property says "
+                f"{parameter.shape[0]} and --emb-size {parameter.shape[-1]}"
+            )
+        raise InputError(
+            f"{source}: {name} has shape {tuple(values[name].shape)} there, the "
+            f"network wants {tuple(parameter.shape)}; see --network, --emb-size and "
+            "the image size in property"
+        )
     for name, parameter in parameters.items():
         if name not in missing:
             parameter.set_data(values[name].astype("float32"))

@@ -43,8 +43,9 @@ class History:
             self._kept = keep_until(path, step)
             self._file = open(path, "a", encoding="utf-8")
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); see --log-dir") \
-                from error
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror}); see --log-dir"
+            ) from error
         self._events = SummaryWriter(folder, purge_step=step + 1 if step else None)
 
     @property
@@ -66,8 +67,15 @@ class History:
             before, since[0] = since[0], self.seconds
             if progress.nbatch:
                 speed = rows * every / max(since[0] - before, 1e-9)
-                self._write("train", progress.step, values, epoch=progress.epoch,
-                            rate=progress.trainer.learning_rate, speed=round(speed, 2), **values)
+                self._write(
+                    "train",
+                    progress.step,
+                    values,
+                    epoch=progress.epoch,
+                    rate=progress.trainer.learning_rate,
+                    speed=round(speed, 2),
+                    **values,
+                )
 
         return hook
 
@@ -75,8 +83,10 @@ class History:
         """Note a test: ``eval.verification.VerificationResult`` by target."""
         if not results:
             return
-        targets = {name: {"accuracy": result.acc2, "std": result.std2, "xnorm": result.xnorm}
-                   for name, result in results.items()}
+        targets = {
+            name: {"accuracy": result.acc2, "std": result.std2, "xnorm": result.xnorm}
+            for name, result in results.items()
+        }
         mean = sum(target["accuracy"] for target in targets.values()) / len(targets)
         values = {f"{name}_accuracy": target["accuracy"] for name, target in targets.items()}
         self._write("test", step, {**values, "mean_accuracy": mean}, mean=mean, targets=targets)
@@ -88,8 +98,10 @@ class History:
             return
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
-        for name, value in {**values, **{key: facts[key] for key in ("rate", "speed")
-                                         if key in facts}}.items():
+        for name, value in {
+            **values,
+            **{key: facts[key] for key in ("rate", "speed") if key in facts},
+        }.items():
             self._events.add_scalar(f"{kind}/{name}", value, step)
         self._events.flush()
 

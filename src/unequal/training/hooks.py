@@ -50,8 +50,12 @@ def rate_line(due: Callable[[int], bool]) -> Callable[[Progress], None]:
 
     def hook(progress: Progress) -> None:
         if due(progress.step):
-            say("lr-batch-epoch:", as_written_2019(progress.trainer.learning_rate),
-                progress.nbatch, progress.epoch)
+            say(
+                "lr-batch-epoch:",
+                as_written_2019(progress.trainer.learning_rate),
+                progress.nbatch,
+                progress.epoch,
+            )
 
     return hook
 
@@ -59,8 +63,11 @@ def rate_line(due: Callable[[int], bool]) -> Callable[[Progress], None]:
 def saves_softmax(accuracies: Sequence[float], best: Sequence[float]) -> bool:
     """The 2019 rule of stage one: is this model worth a numbered checkpoint?"""
     first, last = accuracies[0], accuracies[-1]
-    return (first > best[0] and first >= 0.975) or (last >= best[-1] and first >= 0.985) \
+    return (
+        (first > best[0] and first >= 0.975)
+        or (last >= best[-1] and first >= 0.985)
         or last >= 0.985
+    )
 
 
 def saves_noise_resistance(accuracies: Sequence[float], best: Sequence[float]) -> bool:
@@ -92,10 +99,17 @@ class Verify:
         Gets the progress and what ``test`` gave, after a test that is due and its checkpoints.
     """
 
-    def __init__(self, test: Callable[[int], Mapping[str, float]], save: Callable[[int], None],
-                 every: int, worth_saving, ckpt: int, at_first: int | None,
-                 best_line: Callable[[Mapping[str, float]], str],
-                 tested: Callable[[Progress, Mapping[str, float]], None] = lambda *_: None):
+    def __init__(
+        self,
+        test: Callable[[int], Mapping[str, float]],
+        save: Callable[[int], None],
+        every: int,
+        worth_saving,
+        ckpt: int,
+        at_first: int | None,
+        best_line: Callable[[Mapping[str, float]], str],
+        tested: Callable[[Progress, Mapping[str, float]], None] = lambda *_: None,
+    ):
         self._test, self._save, self._every = test, save, every
         self._worth_saving, self._ckpt, self._at_first = worth_saving, ckpt, at_first
         self._best_line, self._tested = best_line, tested
@@ -195,8 +209,10 @@ class Interrupt:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = number
-        logging.warning("%s: ending; what a batch has trained is saved; once more ends at once",
-                     signal.Signals(number).name)
+        logging.warning(
+            "%s: ending; what a batch has trained is saved; once more ends at once",
+            signal.Signals(number).name,
+        )
 
     def check(self) -> None:
         """Raise :class:`StopTraining` when a signal has come."""

@@ -55,19 +55,36 @@ class Progress:
 Hook = Callable[[Progress], None]
 
 
-def make_trainer(graph: HybridBlock, devices: Sequence[mx.Context], learning_rate: float,
-                 momentum: float, weight_decay: float) -> Trainer:
+def make_trainer(
+    graph: HybridBlock,
+    devices: Sequence[mx.Context],
+    learning_rate: float,
+    momentum: float,
+    weight_decay: float,
+) -> Trainer:
     """SGD as in 2019: weight decay on every parameter, gradients summed over the devices and
     divided by their number, the learning rate inside the momentum buffer.
 
     Moving statistics stay out of it: a Trainer would copy the first device's to all others.
     """
-    options = dict(learning_rate=learning_rate, momentum=momentum, wd=weight_decay,
-                   rescale_grad=1.0 / len(devices))
-    trained = [parameter for _, parameter in sorted(graph.collect_params().items())
-               if parameter.grad_req != "null"]
-    return Trainer(trained, "sgd", options,
-                   kvstore="device" if len(devices) > 1 else None, update_on_kvstore=False)
+    options = dict(
+        learning_rate=learning_rate,
+        momentum=momentum,
+        wd=weight_decay,
+        rescale_grad=1.0 / len(devices),
+    )
+    trained = [
+        parameter
+        for _, parameter in sorted(graph.collect_params().items())
+        if parameter.grad_req != "null"
+    ]
+    return Trainer(
+        trained,
+        "sgd",
+        options,
+        kvstore="device" if len(devices) > 1 else None,
+        update_on_kvstore=False,
+    )
 
 
 def split(array: mx.nd.NDArray, devices: Sequence[mx.Context]) -> list[mx.nd.NDArray]:
@@ -78,12 +95,18 @@ def split(array: mx.nd.NDArray, devices: Sequence[mx.Context]) -> list[mx.nd.NDA
     share, rest = divmod(len(array), len(devices))
     if rest:
         raise ValueError(f"{len(array)} rows do not divide by {len(devices)} devices")
-    return [array[i * share:(i + 1) * share].as_in_context(device).astype("float32")
-            for i, device in enumerate(devices)]
+    return [
+        array[i * share : (i + 1) * share].as_in_context(device).astype("float32")
+        for i, device in enumerate(devices)
+    ]
 
 
-def train_step(graph: HybridBlock, trainer: Trainer, images: Sequence[mx.nd.NDArray],
-               labels: Sequence[mx.nd.NDArray]) -> list[tuple]:
+def train_step(
+    graph: HybridBlock,
+    trainer: Trainer,
+    images: Sequence[mx.nd.NDArray],
+    labels: Sequence[mx.nd.NDArray],
+) -> list[tuple]:
     """One update from one share per device; returns each device's outputs."""
     with mx.autograd.record():
         outputs = [graph(x, y) for x, y in zip(images, labels)]
@@ -112,8 +135,15 @@ def _call(hooks: Sequence[Hook], progress: Progress) -> None:
     progress.nbatch += 1
 
 
-def _epoch(graph, batches: Iterable, progress: Progress, devices, hooks: Sequence[Hook],
-           output_names: Sequence[str], prepare: Callable[[int], None]) -> None:
+def _epoch(
+    graph,
+    batches: Iterable,
+    progress: Progress,
+    devices,
+    hooks: Sequence[Hook],
+    output_names: Sequence[str],
+    prepare: Callable[[int], None],
+) -> None:
     """Train on the batches until they end."""
     iterator = iter(batches)
     upcoming = _first_batch(iterator, progress, hooks)
@@ -147,9 +177,16 @@ def average_statistics(graph: HybridBlock) -> None:
             parameter.set_data(parameter._reduce())
 
 
-def fit(graph: HybridBlock, batches, progress: Progress, devices: Sequence[mx.Context],
-        hooks: Sequence[Hook], epochs: int, output_names: Sequence[str],
-        prepare: Callable[[int], None] = lambda step: None) -> None:
+def fit(
+    graph: HybridBlock,
+    batches,
+    progress: Progress,
+    devices: Sequence[mx.Context],
+    hooks: Sequence[Hook],
+    epochs: int,
+    output_names: Sequence[str],
+    prepare: Callable[[int], None] = lambda step: None,
+) -> None:
     """Train till ``epochs`` epochs of ``batches`` (a DataIter) are through.
 
     A hook, or a batch that is being fetched, ends the run by raising :class:`StopTraining`.

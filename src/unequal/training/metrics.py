@@ -38,7 +38,6 @@ class DeviceMetric(mx.metric.EvalMetric):
         value = self.sum_metric / self.num_inst if self.num_inst else float("nan")
         return self.name, value
 
-
     def state(self) -> list:
         """[sum, count] of what has been seen since the last reset."""
         self.get()
@@ -66,8 +65,9 @@ class Accuracy(DeviceMetric):
 class CrossEntropy(DeviceMetric):
     """Mean -log P of the label, margin included, from P (N,) or from log P (N,) of the label."""
 
-    def __init__(self, name: str, probability: str | None = None,
-                 log_probability: str | None = None):
+    def __init__(
+        self, name: str, probability: str | None = None, log_probability: str | None = None
+    ):
         self._probability, self._log = probability, log_probability
         super().__init__(name)
 

@@ -19,12 +19,17 @@ from unequal.training.state import TrainingState
 MAY_CHANGE = frozenset(
     "data_dir data_dir_interclass prefix pretrained bin_dir target log_dir log_file workers "
     "verbose ckpt end_epoch max_steps patience lr_drops max_bad_images batch_size_mining resume "
-    "save_state seed".split())
+    "save_state seed".split()
+)
 _PARAMETER, _STATISTIC, _MOMENTUM, _POSITION = "parameter:", "statistic:", "momentum:", "position:"
 
 
-def take_down(args: argparse.Namespace, graph: HybridBlock, progress: Progress,
-              remembered: Mapping[str, object]) -> TrainingState:
+def take_down(
+    args: argparse.Namespace,
+    graph: HybridBlock,
+    progress: Progress,
+    remembered: Mapping[str, object],
+) -> TrainingState:
     """The state of a run as ``progress`` has it; ``remembered`` are facts beside it, for JSON."""
     arrays = {}
     for name, parameter in graph.collect_params().items():
@@ -37,12 +42,15 @@ def take_down(args: argparse.Namespace, graph: HybridBlock, progress: Progress,
     for number, momentum in progress.trainer._updaters[0].states.items():
         if momentum is not None:
             arrays[_MOMENTUM + progress.trainer._params[number].name] = momentum.asnumpy()
-    arrays.update((_POSITION + name, np.asarray(value))
-                  for name, value in progress.position.items())
+    arrays.update(
+        (_POSITION + name, np.asarray(value)) for name, value in progress.position.items()
+    )
     facts = {
         "flags": dict(vars(args)),
-        "progress": {name: getattr(progress, name)
-                     for name in ("epoch", "nbatch", "step", "begun", "pending", "values")},
+        "progress": {
+            name: getattr(progress, name)
+            for name in ("epoch", "nbatch", "step", "begun", "pending", "values")
+        },
         "rate": progress.trainer.learning_rate,
         "metric": [metric.state() for metric in progress.metric.metrics],
         **remembered,
@@ -50,8 +58,13 @@ def take_down(args: argparse.Namespace, graph: HybridBlock, progress: Progress,
     return TrainingState(facts, arrays)
 
 
-def put_there(state: TrainingState, graph: HybridBlock, progress: Progress, batches: object,
-              devices: Sequence[mx.Context]) -> None:
+def put_there(
+    state: TrainingState,
+    graph: HybridBlock,
+    progress: Progress,
+    batches: object,
+    devices: Sequence[mx.Context],
+) -> None:
     """Give a run that has been made with the same flags, and done nothing yet, all of ``state``."""
     facts, arrays = state
     for name, parameter in graph.collect_params().items():
@@ -72,8 +85,11 @@ def put_there(state: TrainingState, graph: HybridBlock, progress: Progress, batc
     for name, value in facts["progress"].items():
         setattr(progress, name, value)
     progress.values = [tuple(pair) for pair in progress.values]
-    progress.position = {name[len(_POSITION):]: value for name, value in arrays.items()
-                         if name.startswith(_POSITION)}
+    progress.position = {
+        name[len(_POSITION) :]: value
+        for name, value in arrays.items()
+        if name.startswith(_POSITION)
+    }
     batches.go_to(progress.position)
 
 
@@ -93,8 +109,9 @@ def set_sizes(args: argparse.Namespace) -> dict[str, int]:
     return sizes
 
 
-def check_same(state: TrainingState, args: argparse.Namespace, sets: Mapping[str, int],
-               path: str) -> None:
+def check_same(
+    state: TrainingState, args: argparse.Namespace, sets: Mapping[str, int], path: str
+) -> None:
     """Raise :class:`InputError` where this run is not the one that ``path`` has the state of.
 
     ``sets`` are :func:`set_sizes` of this run.
@@ -104,20 +121,29 @@ def check_same(state: TrainingState, args: argparse.Namespace, sets: Mapping[str
     fixed = {"target"} if args.patience and before["patience"] else set()
     for name, value in vars(args).items():
         if (name in fixed or name not in MAY_CHANGE) and before.get(name, value) != value:
-            raise InputError(f"--resume: {path} is of a run with {_called(name)} {before[name]}, "
-                             f"not {value}; give the same, or start without --resume")
+            raise InputError(
+                f"--resume: {path} is of a run with {_called(name)} {before[name]}, "
+                f"not {value}; give the same, or start without --resume"
+            )
     if args.seed is not None and args.seed != before["seed"]:
-        raise InputError(f"--resume: {path} is of a run with --seed {before['seed']}, not "
-                         f"{args.seed}; leave it out")
+        raise InputError(
+            f"--resume: {path} is of a run with --seed {before['seed']}, not "
+            f"{args.seed}; leave it out"
+        )
     for name, size in sets.items():
         if state.facts["sets"].get(name) != size:
-            raise InputError(f"--resume: the set in {flag_of(name)} {getattr(args, name)} is not "
-                             f"the one that {path} was written with; start without --resume")
+            raise InputError(
+                f"--resume: the set in {flag_of(name)} {getattr(args, name)} is not "
+                f"the one that {path} was written with; start without --resume"
+            )
 
 
 def _called(name: str) -> str:
     """What people know a setting by that no flag is named after."""
-    derived = {"ctx_num": "devices (CUDA_VISIBLE_DEVICES):",
-               "num_classes": "classes (property):", "image_h": "images (property) of height",
-               "image_w": "images (property) of width"}
+    derived = {
+        "ctx_num": "devices (CUDA_VISIBLE_DEVICES):",
+        "num_classes": "classes (property):",
+        "image_h": "images (property) of height",
+        "image_w": "images (property) of width",
+    }
     return derived.get(name) or flag_of(name)

@@ -60,8 +60,9 @@ class Outcome:
 Watch = Callable[[Progress, History], None]
 
 
-def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
-          watch: Watch | None = None) -> Outcome:
+def train(
+    script: str, args: argparse.Namespace, interrupt: hooks.Interrupt, watch: Watch | None = None
+) -> Outcome:
     """Everything that a script does once its flags are read.
 
     ``watch`` is called after every batch, before anything else looks at it.
@@ -73,21 +74,28 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
     sets = resume.set_sizes(args)
     state = _state_to_go_on_from(args, sets)
     if state is not None and _is_over(state, args):
-        say(f"--resume: ended by {state.facts['outcome']['ended_by']} after "
-            f"{state.facts['outcome']['steps']} steps; nothing is left to do")
+        say(
+            f"--resume: ended by {state.facts['outcome']['ended_by']} after "
+            f"{state.facts['outcome']['steps']} steps; nothing is left to do"
+        )
         return Outcome(**state.facts["outcome"])
     if args.seed is None:
         args.seed = state.facts["flags"]["seed"] if state else any_seed()
     seed_everything(args.seed)
     _make_folders(stage, args)
-    steps = arguments.split_steps(args.lr_steps) if args.lr_steps else \
-        schedule.default_steps(script, args.loss_type, args.batch_size)
+    steps = (
+        arguments.split_steps(args.lr_steps)
+        if args.lr_steps
+        else schedule.default_steps(script, args.loss_type, args.batch_size)
+    )
     graph = make_graph(stage, args, devices, going_on=state is not None)
     batches = stage.batches(args, graph, devices, interrupt.check)
     targets = load_targets(args)
     if args.patience and not targets:
-        raise InputError(f"--patience {args.patience}: none of the sets of --target "
-                         f"{args.target} is in {args.data_dir}; put one there, or give 0")
+        raise InputError(
+            f"--patience {args.patience}: none of the sets of --target "
+            f"{args.target} is in {args.data_dir}; put one there, or give 0"
+        )
     say("lr_steps", steps)
 
     saved = [0] if state is not None and state.facts["saved"] else []
@@ -103,19 +111,36 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
         test_shapes = f"[('data', ({stage.test_batch}, 3, {args.image_h}, {args.image_w}))]"
     facts = state.facts if state else {"progress": {"step": 0}, "seconds": 0.0}
     history = History(args.log_dir, facts["progress"]["step"], facts["seconds"])
-    run_test = make_test(targets, embedder(graph.backbone, devices, interrupt.check), test_batch,
-                         test_shapes, history.tested)
+    run_test = make_test(
+        targets,
+        embedder(graph.backbone, devices, interrupt.check),
+        test_batch,
+        test_shapes,
+        history.tested,
+    )
 
     def test_what_is_saved(step: int) -> dict[str, float]:
         average_statistics(graph)
         return run_test(step)
 
-    ascent = Ascent(args.patience, args.lr_drops,
-                    lambda: checkpoint.save_checkpoint(args.prefix + BEST, 0, graph))
-    verify = hooks.Verify(test_what_is_saved, save, args.verbose, stage.worth_saving, args.ckpt,
-                          stage.test_first_then_save, stage.best_line, ascent.tested)
-    progress = Progress(metric=stage.metric(),
-                        trainer=make_trainer(graph, devices, args.lr, args.mom, args.wd))
+    ascent = Ascent(
+        args.patience,
+        args.lr_drops,
+        lambda: checkpoint.save_checkpoint(args.prefix + BEST, 0, graph),
+    )
+    verify = hooks.Verify(
+        test_what_is_saved,
+        save,
+        args.verbose,
+        stage.worth_saving,
+        args.ckpt,
+        stage.test_first_then_save,
+        stage.best_line,
+        ascent.tested,
+    )
+    progress = Progress(
+        metric=stage.metric(), trainer=make_trainer(graph, devices, args.lr, args.mom, args.wd)
+    )
     if state is not None:
         resume.put_there(state, graph, progress, batches, devices)
         verify.load(state.facts["verify"])
@@ -125,38 +150,65 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
     images_a_step = args.batch_size + getattr(args, "batchsize_id", 0)
 
     def outcome(ended_by: str) -> Outcome:
-        return Outcome(progress.step, progress.step * images_a_step, history.seconds, ended_by,
-                       ascent.best)
+        return Outcome(
+            progress.step, progress.step * images_a_step, history.seconds, ended_by, ascent.best
+        )
 
     def save_state(ended_by: str = "", ascended: dict | None = None) -> None:
         if args.save_state:
-            write_state(state_file(args.prefix), resume.take_down(args, graph, progress, {
-                "sets": sets, "verify": verify.state(), "ascent": ascended or ascent.state(),
-                "seconds": history.seconds, "saved": bool(saved),
-                "outcome": asdict(outcome(ended_by))}))
+            write_state(
+                state_file(args.prefix),
+                resume.take_down(
+                    args,
+                    graph,
+                    progress,
+                    {
+                        "sets": sets,
+                        "verify": verify.state(),
+                        "ascent": ascended or ascent.state(),
+                        "seconds": history.seconds,
+                        "saved": bool(saved),
+                        "outcome": asdict(outcome(ended_by)),
+                    },
+                ),
+            )
 
     def ended(work: Callable[[], None]) -> str:
         try:
             interrupt.check()
             work()
         except StopTraining:
-            return "signal" if interrupt.received is not None else \
-                "patience" if ascent.ended else "steps"
+            return (
+                "signal"
+                if interrupt.received is not None
+                else "patience"
+                if ascent.ended
+                else "steps"
+            )
         return "epochs"
 
     def loop() -> None:
-        fit(graph, batches, progress, devices, [
-            interrupt,
-            (lambda now: watch(now, history)) if watch else (lambda now: None),
-            hooks.drop_rate(steps, args.beta_freeze),
-            history.train_line(args.batch_size, stage.speed_every),
-            hooks.speed_line(args.batch_size, stage.speed_every),
-            hooks.rate_line(stage.rate_due),
-            verify,
-            hooks.save_state(verify.due, save_state),
-            ascent.stop,
-            hooks.stop_after(args.max_steps),
-        ], args.end_epoch, graph.OUTPUTS, partial(seed_step, args.seed))
+        fit(
+            graph,
+            batches,
+            progress,
+            devices,
+            [
+                interrupt,
+                (lambda now: watch(now, history)) if watch else (lambda now: None),
+                hooks.drop_rate(steps, args.beta_freeze),
+                history.train_line(args.batch_size, stage.speed_every),
+                hooks.speed_line(args.batch_size, stage.speed_every),
+                hooks.rate_line(stage.rate_due),
+                verify,
+                hooks.save_state(verify.due, save_state),
+                ascent.stop,
+                hooks.stop_after(args.max_steps),
+            ],
+            args.end_epoch,
+            graph.OUTPUTS,
+            partial(seed_step, args.seed),
+        )
 
     def test_the_last() -> None:
         if args.patience and progress.step % args.verbose:
@@ -181,8 +233,7 @@ def train(script: str, args: argparse.Namespace, interrupt: hooks.Interrupt,
     return outcome(ended_by)
 
 
-def _state_to_go_on_from(args: argparse.Namespace, sets: dict[str, int]
-                         ) -> TrainingState | None:
+def _state_to_go_on_from(args: argparse.Namespace, sets: dict[str, int]) -> TrainingState | None:
     """What --resume finds; None without it, and where there is nothing."""
     if not args.resume:
         return None

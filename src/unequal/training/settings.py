@@ -29,22 +29,35 @@ def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context
     args.image_h, args.image_w, args.image_channel = properties.height, properties.width, 3
     args.rescale_threshold = 0
     if args.num_classes * args.emb_size >= MOST_ELEMENTS:
-        raise InputError(f"{args.data_dir}/property: {args.num_classes} classes of {args.emb_size}"
-                         " numbers are more than an array of MXNet holds (2^31); lower --emb-size")
+        raise InputError(
+            f"{args.data_dir}/property: {args.num_classes} classes of {args.emb_size}"
+            " numbers are more than an array of MXNet holds (2^31); lower --emb-size"
+        )
     if script == "savemodel" and not args.pretrained:
         logging.warning("--pretrained is not given: what is saved is one step from random weights")
     threshold = getattr(args, "noise_threshold", 0)
     if threshold != arguments.AUTO and 0 < threshold * args.num_classes <= 1:
-        logging.warning("--noise-threshold %g leaves nothing out: among %d classes the largest "
-                        "probability is always above %.2g", threshold, args.num_classes,
-                        1 / args.num_classes)
+        logging.warning(
+            "--noise-threshold %g leaves nothing out: among %d classes the largest "
+            "probability is always above %.2g",
+            threshold,
+            args.num_classes,
+            1 / args.num_classes,
+        )
     if script == "NR" and not args.pretrained:
-        raise InputError("--pretrained: name the checkpoint that train_NR_savemodel.py wrote, "
-                         "to find noise with")
+        raise InputError(
+            "--pretrained: name the checkpoint that train_NR_savemodel.py wrote, to find noise with"
+        )
     if script == "stage2":
         args.batch_size = args.batch_size1
-        check_sizes(args.batch_size1, args.batchsize_id, args.batch_size2, args.bag_size,
-                    args.images_per_identity, args.ctx_num)
+        check_sizes(
+            args.batch_size1,
+            args.batchsize_id,
+            args.batch_size2,
+            args.bag_size,
+            args.images_per_identity,
+            args.ctx_num,
+        )
     else:
         args.per_batch_size = arguments.images_a_device(args)
         args.batch_size = args.per_batch_size * args.ctx_num

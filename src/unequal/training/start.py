@@ -28,8 +28,13 @@ def print_network(args: argparse.Namespace, times: int) -> None:
     for _ in range(times):
         say("init", FAMILIES[letter], layers)
         if letter == "r":
-            say(args.version_se, args.version_input, args.version_output, args.version_unit,
-                args.version_act)
+            say(
+                args.version_se,
+                args.version_input,
+                args.version_output,
+                args.version_unit,
+                args.version_act,
+            )
 
 
 def initial_values() -> mx.init.Initializer:
@@ -37,8 +42,9 @@ def initial_values() -> mx.init.Initializer:
     return mx.init.Xavier(rnd_type="gaussian", factor_type="out", magnitude=2)
 
 
-def make_graph(stage: EasyDict, args: argparse.Namespace,
-               devices: Sequence[mx.Context], going_on: bool = False) -> HybridBlock:
+def make_graph(
+    stage: EasyDict, args: argparse.Namespace, devices: Sequence[mx.Context], going_on: bool = False
+) -> HybridBlock:
     """The stage's graph with initial values, or those of ``--pretrained``, on all devices.
 
     A run that is ``going_on`` gets its values elsewhere: ``--pretrained`` is not read.
@@ -75,17 +81,23 @@ def settle_shapes(graph: HybridBlock, args: argparse.Namespace) -> None:
         symbol = lineage_symbol(graph.backbone, "data")
         _, (embedding,), _ = symbol.infer_shape(data=(1, *image))
     except mx.MXNetError as error:
-        raise InputError(f"--network {args.network}: cannot take images of {args.image_h}x"
-                         f"{args.image_w}, the size in {args.data_dir}/property") from error
+        raise InputError(
+            f"--network {args.network}: cannot take images of {args.image_h}x"
+            f"{args.image_w}, the size in {args.data_dir}/property"
+        ) from error
     width = int(np.prod(embedding[1:]))
     if width != args.emb_size:
-        raise InputError(f"--version-output {args.version_output}: gives {width} numbers an image"
-                         f", not the {args.emb_size} of --emb-size")
+        raise InputError(
+            f"--version-output {args.version_output}: gives {width} numbers an image"
+            f", not the {args.emb_size} of --emb-size"
+        )
     rows = args.batch_size
     if hasattr(args, "batchsize_id"):
         if len(embedding) != 2:
-            raise InputError(f"--version-output {args.version_output}: gives a map, of which "
-                             "stage three can make no centres")
+            raise InputError(
+                f"--version-output {args.version_output}: gives a map, of which "
+                "stage three can make no centres"
+            )
         rows = args.batch_size1 + args.batchsize_id
     rows //= args.ctx_num
     graph.infer_shape(mx.nd.zeros((rows, *image)), mx.nd.zeros((rows,)))

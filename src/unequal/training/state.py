@@ -58,9 +58,12 @@ def read_state(path: str) -> TrainingState | None:
         facts = json.loads(arrays.pop(_FACTS).tobytes())
         version = facts["version"]
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is not the state of a run; remove it, or start without "
-                         "--resume") from error
+        raise InputError(
+            f"{path}: is not the state of a run; remove it, or start without --resume"
+        ) from error
     if version != VERSION:
-        raise InputError(f"{path}: was written by another version of this software ({version}, not "
-                         f"{VERSION}); go on with that one, or start without --resume")
+        raise InputError(
+            f"{path}: was written by another version of this software ({version}, not "
+            f"{VERSION}); go on with that one, or start without --resume"
+        )
     return TrainingState(facts, arrays)

@@ -27,8 +27,11 @@ def load_targets(args: argparse.Namespace) -> dict[str, VerificationSet]:
             say(found[name].shape)
             say("ver", name)
     if not found:
-        logging.warning("%s: holds none of the sets of --target %s: nothing will be tested",
-                        args.data_dir, args.target)
+        logging.warning(
+            "%s: holds none of the sets of --target %s: nothing will be tested",
+            args.data_dir,
+            args.target,
+        )
     return found
 
 
@@ -37,10 +40,13 @@ def _say_every_thousand(index: int) -> None:
         say("loading bin", index)
 
 
-def make_test(targets: Mapping[str, VerificationSet], embed: Callable[[np.ndarray], np.ndarray],
-              batch_size: int, says_shapes: str | None,
-              note: Callable[[int, Mapping[str, VerificationResult]], None] = lambda *_: None,
-              ) -> Callable[[int], dict[str, float]]:
+def make_test(
+    targets: Mapping[str, VerificationSet],
+    embed: Callable[[np.ndarray], np.ndarray],
+    batch_size: int,
+    says_shapes: str | None,
+    note: Callable[[int, Mapping[str, VerificationResult]], None] = lambda *_: None,
+) -> Callable[[int], dict[str, float]]:
     """step -> {target: accuracy}; prints the lines of a verification, ``note`` gets all of it."""
 
     def run(step: int) -> dict[str, float]:

@@ -65,8 +65,11 @@ def test_moving_averages_after_training_steps_equal_those_of_float64(name):
 
 def test_moving_averages_stay_where_they_are_not_to_be_moved():
     network = drawn(NETWORKS["mixed widths"]())
-    averages = {name: parameter for name, parameter in network.collect_params().items()
-                if name.endswith(STATISTICS)}
+    averages = {
+        name: parameter
+        for name, parameter in network.collect_params().items()
+        if name.endswith(STATISTICS)
+    }
     before = {name: parameter.data().asnumpy() for name, parameter in averages.items()}
     derive(network, faces(3), train_mode=False)
     network(mx.nd.array(faces(3))).wait_to_read()
@@ -104,10 +107,13 @@ def test_gradients_equal_differences_of_the_loss(name):
 @pytest.mark.parametrize("channels", [16, 8, 3])
 def test_variance_is_accurate_beside_a_large_mean(channels):
     """The convolution copies its input, which has mean 1000 and deviation 0.1."""
-    network = Network(chain(
-        Convolution("copy", channels, channels, 1, num_group=channels, no_bias=True),
-        BatchNorm("norm", channels, 0.0),
-    ), FullyConnected("fc1", 1, channels * 64))
+    network = Network(
+        chain(
+            Convolution("copy", channels, channels, 1, num_group=channels, no_bias=True),
+            BatchNorm("norm", channels, 0.0),
+        ),
+        FullyConnected("fc1", 1, channels * 64),
+    )
     network.initialize()
     rng = np.random.RandomState(0)
     data = (1000 + 0.1 * rng.normal(size=(6, channels, 8, 8))).astype(np.float32)
@@ -117,10 +123,12 @@ def test_variance_is_accurate_beside_a_large_mean(channels):
     with mx.autograd.record():
         network(mx.nd.array(data)).wait_to_read()
     exact = data.astype(np.float64)
-    np.testing.assert_allclose(parameters["norm_moving_mean"].data().asnumpy(),
-                               exact.mean(axis=(0, 2, 3)), rtol=1e-6)
-    np.testing.assert_allclose(parameters["norm_moving_var"].data().asnumpy(),
-                               exact.var(axis=(0, 2, 3)), rtol=1e-4)
+    np.testing.assert_allclose(
+        parameters["norm_moving_mean"].data().asnumpy(), exact.mean(axis=(0, 2, 3)), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        parameters["norm_moving_var"].data().asnumpy(), exact.var(axis=(0, 2, 3)), rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("height, width", [(17, 23), (32, 8), (5, 40)])

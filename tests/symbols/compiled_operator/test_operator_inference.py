@@ -60,8 +60,9 @@ def test_training_steps_are_seen(form):
     network = drawn(NETWORKS["unit 2"]())
     if FORMS[form] is not None:
         network.hybridize(**FORMS[form])
-    trainer = mx.gluon.Trainer(network.collect_params(), "sgd",
-                               dict(learning_rate=0.05, momentum=0.9))
+    trainer = mx.gluon.Trainer(
+        network.collect_params(), "sgd", dict(learning_rate=0.05, momentum=0.9)
+    )
     last = network(images(2)).asnumpy()
     for step in range(3):
         with mx.autograd.record():
@@ -125,8 +126,11 @@ def test_inference_may_come_between_a_pass_and_its_gradients(form):
         for count in (4, 2, 1):
             assert_as_mxnet(network, images(count))
         loss.backward()
-        found = {key: parameter.grad().asnumpy() for key, parameter in
-                 network.collect_params().items() if parameter.grad_req != "null"}
+        found = {
+            key: parameter.grad().asnumpy()
+            for key, parameter in network.collect_params().items()
+            if parameter.grad_req != "null"
+        }
         assert_close({**found, "data": data.grad.asnumpy(), "output": output.asnumpy()}, expected)
 
 

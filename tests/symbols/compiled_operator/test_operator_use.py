@@ -111,11 +111,18 @@ def test_many_passes_may_be_recorded_before_they_are_derived(form):
     for block, dtype in ((network, "float32"), (twin, "float64")):
         parameters = block.collect_params()
         with mx.autograd.record():
-            loss = sum(loss_of(block(mx.nd.array(faces(count, seed=count), dtype=dtype)))
-                       for count in (3, 2, 5, 3))
+            loss = sum(
+                loss_of(block(mx.nd.array(faces(count, seed=count), dtype=dtype)))
+                for count in (3, 2, 5, 3)
+            )
         loss.backward()
-        gradients.append({name: parameter.grad().asnumpy() for name, parameter in
-                          parameters.items() if parameter.grad_req != "null"})
+        gradients.append(
+            {
+                name: parameter.grad().asnumpy()
+                for name, parameter in parameters.items()
+                if parameter.grad_req != "null"
+            }
+        )
     assert_close(*gradients)
 
 
@@ -173,8 +180,9 @@ def test_parameter_files_are_the_same_without_the_operator(tmp_path):
         without = NETWORKS[NAME]()
     without.load_parameters(path)
     for name, parameter in without.collect_params().items():
-        np.testing.assert_array_equal(parameter.data().asnumpy(),
-                                      network.collect_params()[name].data().asnumpy())
+        np.testing.assert_array_equal(
+            parameter.data().asnumpy(), network.collect_params()[name].data().asnumpy()
+        )
     assert set(mx.nd.load(path)) == set(without._collect_params_with_prefix())
 
 
