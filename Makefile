@@ -31,6 +31,7 @@ test: $(STAMP)
 
 lint: $(STAMP)
 	@$(VENV_PYTHON) -m ruff check $(or $(ARGS),.)
+	@$(VENV_PYTHON) -m ruff format --check $(or $(ARGS),.)
 
 bench: $(STAMP)
 	@$(VENV_PYTHON) benchmarks/run.py $(ARGS)
