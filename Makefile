@@ -24,7 +24,7 @@ help:
 setup: $(STAMP)
 
 demo: $(STAMP)
-	@$(VENV_PYTHON) benchmarks/demo.py $(ARGS)
+	@$(VENV_PYTHON) examples/demo.py $(ARGS)
 
 test: $(STAMP)
 	@$(VENV_PYTHON) -m pytest $(ARGS)
@@ -34,7 +34,7 @@ lint: $(STAMP)
 	@$(VENV_PYTHON) -m ruff format --check $(or $(ARGS),.)
 
 bench: $(STAMP)
-	@$(VENV_PYTHON) benchmarks/run.py $(ARGS)
+	@$(VENV_PYTHON) benchmarks/speed/run.py $(ARGS)
 
 define FIND_PYTHON
 fits() { \

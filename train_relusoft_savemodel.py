@@ -2,7 +2,7 @@
 
 import sys
 
-from unequal.script import main
+from unequal.commands import main
 
 if __name__ == "__main__":
     sys.exit(main("savemodel"))

@@ -11,7 +11,7 @@ What differs between the scripts stands in ``unequal/stages.py``.
 
 import sys
 
-from unequal.script import main
+from unequal.commands import main
 
 if __name__ == "__main__":
     sys.exit(main("softmax"))

@@ -16,7 +16,7 @@ keeps the command line that every stage equals.
 
 import sys
 
-from unequal.script import main_of_recipe
+from unequal.commands import main_of_recipe
 
 if __name__ == "__main__":
     sys.exit(main_of_recipe())

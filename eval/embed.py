@@ -1,165 +1,159 @@
-"""A saved checkpoint as a plain function: face images in, embeddings out.
-
-As a command it writes the embeddings of many faces to a file:
+"""Write the embeddings of a face set, a folder of images or a verification set to a file.
 
     python -m eval.embed --model prefix,epoch --input PATH --output emb.npy
+
+PATH is a folder with train.rec, a train.rec, a folder of images or a verification .bin; the kind
+is recognised (see `open_faces`). emb.npy is float32 (images, d); emb.csv beside
+it has the columns row, label, name; emb.json says what it was made with and names the images that
+could not be decoded, whose rows are NaN. A run that was killed goes on when it is started again.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Callable, Mapping, Sequence
+from typing import Any, Sequence
 
-import numpy as np
+from tqdm import tqdm
 
-# isort: split
-from unequal.errors import InputError  # readies the process for mxnet, so it comes before
+from eval.embed_parts.extract import Embed, extract
+from eval.embed_parts.face_sources import FaceSource, open_faces
+from eval.embed_parts.resumable_rows import ResumableRows, files_of
+from unequal.checkpoints.model_argument import one_checkpoint
+from unequal.support.errors import InputError
 
-# isort: split
-import mxnet as mx
-
-from eval.on_devices import OnDevices
-
-Embed = Callable[[np.ndarray], np.ndarray]
-
-DATA = "data"
-
-
-def load_embedder(
-    prefix: str, epoch: int, ctx: mx.Context | None = None, layer: str = "fc1_output"
-) -> OnDevices:
-    """Load `prefix`-symbol.json and `prefix`-%04d.params as an embedding function.
-
-    The function takes uint8 RGB images (n, 3, height, width), feeds them as float32 0..255 (the
-    normalisation is in the graph) through the network in inference mode on `ctx` (default: the
-    CPU), and returns float32 (n, emb): the output `layer` of the graph, not normalised. Whatever
-    lies behind `layer` (margin, loss, labels) and parameters it does not need are left out. The
-    number of images may change from call to call; their size must be that of the training. Its
-    methods `push` and `push_with_mirror` do not wait for the result.
-
-    Raises InputError when a file is missing or damaged, the graph has no such output, or the
-    file lacks a parameter of it; the function raises it for images of another shape or size.
-    """
-    symbol_path, params_path = checkpoint_files(prefix, epoch)
-    output = graph_up_to(symbol_path, layer)
-    ctx = mx.cpu() if ctx is None else ctx
-    network = as_block(output, [DATA], read_parameters(params_path), [ctx], params_path)
-
-    def checked(images: mx.nd.NDArray) -> mx.nd.NDArray:
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise InputError(f"images of shape {images.shape}: give (n, 3, height, width), RGB")
-        try:
-            return network(images)
-        except mx.MXNetError as error:
-            if "Shape inconsistent" not in str(error):
-                raise
-            height, width = images.shape[2:]
-            raise InputError(
-                f"{params_path}: does not take images of {height}x{width} pixels "
-                f"({_last_line(error)}): use images of the size it was trained with"
-            ) from error
-
-    return OnDevices(checked, [ctx])
-
-
-def checkpoint_files(prefix: str, epoch: int) -> tuple[str, str]:
-    """The lineage's names of a checkpoint's symbol file and parameter file."""
-    return f"{prefix}-symbol.json", f"{prefix}-{epoch:04d}.params"
-
-
-def as_block(
-    output: mx.sym.Symbol,
-    inputs: Sequence[str],
-    parameters: Mapping[str, mx.nd.NDArray],
-    devices: Sequence[mx.Context],
-    source: str,
-) -> mx.gluon.SymbolBlock:
-    """A part of a saved graph as a hybridised Gluon block with saved parameters, on `devices`.
-
-    Raises InputError, naming `source`, when a parameter that `output` needs is not among them.
-    """
-    from symbols.compiled.rewrite import with_compiled_operator
-
-    if all(device.device_type == "cpu" for device in devices):
-        output = with_compiled_operator(output)
-    # MXNet 1.9.1's oneDNN subgraphs break the second forward of y1 in a Module; a hybridised
-    # block runs without them
-    network = mx.gluon.SymbolBlock(output, [mx.sym.var(name, dtype="float32") for name in inputs])
-    wanted = network.collect_params()
-    lacking = sorted(name for name in wanted.keys() if name not in parameters)
-    if lacking:
-        raise InputError(
-            f"{source}: lacks {_few(lacking)}, which {output.name} of its symbol file needs: "
-            "give the symbol and parameters of one training"
-        )
-    for name, parameter in wanted.items():
-        parameter.shape = parameters[name].shape
-        # not at random: that would draw numbers which a seeded training is to draw
-        parameter.initialize(mx.init.Zero(), ctx=list(devices))
-        parameter.set_data(parameters[name].astype("float32"))
-    network.hybridize(static_alloc=True)
-    return network
-
-
-def read_graph(path: str) -> mx.sym.Symbol:
-    """All outputs inside a saved graph. Raises InputError for a missing or damaged file."""
-    _require(path)
-    try:
-        return mx.sym.load(path).get_internals()
-    except (mx.MXNetError, ValueError) as error:
-        raise InputError(f"{path}: not a symbol file of MXNet: copy it again") from error
-
-
-def graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
-    """A saved graph, cut at its output `layer`, which must depend on images.
-
-    Raises InputError for a missing or damaged file, and where there is no such output.
-    """
-    internals = read_graph(path)
-    outputs = [name for name in internals.list_outputs() if name.endswith("_output")]
-    if layer not in outputs:
-        raise InputError(
-            f"{path}: has no output {layer}; its last ones are "
-            f"{', '.join(outputs[-4:]) or 'none'} (--layer)"
-        )
-    output = internals[layer]
-    if DATA not in output.list_arguments():
-        raise InputError(f"{path}: {layer} does not depend on an input named '{DATA}'")
-    return output
-
-
-def read_parameters(path: str) -> dict[str, mx.nd.NDArray]:
-    """{name: value} of a parameter file. Raises InputError where it is missing or damaged."""
-    _require(path)
-    try:
-        saved = mx.nd.load(path)
-    except (mx.MXNetError, ValueError) as error:
-        raise InputError(f"{path}: truncated or not a parameter file: copy it again") from error
-    if not isinstance(saved, dict):
-        raise InputError(f"{path}: its arrays have no names: save it with mx.model.save_checkpoint")
-    return {key.split(":", 1)[-1]: value for key, value in saved.items()}
-
-
-def _require(path: str) -> None:
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file: check the prefix and the epoch of the model")
-
-
-def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].replace("MXNetError: ", "")
+NAMED = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`python -m eval.embed`: see eval.embedding_command, which is given `load_embedder`."""
-    from eval.embedding_command import run
+    """Run the command and return its exit status.
 
-    return run(load_embedder, argv)
+    0, 2 for wrong input or a file that cannot be written, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        embed_to(options.input, options.output, options)
+    except InputError as error:
+        print(f"embed: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"embed: {error.filename or options.output}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("embed: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def embed_to(path: str, output: str | Path, options: argparse.Namespace) -> None:
+    """Write the embeddings of the faces of `path` to `output`, as `add_flags` has set `options`.
+
+    Raises InputError for wrong input, and where `output` was made or begun with other settings.
+    """
+    files_of(output)
+    prefix, epoch = one_checkpoint(options.model)
+    with closing(open_faces(path)) as source:
+        settings = _settings(prefix, epoch, source, options)
+        rows = ResumableRows(output, source.count, settings, options.fresh)
+        if rows.done:
+            state = "is finished" if rows.done == rows.count else f"goes on at row {rows.done}"
+            print(f"{output}: {state}", flush=True)
+
+        def load() -> Embed:
+            # only now: MXNet takes seconds to import
+            from unequal.checkpoints.embedder import load_embedder
+            from unequal.support.devices import usable_devices
+
+            return load_embedder(prefix, epoch, usable_devices()[0], options.layer)
+
+        with tqdm(
+            initial=rows.done,
+            total=rows.count,
+            desc=Path(output).name,
+            unit="image",
+            file=sys.stderr,
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        ) as bar:
+            extract(
+                source,
+                load,
+                rows,
+                min(options.batch_size, source.count),
+                flip=options.flip == 1,
+                normalize=options.normalize,
+                progress=bar.update,
+            )
+        print(f"{output}: {rows.count} embeddings of {source.kind} {path}", flush=True)
+    if rows.unreadable:
+        named = ", ".join(rows.unreadable[:NAMED])
+        more = f" and {len(rows.unreadable) - NAMED} more" if len(rows.unreadable) > NAMED else ""
+        print(
+            f"{output}: {len(rows.unreadable)} images cannot be decoded, their rows are NaN: "
+            f"{named}{more} (all in {rows.files.about})",
+            flush=True,
+        )
+
+
+def _settings(
+    prefix: str, epoch: int, source: FaceSource, options: argparse.Namespace
+) -> dict[str, Any]:
+    """What the numbers depend on, by the names that a user knows."""
+    parameters = Path(f"{prefix}-{epoch:04d}.params").stat()
+    return {
+        "--model": f"{Path(prefix).resolve()},{epoch}",
+        "a parameter file of": f"{parameters.st_size} bytes, {parameters.st_mtime_ns}",
+        "--input": str(Path(source.path).resolve()),
+        "an --input of": f"{source.count} images, {source.stamp}",
+        "kind": source.kind,
+        "--layer": options.layer,
+        "--flip": options.flip,
+        "--normalize": options.normalize,
+        "--batch-size": options.batch_size,
+    }
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of embedding that do not name files."""
+    parser.add_argument("--batch-size", type=_positive, default=64, help="images at a time")
+    parser.add_argument(
+        "--flip",
+        type=int,
+        choices=(0, 1),
+        default=1,
+        help="1: add the embedding of the mirror image, as verification does (default)",
+    )
+    parser.add_argument("--normalize", action="store_true", help="embeddings of length 1")
+    parser.add_argument("--layer", default="fc1_output", help="output of the graph to take")
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin anew, and replace what is there"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.embed",
+        description="Embeddings of many faces, extracted once; run it again to go on.",
+    )
+    parser.add_argument("--model", required=True, help="'prefix,epoch' of a checkpoint")
+    parser.add_argument(
+        "--input",
+        required=True,
+        help="face set (folder or train.rec), folder of images, or verification .bin",
+    )
+    parser.add_argument(
+        "--output", required=True, help="NAME.npy; NAME.csv and NAME.json come beside it"
+    )
+    add_flags(parser)
+    return parser
 
 
 if __name__ == "__main__":

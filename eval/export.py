@@ -13,8 +13,8 @@ import os
 import sys
 from typing import Sequence
 
-from eval.checkpoints import one_checkpoint
-from unequal.errors import InputError
+from unequal.checkpoints.model_argument import one_checkpoint
+from unequal.support.errors import InputError
 
 EXAMPLE = """\
 examples:
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _slim(options: argparse.Namespace) -> None:
     prefix, epoch = one_checkpoint(options.model)
     # MXNet takes seconds to load, so it comes after the cheap checks
-    from eval.embed import checkpoint_files
-    from eval.exporting.slim import EPOCH, export_slim
+    from eval.export_parts.slim import EPOCH, export_slim
+    from unequal.checkpoints.embedder import checkpoint_files
 
     slim = export_slim(prefix, epoch, options.output, options.layer, options.overwrite)
     symbol_path, params_path = checkpoint_files(options.output, EPOCH)
@@ -58,7 +58,7 @@ def _slim(options: argparse.Namespace) -> None:
 def _onnx(options: argparse.Namespace) -> None:
     prefix, epoch = one_checkpoint(options.model)
     _require_onnx()
-    from eval.exporting.check_images import faces_of, random_images
+    from eval.export_parts.check_images import faces_of, random_images
 
     if options.check:
         images, kind = faces_of(options.check), f"images of {options.check}"
@@ -70,8 +70,8 @@ def _onnx(options: argparse.Namespace) -> None:
             )
     else:
         images, kind = random_images(options.image_size or USUAL_SIZE), "random images"
-    from eval.exporting.onnx_file import export_onnx
-    from eval.exporting.operators import OPSET
+    from eval.export_parts.onnx_file import export_onnx
+    from eval.export_parts.operators import OPSET
 
     done = export_onnx(prefix, epoch, options.output, images, options.layer, options.overwrite)
     height, width = images.shape[2:]

@@ -18,12 +18,12 @@ from typing import Any, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from eval.embedding_command import add_flags, embed_to
-from eval.embedding_files import Embeddings, labels_of, open_embeddings, texts_of
-from eval.identify import FARS, PROTOCOLS, Identification, identify
-from eval.noise_names import NoiseFound, read_noise_names, without_noise
-from eval.unit_rows import Selected
-from unequal.errors import InputError
+from eval.embed import add_flags, embed_to
+from eval.embed_parts.embedding_files import Embeddings, labels_of, open_embeddings, texts_of
+from eval.identification_parts.identify import FARS, PROTOCOLS, Identification, identify
+from eval.identification_parts.noise_names import NoiseFound, read_noise_names, without_noise
+from eval.identification_parts.unit_rows import Selected
+from unequal.support.errors import InputError
 
 __all__ = ["Identification", "identify", "main"]
 
@@ -142,7 +142,7 @@ def _embeddings(path: str, role: str, options: argparse.Namespace, folder: Path)
         return open_embeddings(path)
     if not options.model:
         raise InputError(f"--{role} {path}: is no .npy file: give --model to embed it with")
-    from eval.embed import load_embedder
+    from unequal.checkpoints.embedder import load_embedder
 
     kept = f"{Path(options.output).stem}." if options.output else ""
     beside = Path(options.output).parent if options.output else folder
@@ -169,7 +169,7 @@ def _write(
     counts: dict[str, int],
     removed: dict[str, NoiseFound],
 ) -> None:
-    from unequal.files import replace_file
+    from unequal.support.files import replace_file
 
     numbers = {
         "protocol": options.protocol,

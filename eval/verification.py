@@ -14,10 +14,10 @@ from typing import Callable, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from eval.bins import VerificationSet, load_bin
-from eval.checkpoints import find_checkpoints
-from eval.folds import FAR_TARGET, evaluate
-from unequal.errors import InputError
+from eval.verification_parts.folds import FAR_TARGET, evaluate
+from eval.verification_parts.verification_set import VerificationSet, load_bin
+from unequal.checkpoints.model_argument import find_checkpoints
+from unequal.support.errors import InputError
 
 __all__ = [
     "VerificationResult",
@@ -36,7 +36,7 @@ class VerificationResult:
 
     `acc2`, `std2`: accuracy over the folds, mean and deviation; `xnorm`: mean length of the raw
     embeddings; `embeddings`: float64 (images, emb), image and mirror image added, of length 1;
-    `val`, `val_std`, `far`: see `eval.folds.Evaluation`; `seconds`: time spent in `embed` and in
+    `val`, `val_std`, `far`: see `folds.Evaluation`; `seconds`: time spent in `embed` and in
     waiting for it; `acc1`, `std1`: always 0, as in the 2019 code.
     """
 
@@ -64,7 +64,7 @@ def test(
     `embed` maps uint8 RGB images (batch_size, 3, height, width) to embeddings (batch_size, emb).
     It always sees that one shape: the last batch, or a set smaller than a batch, is filled up
     with copies of its last image. Each image and its mirror image are embedded, and the two added.
-    Where `embed` has a method `push_with_mirror` (see eval.on_devices), each batch is handed over
+    Where `embed` has a method `push_with_mirror` (see OnDevices), each batch is handed over
     once, and the next one before its embeddings are waited for.
     `progress`, if given, is called with the number of images done after each batch.
 
@@ -161,8 +161,8 @@ def _run(options: argparse.Namespace) -> int:
     sets = [load_bin(path, options.image_size) for path in bins]
 
     # MXNet takes seconds to load, so it comes after the cheap checks
-    from eval.embed import load_embedder
-    from unequal.devices import usable_devices
+    from unequal.checkpoints.embedder import load_embedder
+    from unequal.support.devices import usable_devices
 
     device = usable_devices()[0]
     best = dict.fromkeys(range(len(sets)), 0.0)

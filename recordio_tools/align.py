@@ -28,14 +28,16 @@ from functools import partial
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from recordio_tools.photos.align_folder import face_names, older_files, write_tables
-from recordio_tools.photos.align_photo import Photo, Recipe, align_photo
-from recordio_tools.photos.detector import MIN_SCORE, open_detector
-from recordio_tools.photos.identity_folders import IMAGE_SUFFIXES, identity_folders
-from recordio_tools.photos.jpeg import QUALITY, add_quality, check_quality
-from recordio_tools.photos.landmarks import Landmarks, read_landmarks
-from recordio_tools.photos.similarity import ALIGNED_SIZE
-from recordio_tools.support.command import (
+from recordio_tools.align_parts.align_folder import face_names, older_files, write_tables
+from recordio_tools.align_parts.align_photo import Photo, Recipe, align_photo
+from recordio_tools.align_parts.detector import MIN_SCORE, open_detector
+from unequal.faces.alignment import ALIGNED_SIZE
+from unequal.faces.identity_folders import IMAGE_SUFFIXES, identity_folders
+from unequal.faces.image_size import add_size, check_size, size_of_flag
+from unequal.faces.jpeg import QUALITY, add_quality, check_quality
+from unequal.faces.landmarks import Landmarks, read_landmarks
+from unequal.faces.left_out_table import LEFT_OUT_FILE
+from unequal.support.command_line import (
     add_output,
     add_processes,
     make_parser,
@@ -43,12 +45,10 @@ from recordio_tools.support.command import (
     progress,
     run,
 )
-from recordio_tools.support.image_size import add_size, check_size, size_of_flag
-from recordio_tools.support.left_out import LEFT_OUT_FILE
-from recordio_tools.support.older_tree import new_tree
-from recordio_tools.support.output import refuse_input_as_output
-from recordio_tools.support.parallel import in_order
-from unequal.errors import InputError
+from unequal.support.errors import InputError
+from unequal.support.older_tree import new_tree
+from unequal.support.output_folder import refuse_input_as_output
+from unequal.support.process_pool import in_order
 
 __all__ = ["Summary", "align", "main"]
 
@@ -120,7 +120,7 @@ def align(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -20,21 +20,26 @@ import sys
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from recordio_tools.sheet.about import Sheet, about_sheet, part_text, title_of
-from recordio_tools.sheet.choice import (
+from recordio_tools.contact_sheet_parts.identities import SetIdentities
+from recordio_tools.contact_sheet_parts.page import FIRST_LINES, About, write_page
+from recordio_tools.contact_sheet_parts.scores import SheetScores, usual_scores
+from recordio_tools.contact_sheet_parts.sheet_items import (
+    Item,
+    References,
+    flagged_items,
+    plain_items,
+)
+from recordio_tools.contact_sheet_parts.sheet_title import Sheet, about_sheet, part_text, title_of
+from recordio_tools.contact_sheet_parts.shown_records import (
     Choice,
     flagged_records,
     listed_records,
     records_of_identities,
 )
-from recordio_tools.sheet.identities import SetIdentities
-from recordio_tools.sheet.items import Item, References, flagged_items, plain_items
-from recordio_tools.sheet.page import FIRST_LINES, About, write_page
-from recordio_tools.sheet.scores import SheetScores, usual_scores
-from recordio_tools.support.command import make_parser, progress, run
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
-from unequal.files import replace_file
+from unequal.faces.face_records import FaceRecords
+from unequal.support.command_line import make_parser, progress, run
+from unequal.support.errors import InputError
+from unequal.support.files import replace_file
 
 __all__ = ["Sheet", "contact_sheet", "main"]
 
@@ -110,7 +115,7 @@ def contact_sheet(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

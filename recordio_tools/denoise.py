@@ -26,19 +26,19 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from recordio_tools.sets.companions import add_no_bins, bins_of, carry_bins
-from recordio_tools.sets.listed_records import ListedRecords
-from recordio_tools.sets.mapping import mapping_file, read_names
-from recordio_tools.sets.reader import FaceSetReader
-from recordio_tools.sets.set_copy import SetCopy, size_of
-from recordio_tools.sets.summary_lines import broken_line, set_line
-from recordio_tools.support.broken_records import COLUMNS, BrokenRecords
-from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.counted import counted
-from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
-from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
-from unequal.data.noise_list import noise_line
-from unequal.errors import InputError
+from unequal.faces.broken_records import COLUMNS, BrokenRecords
+from unequal.faces.identity_lists import mapping_file, read_names
+from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.noise_list import noise_line
+from unequal.faces.record_lists import ListedRecords
+from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.set_reader import FaceSetReader
+from unequal.faces.summary_lines import broken_line, set_line
+from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
+from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.counted import counted
+from unequal.support.errors import InputError
+from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
 
 EXAMPLE = """\
   python -m recordio_tools.denoise --data-dir MF2_pic9_head --noise-list src/0_noiselist.txt \\
@@ -131,7 +131,7 @@ def denoise(
 
     Args:
         data_dir: the set that the lists were made from.
-        noise_lists: files of lines 'label record max(P) P[label]' (unequal.data.noise_list).
+        noise_lists: files of lines 'label record max(P) P[label]' (unequal.faces.noise_list).
         output: the folder to make; it appears when everything is written.
         remove: files of lines 'label record ...'; these images go, too.
         threshold: of the noise lists, remove only images whose max(P) is below it, compared as
@@ -170,7 +170,7 @@ def denoise(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -19,23 +19,23 @@ from typing import Iterator, Sequence
 
 import numpy as np
 
-from recordio_tools.checks.findings import Findings
-from recordio_tools.checks.image_check import ImageCheck, Place, look_at, place_of
-from recordio_tools.checks.image_histogram import write_histogram
-from recordio_tools.checks.index_check import IndexCheck
-from recordio_tools.checks.index_repair import repair_index
-from recordio_tools.checks.label_check import LabelCheck
-from recordio_tools.checks.layout_check import LayoutCheck, is_bare
-from recordio_tools.checks.list_check import ListCheck
-from recordio_tools.checks.record_rows import GOOD
-from recordio_tools.checks.record_scan import scan
-from recordio_tools.checks.set_report import HEAD_FROM, SetReport
-from recordio_tools.support.command import add_processes, make_parser, processes_of, progress, run
-from recordio_tools.support.new_file import refuse_existing, write_file
-from recordio_tools.support.output import SET_FILES
-from recordio_tools.support.parallel import in_order
-from unequal.data.records import Property, read_property
-from unequal.errors import InputError
+from recordio_tools.inspect_set_parts.findings import Findings
+from recordio_tools.inspect_set_parts.image_check import ImageCheck, Place, look_at, place_of
+from recordio_tools.inspect_set_parts.image_histogram import write_histogram
+from recordio_tools.inspect_set_parts.index_check import IndexCheck
+from recordio_tools.inspect_set_parts.index_repair import repair_index
+from recordio_tools.inspect_set_parts.label_check import LabelCheck
+from recordio_tools.inspect_set_parts.layout_check import LayoutCheck, is_bare
+from recordio_tools.inspect_set_parts.list_check import ListCheck
+from recordio_tools.inspect_set_parts.record_rows import GOOD
+from recordio_tools.inspect_set_parts.record_scan import scan
+from recordio_tools.inspect_set_parts.set_report import HEAD_FROM, SetReport
+from unequal.faces.face_records import Property, read_property
+from unequal.support.command_line import add_processes, make_parser, processes_of, progress, run
+from unequal.support.errors import InputError
+from unequal.support.output_file import refuse_existing, write_file
+from unequal.support.output_folder import SET_FILES
+from unequal.support.process_pool import in_order
 
 EXAMPLE = """\
   python -m recordio_tools.inspect_set --data-dir faces/head --verify --histogram head.png
@@ -103,7 +103,7 @@ def inspect_set(data_dir: str | Path, verify: bool = False, processes: int = 0) 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

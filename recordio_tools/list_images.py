@@ -15,8 +15,8 @@ import argparse
 import sys
 from typing import Sequence
 
-from recordio_tools.photos.listing import Listing, list_images, warn_of_missing
-from recordio_tools.support.command import add_output, make_parser, run
+from recordio_tools.list_images_parts.listing import Listing, list_images, warn_of_missing
+from unequal.support.command_line import add_output, make_parser, run
 
 __all__ = ["Listing", "list_images", "main", "warn_of_missing"]
 
@@ -26,7 +26,7 @@ EXAMPLE = """\
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

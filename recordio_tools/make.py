@@ -22,13 +22,15 @@ from functools import partial
 from pathlib import Path
 from typing import Sequence
 
-from recordio_tools.photos.image_source import images_to_pack
-from recordio_tools.photos.jpeg import QUALITY, add_quality, check_quality
-from recordio_tools.photos.packed_set import Made, nothing_left, write_packed
-from recordio_tools.photos.packing import Packed, Packing, pack_face, size_of
-from recordio_tools.sets.label_order import LabelOrder
-from recordio_tools.sets.writer import FaceSetWriter
-from recordio_tools.support.command import (
+from recordio_tools.make_parts.image_source import images_to_pack
+from recordio_tools.make_parts.packed_set import Made, nothing_left, write_packed
+from recordio_tools.make_parts.packing import Packed, Packing, pack_face, size_of
+from unequal.faces.image_list_order import LabelOrder
+from unequal.faces.image_size import add_size, check_size, size_of_flag
+from unequal.faces.jpeg import QUALITY, add_quality, check_quality
+from unequal.faces.left_out_table import LEFT_OUT_FILE
+from unequal.faces.set_writer import FaceSetWriter
+from unequal.support.command_line import (
     add_output,
     add_processes,
     make_parser,
@@ -36,16 +38,14 @@ from recordio_tools.support.command import (
     progress,
     run,
 )
-from recordio_tools.support.image_size import add_size, check_size, size_of_flag
-from recordio_tools.support.left_out import LEFT_OUT_FILE
-from recordio_tools.support.output import (
+from unequal.support.errors import InputError
+from unequal.support.output_folder import (
     SET_FILES,
     new_folder,
     refuse_input_as_output,
     refuse_strangers,
 )
-from recordio_tools.support.parallel import in_order
-from unequal.errors import InputError
+from unequal.support.process_pool import in_order
 
 __all__ = ["Made", "main", "make_set"]
 
@@ -108,7 +108,7 @@ def make_set(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -23,20 +23,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Sequence
 
-from recordio_tools.sets.writer import write_face_set
-from recordio_tools.support.command import add_output, add_processes, make_parser, run
-from recordio_tools.support.output import SET_FILES, new_folder, refuse_strangers
-from recordio_tools.synthetic.drawing import drawn
-from recordio_tools.synthetic.identity import Identity, draw_identity
-from recordio_tools.synthetic.photos import draw_image
-from recordio_tools.synthetic.plan import (
+from recordio_tools.make_synthetic_parts.drawing import drawn
+from recordio_tools.make_synthetic_parts.identity import Identity, draw_identity
+from recordio_tools.make_synthetic_parts.photos import draw_image
+from recordio_tools.make_synthetic_parts.plan import (
     Picture,
     Recipe,
     plan_head,
     plan_pairs,
     plan_tail,
 )
-from unequal.errors import InputError
+from unequal.faces.set_writer import write_face_set
+from unequal.support.command_line import add_output, add_processes, make_parser, run
+from unequal.support.errors import InputError
+from unequal.support.output_folder import SET_FILES, new_folder, refuse_strangers
 
 __all__ = ["Identity", "Summary", "draw_identity", "draw_image", "main", "make_synthetic"]
 
@@ -98,7 +98,7 @@ def make_synthetic(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

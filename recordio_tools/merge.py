@@ -29,27 +29,27 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
-from recordio_tools.merging.centres import Embed
-from recordio_tools.merging.merged_set import write_merged
-from recordio_tools.merging.pairs import (
+from recordio_tools.merge_parts.centres import Embed
+from recordio_tools.merge_parts.merged_set import write_merged
+from recordio_tools.merge_parts.pairs import (
     Pair,
     named_pairs,
     warn_of_chains,
     warn_of_names,
     write_pairs,
 )
-from recordio_tools.merging.plan import NO_MATCHES, find_matches, group
-from recordio_tools.merging.saved_model import saved_model
-from recordio_tools.merging.sources import open_sources, prefixes
-from recordio_tools.sets.companions import add_no_bins, bins_of, carry_bins
-from recordio_tools.sets.summary_lines import broken_line, set_line
-from recordio_tools.sets.writer import check_fits
-from recordio_tools.support.broken_records import COLUMNS
-from recordio_tools.support.command import add_output, make_parser, run
-from recordio_tools.support.counted import counted
-from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
-from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
-from unequal.errors import InputError
+from recordio_tools.merge_parts.plan import NO_MATCHES, find_matches, group
+from recordio_tools.merge_parts.saved_model import saved_model
+from recordio_tools.merge_parts.sources import open_sources, prefixes
+from unequal.faces.broken_records import COLUMNS
+from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.set_writer import check_fits
+from unequal.faces.summary_lines import broken_line, set_line
+from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
+from unequal.support.command_line import add_output, make_parser, run
+from unequal.support.counted import counted
+from unequal.support.errors import InputError
+from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
 
 EXAMPLE = """\
   python -m recordio_tools.merge --data-dir ms1m glint --output both --model y1/model,0 --dry-run
@@ -156,7 +156,7 @@ def merge(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -19,13 +19,13 @@ from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
 
-from recordio_tools.support.command import make_parser, run
-from recordio_tools.support.new_file import refuse_existing
-from unequal.data.noise_list import read_noise_list, write_noise_list
-from unequal.data.noise_scores import Scores, read_scores
-from unequal.errors import InputError
-from unequal.mining.noise_report import write_distribution, write_histogram
-from unequal.mining.threshold import Choice, choose_threshold
+from unequal.faces.noise_histogram import write_distribution, write_histogram
+from unequal.faces.noise_list import read_noise_list, write_noise_list
+from unequal.faces.noise_scores import Scores, read_scores
+from unequal.faces.noise_threshold import Choice, choose_threshold
+from unequal.support.command_line import make_parser, run
+from unequal.support.errors import InputError
+from unequal.support.output_file import refuse_existing
 
 EXAMPLE = """\
   python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --histogram noise.png
@@ -106,7 +106,7 @@ def lines_of(advice: Advice) -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

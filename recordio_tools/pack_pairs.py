@@ -20,15 +20,15 @@ import sys
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from recordio_tools.pairs.pair_list import ListedPair, read_pair_list
-from recordio_tools.pairs.pair_pickle import write_pair_pickle
-from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.image_size import add_size, check_size, size_of_flag
-from recordio_tools.support.new_file import refuse_existing
-from recordio_tools.support.output import refuse_input_as_output
-from unequal.data.decode import BadImage, decode_rgb
-from unequal.errors import InputError
-from unequal.files import replace_file
+from recordio_tools.pack_pairs_parts.pair_list import ListedPair, read_pair_list
+from recordio_tools.pack_pairs_parts.pair_pickle import write_pair_pickle
+from unequal.faces.decoding import BadImage, decode_rgb
+from unequal.faces.image_size import add_size, check_size, size_of_flag
+from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.errors import InputError
+from unequal.support.files import replace_file
+from unequal.support.output_file import refuse_existing
+from unequal.support.output_folder import refuse_input_as_output
 
 EXAMPLE = """\
   python -m recordio_tools.pack_pairs --pairs pairs.txt --images lfw_aligned --output faces/lfw.bin
@@ -107,7 +107,7 @@ def pack_pairs(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

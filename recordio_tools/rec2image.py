@@ -27,15 +27,15 @@ import sys
 from pathlib import Path
 from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
 
-from recordio_tools.photos.image_format import image_format
-from recordio_tools.sets.face_list import ListedFace, list_line, read_list
-from recordio_tools.sets.reader import Face, FaceSetReader
-from recordio_tools.support.broken_records import BrokenRecords
-from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.older_tree import new_tree
-from recordio_tools.support.output import refuse_input_as_output
-from unequal.data.decode import BadImage, decode_rgb
-from unequal.errors import InputError
+from unequal.faces.broken_records import BrokenRecords
+from unequal.faces.decoding import BadImage, decode_rgb
+from unequal.faces.image_format import image_format
+from unequal.faces.image_list import ListedFace, list_line, read_list
+from unequal.faces.set_reader import Face, FaceSetReader
+from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.errors import InputError
+from unequal.support.older_tree import new_tree
+from unequal.support.output_folder import refuse_input_as_output
 
 __all__ = ["Extracted", "main", "rec_to_images"]
 
@@ -103,7 +103,7 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

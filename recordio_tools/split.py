@@ -20,22 +20,22 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from recordio_tools.sets.companions import add_no_bins, carry_bins
-from recordio_tools.sets.mapping import mapping_file, read_identity_list, read_names
-from recordio_tools.sets.reader import FaceSetReader
-from recordio_tools.sets.set_copy import SetCopy, size_of
-from recordio_tools.sets.summary_lines import broken_line, set_line
-from recordio_tools.sets.writer import check_fits
-from recordio_tools.support.broken_records import COLUMNS, BrokenRecords
-from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
-from recordio_tools.support.output import (
+from unequal.faces.broken_records import COLUMNS, BrokenRecords
+from unequal.faces.identity_lists import mapping_file, read_identity_list, read_names
+from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.set_reader import FaceSetReader
+from unequal.faces.set_writer import check_fits
+from unequal.faces.summary_lines import broken_line, set_line
+from unequal.faces.verification_bins import add_no_bins, carry_bins
+from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.errors import InputError
+from unequal.support.output_folder import (
     SET_FILES,
     new_folder,
     refuse_input_as_output,
     refuse_strangers,
 )
-from unequal.errors import InputError
 
 EXAMPLE = """\
   python -m recordio_tools.split --data-dir MF2 --min-images 10 --output MF2_pic9
@@ -118,7 +118,7 @@ def split_set(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -22,18 +22,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from recordio_tools.sets.companions import add_no_bins, carry_bins
-from recordio_tools.sets.filters import Filters, check_filters, select, survey
-from recordio_tools.sets.mapping import mapping_file, read_names
-from recordio_tools.sets.reader import Face, FaceSetReader
-from recordio_tools.sets.set_copy import SetCopy, size_of
-from recordio_tools.sets.summary_lines import broken_line, images_of, set_line
-from recordio_tools.sets.writer import check_fits
-from recordio_tools.support.broken_records import COLUMNS, BrokenRecords
-from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.left_out import LEFT_OUT_FILE, LeftOutTable
-from recordio_tools.support.output import SET_FILES, new_folder, refuse_input_as_output
-from unequal.data.decode import BadImage, decode_rgb
+from recordio_tools.subset_parts.filters import Filters, check_filters, select, survey
+from unequal.faces.broken_records import COLUMNS, BrokenRecords
+from unequal.faces.decoding import BadImage, decode_rgb
+from unequal.faces.identity_lists import mapping_file, read_names
+from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.set_reader import Face, FaceSetReader
+from unequal.faces.set_writer import check_fits
+from unequal.faces.summary_lines import broken_line, images_of, set_line
+from unequal.faces.verification_bins import add_no_bins, carry_bins
+from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
 
 EXAMPLE = """\
   python -m recordio_tools.subset --data-dir MF2 --sample-identities 1000 --max-images 20 \\
@@ -114,7 +114,7 @@ def subset(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -20,13 +20,13 @@ from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
 
-from eval.bins import read_pairs
-from recordio_tools.pairs.pair_list import COLUMNS
-from recordio_tools.photos.image_format import image_format
-from recordio_tools.support.command import add_output, make_parser, progress, run
-from recordio_tools.support.older_tree import new_tree
-from recordio_tools.support.output import refuse_input_as_output
-from unequal.errors import InputError
+from eval.verification_parts.verification_set import read_pairs
+from recordio_tools.pack_pairs_parts.pair_list import COLUMNS
+from unequal.faces.image_format import image_format
+from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.errors import InputError
+from unequal.support.older_tree import new_tree
+from unequal.support.output_folder import refuse_input_as_output
 
 EXAMPLE = "  python -m recordio_tools.unpack_pairs --bin faces/lfw.bin --output lfw_pairs"
 LIST = "pairs.csv"
@@ -74,7 +74,7 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see recordio_tools.support.command.run."""
+    """The command; returns its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -174,7 +174,7 @@ class PReLU(HybridBlock):
     As ``LeakyReLU`` inside a graph, MXNet >= 1.3 lets the result overwrite the input, which the
     slope's gradient still needs, and trains slopes with slope x their gradient. Here the negative
     part is multiplied by a 1x1 depthwise convolution: exact, and in oneDNN's layout like its
-    neighbours, which makes it cheaper than LeakyReLU as well (``benchmarks/prelu.py``). Networks
+    neighbours, cheaper than LeakyReLU as well (``benchmarks/speed/prelu.py``). Networks
     :func:`built_for` a GPU multiply by broadcasting, which the GPU build fuses. Where the compiled
     operator computes a network's features (``symbols.network``), PReLU is a part of it.
     Input (N, channels, H, W); (N, channels) with ``flat``.

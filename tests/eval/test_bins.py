@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.bins import load_bin
-from unequal.errors import InputError
+from eval.verification_parts.verification_set import load_bin
+from unequal.support.errors import InputError
 
 GOLDEN_BINS = ["lfw_py2_32px", "lfw_py3_protocol2_32px"]
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.bins import load_bin
-from eval.exporting.check_images import faces_of, random_images
-from unequal.errors import InputError
+from eval.export_parts.check_images import faces_of, random_images
+from eval.verification_parts.verification_set import load_bin
+from unequal.support.errors import InputError
 
 
 def write_image(path, red: int, size: tuple[int, int] = (6, 4)) -> None:
@@ -40,8 +40,8 @@ def test_the_first_faces_of_a_verification_set(golden):
 
 @pytest.mark.parametrize("end", ["", "train.rec"])
 def test_the_first_faces_of_a_record_set(golden, end):
-    from unequal.data.decode import decode_rgb
-    from unequal.data.records import FaceRecords
+    from unequal.faces.decoding import decode_rgb
+    from unequal.faces.face_records import FaceRecords
 
     folder = golden / "h_misc" / "mining"
     faces = faces_of(str(folder / end), 3)

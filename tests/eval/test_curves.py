@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from eval.curves import (
+from eval.verification_parts.curves import (
     Roc,
     area,
     best_threshold,
@@ -20,7 +20,7 @@ from eval.curves import (
     tar_at_far,
     thinned,
 )
-from unequal.errors import InputError
+from unequal.support.errors import InputError
 
 
 def pairs(count: int = 400, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:

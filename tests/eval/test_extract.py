@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_face_set, write_plain_set
 
-from eval.extract import extract
-from eval.face_sources import open_faces
-from eval.resumable_rows import ResumableRows
-from unequal.errors import InputError
+from eval.embed_parts.extract import extract
+from eval.embed_parts.face_sources import open_faces
+from eval.embed_parts.resumable_rows import ResumableRows
+from record_fixtures import encode, face, write_face_set, write_plain_set
+from unequal.support.errors import InputError
 
 SIZES = (5, 4, 4, 3)
 IMAGES = sum(SIZES)
@@ -179,9 +179,9 @@ CORNER = "lambda images: images[:, :, 0, :2].reshape(len(images), 6).astype('flo
 CHILD = f"""
 import sys, time
 sys.path[:0] = sys.argv[3:]
-from eval.extract import extract
-from eval.face_sources import open_faces
-from eval.resumable_rows import ResumableRows
+from eval.embed_parts.extract import extract
+from eval.embed_parts.face_sources import open_faces
+from eval.embed_parts.resumable_rows import ResumableRows
 corner = {CORNER}
 def slow(images):
     time.sleep(0.02)

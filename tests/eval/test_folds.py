@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from eval.folds import evaluate
-from unequal.errors import InputError
+from eval.verification_parts.folds import evaluate
+from unequal.support.errors import InputError
 
 CASES = ["hard", "easy", "random_order", "p20", "p6000"]
 EXACT = {"rtol": 0, "atol": 1e-12}

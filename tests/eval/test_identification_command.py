@@ -7,10 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_face_set
 
 from eval import embed, identification
-from eval.resumable_rows import files_of
+from eval.embed_parts.resumable_rows import files_of
+from record_fixtures import encode, face, write_face_set
 
 NETWORK = "r18narrow32_emb32"
 
@@ -229,7 +229,7 @@ def test_wrong_files_are_told_in_one_line(corners, run, tmp_path):
 
 def test_official_y1_finds_people_among_distractors(shared, run, tmp_path):
     # 12 people of the head with 10 images each, and 8 photos of nobody else
-    from unequal.data.records import FaceRecords
+    from unequal.faces.face_records import FaceRecords
 
     real = shared / "real"
     for part, name, people, each in (("rec_head", "head", 12, 4), ("rec_tail", "tail", 30, 1)):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from eval.identification import identify
-from eval.unit_rows import Selected
-from unequal.errors import InputError
+from eval.identification_parts.unit_rows import Selected
+from unequal.support.errors import InputError
 
 FARS = (0.5, 0.1, 0.01, 1e-3)
 LITTLE = 1200  # bytes: a row or a few at a time, so that every block has an end inside

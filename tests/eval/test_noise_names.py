@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eval.noise_names import read_noise_names, without_noise
-from unequal.errors import InputError
+from eval.identification_parts.noise_names import read_noise_names, without_noise
+from unequal.support.errors import InputError
 
 NAMES = [
     "Ann/Ann_1.jpg",

@@ -9,13 +9,13 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 import pytest
-from golden_nets import OPTIONS
-from saved_checkpoints import golden_checkpoint, golden_images, of_length_1, with_classifier
 
 from eval import export
-from eval.bins import load_bin
-from eval.embed import load_embedder
-from unequal.errors import InputError
+from eval.verification_parts.verification_set import load_bin
+from golden_nets import OPTIONS
+from saved_checkpoints import golden_checkpoint, golden_images, of_length_1, with_classifier
+from unequal.checkpoints.embedder import load_embedder
+from unequal.support.errors import InputError
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -45,7 +45,7 @@ def command(narrow, tmp_path, capsys):
 
 
 def export_onnx(*arguments, **keywords):
-    from eval.exporting.onnx_file import export_onnx
+    from eval.export_parts.onnx_file import export_onnx
 
     return export_onnx(*arguments, **keywords)
 
@@ -151,7 +151,7 @@ def test_the_command_tells_what_it_wrote_and_how_it_was_checked(golden, tmp_path
 
 
 def test_a_wrong_translation_is_noticed_and_leaves_nothing(tmp_path, command, monkeypatch):
-    from eval.exporting.operators import TRANSLATIONS
+    from eval.export_parts.operators import TRANSLATIONS
 
     monkeypatch.setitem(TRANSLATIONS, "_minus_scalar", TRANSLATIONS["_plus_scalar"])
     result = command("--image-size", 32)
@@ -160,7 +160,7 @@ def test_a_wrong_translation_is_noticed_and_leaves_nothing(tmp_path, command, mo
 
 
 def test_a_model_that_is_not_sound_is_noticed_and_leaves_nothing(tmp_path, command, monkeypatch):
-    from eval.exporting.operators import TRANSLATIONS
+    from eval.export_parts.operators import TRANSLATIONS
 
     monkeypatch.setitem(TRANSLATIONS, "Convolution", TRANSLATIONS["FullyConnected"])
     refusal(command("--image-size", 32), "m.onnx: not written, for it would not run: ")
@@ -168,7 +168,7 @@ def test_a_model_that_is_not_sound_is_noticed_and_leaves_nothing(tmp_path, comma
 
 
 def test_an_operator_without_translation_is_named(tmp_path, command, monkeypatch):
-    from eval.exporting.operators import TRANSLATIONS
+    from eval.export_parts.operators import TRANSLATIONS
 
     monkeypatch.delitem(TRANSLATIONS, "LeakyReLU")
     refusal(command("--image-size", 32), "cannot be written as ONNX: LeakyReLU relu0 is not among")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
-from saved_checkpoints import save_checkpoint
 
-from unequal.errors import InputError
+from saved_checkpoints import save_checkpoint
+from unequal.support.errors import InputError
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -98,7 +98,7 @@ NOT_KNOWN = {
 
 def export(symbol: mx.sym.Symbol, folder) -> tuple[str, np.ndarray]:
     """Export a graph with parameters drawn at random; the file and the images."""
-    from eval.exporting.onnx_file import export_onnx
+    from eval.export_parts.onnx_file import export_onnx
 
     images = np.random.randint(0, 256, SHAPE, np.uint8)
     arguments, _, auxiliary = symbol.infer_shape(data=SHAPE)

@@ -10,14 +10,14 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 import pytest
-from golden_nets import graph_nodes
-from saved_checkpoints import with_classifier
 
 from eval import export
-from eval.bins import load_bin
-from eval.embed import load_embedder
-from eval.exporting.slim import export_slim
-from unequal.errors import InputError
+from eval.export_parts.slim import export_slim
+from eval.verification_parts.verification_set import load_bin
+from golden_nets import graph_nodes
+from saved_checkpoints import with_classifier
+from unequal.checkpoints.embedder import load_embedder
+from unequal.support.errors import InputError
 
 TRAINING_GRAPHS = [
     f"{stage}_r18_loss{loss}"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from eval import verification
-from eval.embed import load_embedder
-from unequal.errors import InputError
+from unequal.checkpoints.embedder import load_embedder
+from unequal.support.errors import InputError
 
 
 @pytest.fixture

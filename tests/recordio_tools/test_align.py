@@ -10,15 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from record_fixtures import encode
 
+from record_fixtures import encode
 from recordio_tools import align as tool
-from recordio_tools.photos import align_photo
-from recordio_tools.photos.landmarks import COLUMNS, landmark_row, read_landmarks
-from recordio_tools.photos.similarity import TEMPLATE
-from recordio_tools.sets.reader import FaceSetReader
-from unequal.data.decode import decode_rgb
-from unequal.errors import InputError
+from recordio_tools.align_parts import align_photo
+from unequal.faces.alignment import TEMPLATE
+from unequal.faces.decoding import decode_rgb
+from unequal.faces.landmarks import COLUMNS, landmark_row, read_landmarks
+from unequal.faces.set_reader import FaceSetReader
+from unequal.support.errors import InputError
 
 POINTS = TEMPLATE / 2 + (9, 4)  # a face of half the template's size in a photo of 80x70
 COLOURS = np.array([[250, 20, 20], [20, 250, 20], [60, 60, 250], [250, 250, 20], [20, 250, 250]])

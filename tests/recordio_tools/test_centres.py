@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recordio_tools.merging.centres import connected, identity_centres, pairs_above
+from recordio_tools.merge_parts.centres import connected, identity_centres, pairs_above
 
 PIXELS = 3 * 2 * 2
 

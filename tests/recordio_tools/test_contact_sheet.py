@@ -13,18 +13,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_face_set, write_plain_set
-from sets_by_mxnet import set_label
 
+from record_fixtures import encode, face, write_face_set, write_plain_set
 from recordio_tools import contact_sheet as tool
 from recordio_tools.contact_sheet import contact_sheet
-from recordio_tools.sheet.identities import SetIdentities
-from recordio_tools.sheet.items import Item
-from recordio_tools.sheet.page import About, write_page
-from recordio_tools.sheet.pictures import Picture
-from unequal.data.noise_list import NoiseRow, noise_line, write_noise_list
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from recordio_tools.contact_sheet_parts.identities import SetIdentities
+from recordio_tools.contact_sheet_parts.page import About, write_page
+from recordio_tools.contact_sheet_parts.pictures import Picture
+from recordio_tools.contact_sheet_parts.sheet_items import Item
+from sets_by_mxnet import set_label
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.noise_list import NoiseRow, noise_line, write_noise_list
+from unequal.support.errors import InputError
 
 IMAGES = (6, 5, 5, 4)
 LABELS = [label for label, count in enumerate(IMAGES) for _ in range(count)]

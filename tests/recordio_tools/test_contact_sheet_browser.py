@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from browser import Browser
 from record_fixtures import write_face_set
-
 from recordio_tools.contact_sheet import contact_sheet
-from unequal.data.noise_list import NoiseRow, read_noise_list, write_noise_list
+from unequal.faces.noise_list import NoiseRow, read_noise_list, write_noise_list
 
 IMAGES = (12, 10, 10, 8)
 LABELS = [label for label, count in enumerate(IMAGES) for _ in range(count)]

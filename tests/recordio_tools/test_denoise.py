@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from record_fixtures import write_face_set, write_plain_set
-from sets_by_mxnet import damage, files, read_set, set_label
 
+from record_fixtures import write_face_set, write_plain_set
 from recordio_tools import denoise as tool
-from unequal.data.image_iter import ImageIter
-from unequal.data.noise_list import NoiseRow, write_noise_list
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from sets_by_mxnet import damage, files, read_set, set_label
+from unequal.batches.head_batches import ImageIter
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.noise_list import NoiseRow, write_noise_list
+from unequal.support.errors import InputError
 
 # images 1-4, 5-8, 9-10, 11-13 of labels 0-3
 COUNTS = (4, 4, 2, 3)

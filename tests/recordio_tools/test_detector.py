@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from recordio_tools import align
-from recordio_tools.photos import detector as module
-from recordio_tools.photos.detector import FaceDetector, choose_face
-from recordio_tools.photos.landmarks import read_landmarks
-from unequal.data.decode import decode_rgb
-from unequal.errors import InputError
+from recordio_tools.align_parts import detector as module
+from recordio_tools.align_parts.detector import FaceDetector, choose_face
+from unequal.faces.decoding import decode_rgb
+from unequal.faces.landmarks import read_landmarks
+from unequal.support.errors import InputError
 
 MODEL = "face_detection_yunet_2023mar.onnx"
 

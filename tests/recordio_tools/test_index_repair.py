@@ -9,12 +9,12 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_face_set, write_property
 
+from record_fixtures import encode, face, write_face_set, write_property
 from recordio_tools.inspect_set import inspect_set, main
-from recordio_tools.sets.reader import FaceSetReader
-from recordio_tools.sets.record_at import read_at
 from recordio_tools.subset import main as subset
+from unequal.faces.record_at import read_at
+from unequal.faces.set_reader import FaceSetReader
 
 IMAGES = (9, 8, 7, 9)  # 33 images, record 0, identity records 34..37
 ENCODINGS = (".jpg", ".png", ".webp", ".bmp", ".tif", ".jp2", ".ppm")

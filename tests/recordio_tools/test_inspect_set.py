@@ -14,15 +14,15 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 
-from recordio_tools.checks.findings import MOST_EXAMPLES
+from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 from recordio_tools.inspect_set import inspect_set, main
-from recordio_tools.photos.image_format import image_format
-from recordio_tools.sets.reader import FaceSetReader
-from recordio_tools.sets.writer import write_face_set as write_set
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from recordio_tools.inspect_set_parts.findings import MOST_EXAMPLES
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.image_format import image_format
+from unequal.faces.set_reader import FaceSetReader
+from unequal.faces.set_writer import write_face_set as write_set
+from unequal.support.errors import InputError
 
 IMAGES = (5, 4, 1, 3, 12)  # of each identity; 25 images, record 0, identity records 26..30
 
@@ -450,7 +450,7 @@ def test_a_failure_while_the_index_is_written_leaves_the_old_one(tmp_path, capsy
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device", "train.idx")
 
-    monkeypatch.setattr("recordio_tools.checks.index_repair.filecmp.cmp", fail)
+    monkeypatch.setattr("recordio_tools.inspect_set_parts.index_repair.filecmp.cmp", fail)
     assert main(["--data-dir", str(folder), "--repair"]) == 2
     assert "No space left" in capsys.readouterr().err
     assert contents(folder) == before

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from recordio_tools.pack_pairs import pack_pairs
-from recordio_tools.sets.writer import write_face_set
+from unequal.faces.set_writer import write_face_set
 
 IMAGES, PER_IDENTITY = 20_000, 20
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from recordio_tools.list_images import list_images, main
-from recordio_tools.sets.face_list import read_list
-from unequal.errors import InputError
+from unequal.faces.image_list import read_list
+from unequal.support.errors import InputError
 
 POINTS = [38.25, 51.5, 1073.4219, 51.25, 56.0, 71.75, 41.5, 92.25, 70.75, 92.0]
 

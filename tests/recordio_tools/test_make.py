@@ -14,18 +14,18 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
+
 from packing_fixtures import contents, face_files, left_out, make, write_files, write_list
 from record_fixtures import encode, face
-from script_runs import REPOSITORY
-
 from recordio_tools.align import align
 from recordio_tools.list_images import list_images
 from recordio_tools.make import make_set
-from recordio_tools.photos.similarity import TEMPLATE
-from recordio_tools.sets.reader import FaceSetReader
-from unequal.data.decode import decode_rgb
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from script_runs import REPOSITORY
+from unequal.faces.alignment import TEMPLATE
+from unequal.faces.decoding import decode_rgb
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.set_reader import FaceSetReader
+from unequal.support.errors import InputError
 
 MAGIC = b"\x0a\x23\xd7\xce"
 JPEG = encode(face(0, 0))

@@ -7,9 +7,9 @@ import os
 import cv2
 import numpy as np
 import pytest
+
 from packing_fixtures import contents, face_files, left_out, make, write_files, write_list
 from record_fixtures import encode, face
-
 from recordio_tools.make import make_set
 
 JPEG = encode(face(0, 0))

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from recordio_tools import make_synthetic as tool
-from recordio_tools.synthetic import drawing
-from recordio_tools.synthetic.identity import draw_relative
-from recordio_tools.synthetic.photos import draw_clutter
-from recordio_tools.synthetic.plan import GROUPS, Recipe, identity_of
-from unequal.errors import InputError
+from recordio_tools.make_synthetic_parts import drawing
+from recordio_tools.make_synthetic_parts.identity import draw_relative
+from recordio_tools.make_synthetic_parts.photos import draw_clutter
+from recordio_tools.make_synthetic_parts.plan import GROUPS, Recipe, identity_of
+from unequal.support.errors import InputError
 
 ENDS = ("low", "high")
 TINY = {

@@ -12,14 +12,14 @@ from typing import Mapping, Sequence
 import mxnet as mx
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 
+from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 from recordio_tools import merge as tool
 from recordio_tools.merge import main, merge
-from recordio_tools.sets import writer
-from recordio_tools.sets.writer import write_face_set as write_ours
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from unequal.faces import set_writer as writer
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.set_writer import write_face_set as write_ours
+from unequal.support.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from recordio_tools.noise_threshold import advise, main
-from unequal.data.noise_list import read_noise_list, write_noise_list
-from unequal.data.noise_scores import Scores, empty_scores, write_scores
-from unequal.errors import InputError
+from unequal.faces.noise_list import read_noise_list, write_noise_list
+from unequal.faces.noise_scores import Scores, empty_scores, write_scores
+from unequal.support.errors import InputError
 
 
 def some_scores():

@@ -13,14 +13,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from record_fixtures import encode, face
 
-from eval.bins import load_bin
+from eval.verification_parts.verification_set import load_bin
+from record_fixtures import encode, face
 from recordio_tools.pack_pairs import main, pack_pairs
-from recordio_tools.pairs.pair_list import read_pair_list
+from recordio_tools.pack_pairs_parts.pair_list import read_pair_list
 from recordio_tools.unpack_pairs import main as unpack_main
 from recordio_tools.unpack_pairs import unpack_pairs
-from unequal.errors import InputError
+from unequal.support.errors import InputError
 
 LFW = "2\t1\nAnn\t1\t2\nAnn\t1\tBob Lee\t3\nBob Lee\t3\t12\nBob Lee\t12\tAnn\t2\n"
 LFW_IMAGES = [

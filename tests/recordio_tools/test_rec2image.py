@@ -10,15 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_plain_set
-from sets_by_mxnet import read_set
 
+from record_fixtures import encode, face, write_plain_set
 from recordio_tools import make, rec2image
-from recordio_tools.photos.image_format import image_format
 from recordio_tools.rec2image import rec_to_images
-from recordio_tools.sets.writer import FaceSetWriter, write_face_set
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from sets_by_mxnet import read_set
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.image_format import image_format
+from unequal.faces.set_writer import FaceSetWriter, write_face_set
+from unequal.support.errors import InputError
 
 NAMES = ["a/1.jpg", "a/2.jpg", "b c/ü ß.jpg", "b c/2.jpg", "b c/3.jpg"]
 LABELS = [0, 0, 1, 1, 1]

@@ -8,9 +8,9 @@ from typing import Sequence
 import mxnet as mx
 import numpy as np
 import pytest
-from record_fixtures import write_face_set
 
-from recordio_tools.checks.record_rows import (
+from record_fixtures import write_face_set
+from recordio_tools.inspect_set_parts.record_rows import (
     CUT_OFF,
     GOOD,
     NO_START,
@@ -19,7 +19,7 @@ from recordio_tools.checks.record_rows import (
     WRONG_LENGTH,
     WRONG_PARTS,
 )
-from recordio_tools.checks.record_scan import scan
+from recordio_tools.inspect_set_parts.record_scan import scan
 
 MAGIC = (0xCED7230A).to_bytes(4, "little")
 BLOCKS = (4, 12, 64, 1 << 20)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from record_fixtures import encode, face, write_face_set, write_plain_set
-from sets_by_mxnet import damage, files, read_set, set_label
 
+from record_fixtures import encode, face, write_face_set, write_plain_set
 from recordio_tools import split
-from recordio_tools.sets import writer
-from unequal.data.image_iter import ImageIter
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from sets_by_mxnet import damage, files, read_set, set_label
+from unequal.batches.head_batches import ImageIter
+from unequal.faces import set_writer as writer
+from unequal.faces.face_records import FaceRecords
+from unequal.support.errors import InputError
 
 COUNTS = (5, 2, 3, 1, 4)
 NAMES = "0 Ann Lee 5\n1 Bo 2\n2 Žoë 3\n3 Bo 1\n4 1 4\n"

@@ -7,14 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from record_fixtures import encode, face, write_face_set, write_plain_set
-from sets_by_mxnet import damage, files, overwrite, read_set, set_label
 
+from record_fixtures import encode, face, write_face_set, write_plain_set
 from recordio_tools import subset as tool
-from recordio_tools.sets import writer
-from unequal.data.image_iter import ImageIter
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
+from sets_by_mxnet import damage, files, overwrite, read_set, set_label
+from unequal.batches.head_batches import ImageIter
+from unequal.faces import set_writer as writer
+from unequal.faces.face_records import FaceRecords
+from unequal.support.errors import InputError
 
 # images 1-5, 6-7, 8-13, 14, 15-17 of labels 0-4
 COUNTS = (5, 2, 6, 1, 3)

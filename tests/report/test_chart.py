@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 
 from unequal.report import chart
-from unequal.report.facts import Curves
 from unequal.report.final_charts import distance_chart, roc_chart
-from unequal.report.text import chance, count, duration, listed, percent, plural, points, short
+from unequal.report.number_text import (
+    chance,
+    count,
+    duration,
+    listed,
+    percent,
+    plural,
+    points,
+    short,
+)
+from unequal.report.recipe_facts import Curves
 
 MINUS = "\u2212"
 

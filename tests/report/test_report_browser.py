@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from report_fixtures import write_output
 
+from report_fixtures import write_output
 from unequal.report.page import write_report
 
 LONG_NAME = "verification_set_" * 8

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from report_fixtures import write_json
 
-from unequal.errors import InputError
-from unequal.report.facts import read_facts
-from unequal.report.history import read_history
+from report_fixtures import write_json
+from unequal.report.recipe_facts import read_facts
+from unequal.report.stage_history import read_history
+from unequal.support.errors import InputError
 
 
 def history_of(folder, *lines):

@@ -7,15 +7,15 @@ import base64
 import cv2
 import numpy as np
 import pytest
-from record_fixtures import encode, face, write_face_set, write_plain_set
 
-from unequal.data.noise_list import NoiseRow, write_noise_list
-from unequal.data.noise_scores import Scores, write_scores
-from unequal.data.records import FaceRecords
-from unequal.errors import InputError
-from unequal.report.distribution import distribution_chart, read_set
-from unequal.report.flagged import MOST_SHOWN, flagged_cards
-from unequal.report.noise import read_noise
+from record_fixtures import encode, face, write_face_set, write_plain_set
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.noise_list import NoiseRow, write_noise_list
+from unequal.faces.noise_scores import Scores, write_scores
+from unequal.report.flagged_images import MOST_SHOWN, flagged_cards
+from unequal.report.identity_sizes import distribution_chart, read_set
+from unequal.report.noise_section import read_noise
+from unequal.support.errors import InputError
 
 IMAGES = (12, 10, 3, 1)
 LABELS = [label for label, images in enumerate(IMAGES) for _ in range(images)]

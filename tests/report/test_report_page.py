@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from record_fixtures import write_face_set
 from report_fixtures import STAGES, change_recipe, write_json, write_output
-
-from unequal.errors import InputError
 from unequal.report.__main__ import main
 from unequal.report.page import write_report
+from unequal.support.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECTIONS = (

@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from report_fixtures import change_recipe, write_json, write_output
 from scipy import stats
 
-from unequal.report.facts import read_facts
+from report_fixtures import change_recipe, write_json, write_output
+from unequal.report.recipe_facts import read_facts
 from unequal.report.verdict import judge
 
 FIRST, FINAL = "1-softmax", "3-interweight-1"

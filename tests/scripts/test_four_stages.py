@@ -7,8 +7,8 @@ import re
 import mxnet as mx
 import numpy as np
 import pytest
-from script_runs import SMALL, run_script, write_sets
 
+from script_runs import SMALL, run_script, write_sets
 from unequal.training.inference import embedder
 
 NUMBER = r"(?:-?\d+(?:\.\d+)?(?:e-?\d+)?)"

@@ -10,6 +10,7 @@ import sys
 
 import mxnet as mx
 import pytest
+
 from script_runs import REPOSITORY, SMALL, run_script, write_sets
 
 ANNOUNCED = "mining the bags of the next epoch meanwhile"

@@ -7,14 +7,14 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 import pytest
+
 from record_fixtures import encode, write_face_set
 from script_runs import run_script
-
-from eval.embed import load_embedder
-from unequal.data.decode import ImageLoader
-from unequal.data.noise_list import read_noise_list
-from unequal.data.noise_scores import read_scores
-from unequal.data.records import FaceRecords
+from unequal.checkpoints.embedder import load_embedder
+from unequal.faces.decoding import ImageLoader
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.noise_list import read_noise_list
+from unequal.faces.noise_scores import read_scores
 from unequal.training.inference import noise_predictor
 
 CLASSES, IMAGES, SCALE = 20, 8, 12.0

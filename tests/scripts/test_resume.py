@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+
 from script_runs import REPOSITORY, SMALL, run_script, write_sets
 
 HEAD = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from script_runs import SMALL, run_script, write_sets
 
 FLAGS = {

@@ -11,6 +11,7 @@ import time
 
 import mxnet as mx
 import pytest
+
 from script_runs import REPOSITORY, SMALL, run_script, write_sets
 
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+
 from record_fixtures import write_face_set
 from script_runs import REPOSITORY, run_script, write_sets
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import mxnet as mx
 import numpy as np
-from script_runs import SMALL, write_sets
 
-from eval.embed import load_embedder
-from unequal.script import main
+from script_runs import SMALL, write_sets
+from unequal.checkpoints.embedder import load_embedder
+from unequal.commands import main
 from unequal.training import run
 
 
@@ -29,7 +29,7 @@ def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
     assert main("savemodel", [*flags, *per_device, "--prefix", "m/t", "--pretrained", "m/a,0"]) == 0
     assert (
         main(
-            "NR",
+            "noise_resistance",
             [
                 *flags,
                 *per_device,
@@ -45,7 +45,7 @@ def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
     )
     assert (
         main(
-            "stage2",
+            "unequal",
             [
                 *flags,
                 "--data-dir-interclass",

@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from record_fixtures import write_face_set
 from script_runs import SMALL, run_script, write_bin, write_sets
-
-from unequal.script import main
+from unequal.commands import main
 
 STAGE_THREE = ["--batch-size1", 6, "--batchsize_id", 6, "--batch-size2", 4, "--bag-size", 12]
 
@@ -59,7 +59,7 @@ def refused(capfd, script, *flags, says, prefix="new/model"):
     """Run a script in this process; it must refuse with one line that contains ``says``."""
     before = files(Path.cwd())
     flags = [*SMALL, "--data-dir", "head", "--prefix", prefix, *map(str, flags)]
-    if script != "stage2":
+    if script != "unequal":
         flags = ["--per-batch-size", "4", *flags]
     assert main(script, flags) == 2
     lines = capfd.readouterr().err.strip().splitlines()
@@ -161,7 +161,13 @@ def test_pretrained_with_another_class_count(here, capfd):
 
 def test_noise_pass_with_another_class_count(here, capfd):
     write_face_set(here / "head", (8,) * 9, size=16)
-    refused(capfd, "NR", "--pretrained", "models/model_t,0", says=["head/train.rec", "6 classes"])
+    refused(
+        capfd,
+        "noise_resistance",
+        "--pretrained",
+        "models/model_t,0",
+        says=["head/train.rec", "6 classes"],
+    )
 
 
 def test_truncated_pretrained(here, capfd):
@@ -171,18 +177,20 @@ def test_truncated_pretrained(here, capfd):
 
 
 def test_noise_pass_needs_a_model(here, capfd):
-    refused(capfd, "NR", says="--pretrained")
+    refused(capfd, "noise_resistance", says="--pretrained")
 
 
 def test_noise_pass_with_a_model_of_stage_one(here, capfd):
-    refused(capfd, "NR", "--pretrained", "models/model,0", says="train_NR_savemodel.py")
+    refused(
+        capfd, "noise_resistance", "--pretrained", "models/model,0", says="train_NR_savemodel.py"
+    )
 
 
 @pytest.mark.parametrize("value", ["7", "-0.1", "nan"])
 def test_threshold_that_is_no_probability(here, capfd, value):
     refused(
         capfd,
-        "NR",
+        "noise_resistance",
         f"--noise-threshold={value}",
         "--pretrained",
         "models/model_t,0",
@@ -206,7 +214,7 @@ def test_threshold_that_keeps_less_than_a_batch(here, capfd):
         "--max-steps",
         "1",
     ]
-    assert main("NR", flags) == 2
+    assert main("noise_resistance", flags) == 2
     assert "--noise-threshold" in capfd.readouterr().err
     assert {p.name for p in (here / "new").iterdir()} == {
         "0_noiselist.txt",
@@ -295,7 +303,7 @@ def test_prefix_without_a_folder_is_the_working_folder(here):
     ],
 )
 def test_sizes_of_stage_three(sizes, says, here, capfd):
-    refused(capfd, "stage2", "--data-dir-interclass", "tail", *STAGE_THREE, *sizes, says=says)
+    refused(capfd, "unequal", "--data-dir-interclass", "tail", *STAGE_THREE, *sizes, says=says)
 
 
 def test_sizes_that_devices_do_not_divide(here, capfd, monkeypatch):
@@ -304,7 +312,7 @@ def test_sizes_that_devices_do_not_divide(here, capfd, monkeypatch):
     monkeypatch.setattr("unequal.training.run.usable_devices", lambda: [mx.cpu(0), mx.cpu(1)])
     refused(
         capfd,
-        "stage2",
+        "unequal",
         "--data-dir-interclass",
         "tail",
         *STAGE_THREE,
@@ -314,7 +322,7 @@ def test_sizes_that_devices_do_not_divide(here, capfd, monkeypatch):
     )
     refused(
         capfd,
-        "stage2",
+        "unequal",
         "--data-dir-interclass",
         "tail",
         *STAGE_THREE,
@@ -394,7 +402,7 @@ def test_values_that_no_run_can_have(flags, says, here, capfd):
 
 def test_a_map_as_embedding(here, capfd):
     flags = ["--version-output", "Z", "--emb-size", 64]  # 64 filters, a map of 1x1
-    refused(capfd, "stage2", "--data-dir-interclass", "tail", *STAGE_THREE, *flags, says="a map")
+    refused(capfd, "unequal", "--data-dir-interclass", "tail", *STAGE_THREE, *flags, says="a map")
     flags = [
         *SMALL,
         "--data-dir",
@@ -419,13 +427,15 @@ def test_more_classes_than_an_array_holds(here, capfd):
 
 def test_damaged_symbol_of_the_noise_model(here, capfd):
     (here / "models" / "model_t-symbol.json").write_text("{")
-    refused(capfd, "NR", "--pretrained", "models/model_t,0", says="model_t-symbol.json")
+    refused(
+        capfd, "noise_resistance", "--pretrained", "models/model_t,0", says="model_t-symbol.json"
+    )
 
 
 def test_noise_list_that_cannot_be_written(here, capfd):
     (here / "new").mkdir()
     (here / "new" / "0_noiselist.txt").mkdir()
-    refused(capfd, "NR", "--pretrained", "models/model_t,0", says="0_noiselist.txt")
+    refused(capfd, "noise_resistance", "--pretrained", "models/model_t,0", says="0_noiselist.txt")
 
 
 def test_squeeze_and_excite_in_a_narrow_network_is_fine(here):

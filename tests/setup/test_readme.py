@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from unequal import arguments
 from unequal.recipe import flags as recipe_flags
+from unequal.training import flags as arguments
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SCRIPTS = {
     "train_softmax.py": "softmax",
     "train_NR_savemodel.py": "savemodel",
-    "train_NR.py": "NR",
-    "train_debug_soft_gs.py": "stage2",
+    "train_NR.py": "noise_resistance",
+    "train_debug_soft_gs.py": "unequal",
 }
 OTHER_COMMANDS = {"--seeds", "--help", "--torch-python", "--logdir", "--data"}
 EVALUATION = ("embed", "export", "identification", "verification")
@@ -55,8 +55,7 @@ def tool_commands():
 
 
 def evaluation_parser(command):
-    module = "embedding_command" if command == "embed" else command
-    return importlib.import_module(f"eval.{module}")._parser()
+    return importlib.import_module(f"eval.{command}")._parser()
 
 
 def flags_in(parser):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
-from golden_nets import OPTIONS, build, fill, recipe_parameters
 
+from golden_nets import OPTIONS, build, fill, recipe_parameters
 from symbols import backbone
 from symbols.layers import lineage_symbol
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from golden_nets import FULL, OPTIONS, build, graph_nodes
 
+from golden_nets import FULL, OPTIONS, build, graph_nodes
 from symbols import backbone
 from symbols.layers import lineage_symbol
 

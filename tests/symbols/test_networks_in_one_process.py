@@ -1,7 +1,7 @@
 """Networks of every kind run after one another in a process, whatever the sizes of their maps.
 
 Here maps end at 1x1 pixels and have as many channels as the embedding: on processors with AVX-512
-MXNet's BatchNorm of the embeddings died after that of such maps (``unequal.preload``). Each case
+MXNet's BatchNorm of the embeddings died after that of such maps (``environment.py``). Each case
 is a process of its own, so that its death fails one test.
 """
 
@@ -22,7 +22,7 @@ import unequal  # noqa: F401
 import mxnet as mx
 import numpy as np
 
-from eval.embed import as_block
+from unequal.checkpoints.embedder import as_block
 from symbols.fresnet import resnet
 from symbols.layers import lineage_symbol
 

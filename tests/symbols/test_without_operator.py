@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from operator_nets import needs_operator
 
 import unequal.build
+from operator_nets import needs_operator
 from symbols import compiled
 from symbols.compiled import build
 from symbols.compiled.build import Unavailable, library_file

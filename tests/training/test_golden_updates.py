@@ -7,13 +7,13 @@ import json
 import mxnet as mx
 import numpy as np
 import pytest
-from golden_nets import TINY
 
+from golden_nets import TINY
 from symbols.fresnet import resnet
-from unequal.losses.graphs import NoiseResistanceGraph, SoftmaxGraph, UnequalGraph
-from unequal.losses.interclass import InterclassLoss
-from unequal.losses.margin import MarginClassifier
-from unequal.losses.noise_resistance import NoiseResistanceLoss
+from unequal.method.graphs import NoiseResistanceGraph, SoftmaxGraph, UnequalGraph
+from unequal.method.interclass import InterclassLoss
+from unequal.method.margin import MarginClassifier
+from unequal.method.noise_resistance import NoiseResistanceLoss
 from unequal.training.loop import make_trainer, split, train_step
 
 TAGS = (

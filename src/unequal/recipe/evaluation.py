@@ -9,11 +9,11 @@ from typing import Mapping, Sequence
 
 import mxnet as mx
 
-from eval import curves
-from eval.bins import VerificationSet
-from eval.embed import load_embedder
 from eval.verification import VerificationResult, evaluate, test
-from unequal.files import replace_file
+from eval.verification_parts import curves
+from eval.verification_parts.verification_set import VerificationSet
+from unequal.checkpoints.embedder import load_embedder
+from unequal.support.files import replace_file
 
 FILE = "evaluation.json"
 BATCH = 64

@@ -8,8 +8,8 @@ import shlex
 from contextlib import redirect_stderr
 from typing import Sequence
 
-from unequal import arguments
-from unequal.errors import InputError
+from unequal.support.errors import InputError
+from unequal.training import flags as arguments
 
 # flags of the scripts, with the names they have there
 SHARED = tuple(
@@ -20,7 +20,7 @@ SHARED = tuple(
     "--workers --max-bad-images".split()
 )
 DEFAULTS = {"--noise-beta": 0.9, "--noise-threshold": arguments.AUTO}
-STAGES = {"softmax": "stage1", "NR": "stage2b", "stage2": "stage3"}
+STAGES = {"softmax": "stage1", "noise_resistance": "stage2b", "unequal": "stage3"}
 # what the recipe itself sets in every command
 GOVERNED = frozenset(
     "--data-dir --data-dir-interclass --prefix --pretrained --bin-dir --log-dir --resume --seed "
@@ -177,7 +177,7 @@ def passed_on(script: str, args: argparse.Namespace) -> list[str]:
 
 
 def _tail(script: str, args: argparse.Namespace) -> list[str]:
-    return ["--data-dir-interclass", args.tail] if script == "stage2" else []
+    return ["--data-dir-interclass", args.tail] if script == "unequal" else []
 
 
 def _weights(text: str) -> list[float]:

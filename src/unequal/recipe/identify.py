@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 
 from eval import identification
-from unequal.errors import InputError
 from unequal.recipe.plan import EVALUATION
-from unequal.recipe.screen import log_of
+from unequal.recipe.progress_display import log_of
+from unequal.support.errors import InputError
 
 
 def command(args: argparse.Namespace, name: str, checkpoint: str) -> list[str]:

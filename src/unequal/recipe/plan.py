@@ -6,21 +6,21 @@ import argparse
 import os
 from typing import NamedTuple, Sequence
 
-from unequal.arguments import images_a_device
 from unequal.recipe.flags import STAGES, passed_on
+from unequal.training.flags import images_a_device
 
 SCRIPTS = {
     "softmax": "train_softmax.py",
     "savemodel": "train_NR_savemodel.py",
-    "NR": "train_NR.py",
-    "stage2": "train_debug_soft_gs.py",
+    "noise_resistance": "train_NR.py",
+    "unequal": "train_debug_soft_gs.py",
 }
 # what a stage of this recipe has that its script has not by default; flags of the user go after it
 LIMITS = {
     "softmax": ["--lr", "0.1", "--end-epoch", "40", "--lr-drops", "2"],
     "savemodel": ["--lr", "0.01", "--end-epoch", "1", "--max-steps", "1"],
-    "NR": ["--lr", "0.01", "--end-epoch", "20", "--lr-drops", "1"],
-    "stage2": ["--lr", "0.001", "--end-epoch", "20"],
+    "noise_resistance": ["--lr", "0.01", "--end-epoch", "20", "--lr-drops", "1"],
+    "unequal": ["--lr", "0.001", "--end-epoch", "20"],
 }
 ARCFACE, SAVEMODEL, NOISE, DENOISE, AGAIN, EVALUATION = (
     "1-softmax",
@@ -62,7 +62,7 @@ def stages(args: argparse.Namespace) -> list[Stage]:
             NOISE,
             "noise left out, NR loss",
             "finds images of nobody in the head and trains without them, trusting labels less",
-            "NR",
+            "noise_resistance",
         ),
         Stage(
             DENOISE,
@@ -86,7 +86,7 @@ def stages(args: argparse.Namespace) -> list[Stage]:
                 f"3-interweight-{weight:g}",
                 f"head and tail, weight {weight:g}",
                 "the head as before, and confusing identities of the tail driven apart",
-                "stage2",
+                "unequal",
                 weight,
             )
             for weight in args.interweights
@@ -105,17 +105,17 @@ def command(
     script, folder = stage.script, os.path.join(args.output, stage.name)
     model = "model_t" if script == "savemodel" else "model"
     words = ["--data-dir", head]
-    if script == "stage2":
+    if script == "unequal":
         words += ["--data-dir-interclass", args.tail, "--interweight", f"{stage.interweight:g}"]
     words += ["--prefix", os.path.join(folder, model), "--log-dir", folder]
     if pretrained:
         words += ["--pretrained", pretrained]
-    if script in ("savemodel", "NR"):
+    if script in ("savemodel", "noise_resistance"):
         words += ["--bin-dir", folder]
     words += ["--seed", str(args.seed), "--ckpt", "0", *passed_on(script, args), *LIMITS[script]]
     if script != "savemodel":
         words += ["--patience", str(args.patience)]
-    if script in ("softmax", "NR"):
+    if script in ("softmax", "noise_resistance"):
         words += ["--verbose", str(test_every)]
     return words + list(getattr(args, STAGES.get(script, ""), []))
 

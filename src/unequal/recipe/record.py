@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 import unequal
-from unequal.console import say
-from unequal.errors import InputError
-from unequal.files import replace_file
 from unequal.recipe.plan import Stage, names_in
+from unequal.support.console import say
+from unequal.support.errors import InputError
+from unequal.support.files import replace_file
 
 VERSION = 1
 FILE = "recipe.json"

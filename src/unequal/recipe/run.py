@@ -13,26 +13,26 @@ from pathlib import Path
 
 import mxnet as mx
 
-from unequal import arguments
-from unequal.console import say
-from unequal.data.bag_iter import BAGS_PER_EPOCH
-from unequal.data.records import FaceRecords
-from unequal.devices import usable_devices
-from unequal.errors import InputError
+from unequal.batches.head_and_tail_batches import BAGS_PER_EPOCH
+from unequal.faces.face_records import FaceRecords
 from unequal.recipe import plan
-from unequal.recipe.clean import clean_head
+from unequal.recipe.clean_head import clean_head
 from unequal.recipe.evaluation import evaluate_models
-from unequal.recipe.finish import REPORT, choose, copy_checkpoint, quiet_targets, say_table
+from unequal.recipe.final_model import REPORT, choose, copy_checkpoint, quiet_targets, say_table
 from unequal.recipe.flags import STAGES
 from unequal.recipe.identify import identify
-from unequal.recipe.inputs import check_inputs
+from unequal.recipe.input_checks import check_inputs
 from unequal.recipe.plan import Stage
+from unequal.recipe.progress_display import bar_of, log_of
 from unequal.recipe.record import Record, begin, now, open_record, skip
-from unequal.recipe.screen import bar_of, log_of
 from unequal.report.page import write_report
+from unequal.support.console import say
+from unequal.support.devices import usable_devices
+from unequal.support.errors import InputError
+from unequal.training import flags as arguments
 from unequal.training.hooks import Interrupt
 from unequal.training.run import BEST, Outcome, train
-from unequal.training.state import state_file
+from unequal.training.run_state import state_file
 
 
 class _Interrupted(Exception):
@@ -105,7 +105,7 @@ def _run(
         best = choose([best, plan.AGAIN], score)
     ended = False
     for stage in stages:
-        if stage.script != "stage2":
+        if stage.script != "unequal":
             continue
         if ended:
             skip(record, stage.name, f"not tried, for {best} was the last that made it better")
@@ -127,7 +127,7 @@ def _run(
     models = {
         stage.name: _checkpoint(record, stage.name)
         for stage in stages
-        if stage.script in ("softmax", "NR", "stage2")
+        if stage.script in ("softmax", "noise_resistance", "unequal")
         and record.stage(stage.name)["status"] == "done"
     }
     _end_early(interrupt)
@@ -188,7 +188,7 @@ def _facts(outcome: Outcome) -> dict:
 
 def _most_steps(stage: Stage, args: argparse.Namespace) -> tuple[int, int]:
     """How many steps a stage may make, and its images a step."""
-    if stage.script == "stage2":
+    if stage.script == "unequal":
         rows = args.batch_size1
         epoch = min(BAGS_PER_EPOCH, _images(args.data_dir) // rows)
         rows += args.batchsize_id

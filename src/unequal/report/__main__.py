@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import Sequence
 
-from unequal.console import say
-from unequal.errors import InputError
 from unequal.report.page import write_report
+from unequal.support.console import say
+from unequal.support.errors import InputError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

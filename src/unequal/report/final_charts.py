@@ -6,8 +6,8 @@ import numpy as np
 
 from unequal.report import chart
 from unequal.report.chart import Chart, Mark
-from unequal.report.facts import Curves
-from unequal.report.text import percent, plural
+from unequal.report.number_text import percent, plural
+from unequal.report.recipe_facts import Curves
 
 LOWEST_FAR = 1e-5
 FINAL, FIRST, SAME, DIFFERENT = 1, 2, 1, 2

@@ -12,17 +12,17 @@ from typing import Any, NamedTuple, Sequence
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from unequal.errors import InputError
-from unequal.files import replace_file
-from unequal.report import text
-from unequal.report.distribution import FaceSet, distribution_chart, read_set
-from unequal.report.facts import FIRST_STAGE, Facts, Identification, Row, read_facts
+from unequal.report import number_text as text
 from unequal.report.final_charts import distance_chart, roc_chart
-from unequal.report.flagged import Card, flagged_cards
-from unequal.report.history import read_history
-from unequal.report.noise import STAGE, Noise, list_in, read_noise
+from unequal.report.flagged_images import Card, flagged_cards
+from unequal.report.identity_sizes import FaceSet, distribution_chart, read_set
+from unequal.report.noise_section import STAGE, Noise, list_in, read_noise
+from unequal.report.recipe_facts import FIRST_STAGE, Facts, Identification, Row, read_facts
+from unequal.report.stage_history import read_history
 from unequal.report.training_charts import overview, stage_charts
 from unequal.report.verdict import SEARCHES, judge
+from unequal.support.errors import InputError
+from unequal.support.files import replace_file
 
 NAME = "report.html"
 DENOISED = "head_denoised"

@@ -8,9 +8,9 @@ import numpy as np
 
 from unequal.report import chart
 from unequal.report.chart import Chart, Mark
-from unequal.report.facts import Stage
-from unequal.report.history import History, Points
-from unequal.report.text import count, percent, short
+from unequal.report.number_text import count, percent, short
+from unequal.report.recipe_facts import Stage
+from unequal.report.stage_history import History, Points
 
 MOST_POINTS = 300
 SMOOTHED_FROM = 40

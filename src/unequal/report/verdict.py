@@ -8,8 +8,8 @@ from typing import NamedTuple, Sequence
 import numpy as np
 from scipy import stats
 
-from unequal.report.facts import FIRST_STAGE, Facts, Row
-from unequal.report.text import initial, listed, percent, plural, points
+from unequal.report.number_text import initial, listed, percent, plural, points
+from unequal.report.recipe_facts import FIRST_STAGE, Facts, Row
 
 FOLDS = 10  # of the cross-validation, where a row does not say
 CONFIDENCE = 0.95

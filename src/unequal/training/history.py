@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Mapping
 
-from unequal.errors import InputError
-from unequal.files import replace_file
+from unequal.support.errors import InputError
+from unequal.support.files import replace_file
 from unequal.training.loop import Progress
 
 HISTORY = "history.jsonl"

@@ -7,10 +7,10 @@ from typing import Callable, Sequence
 import mxnet as mx
 from mxnet.gluon import HybridBlock, SymbolBlock
 
-from eval.embed import as_block, checkpoint_files, read_graph, read_parameters
-from eval.on_devices import OnDevices
 from symbols.layers import lineage_symbol
-from unequal.errors import InputError
+from unequal.checkpoints.embedder import as_block, checkpoint_files, read_graph, read_parameters
+from unequal.checkpoints.on_devices import OnDevices
+from unequal.support.errors import InputError
 
 NO_CLASS = -1  # as a label: one_hot makes zeros of it, and no logit gets a margin
 

@@ -10,10 +10,10 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock
 
-from unequal.arguments import flag_of
-from unequal.errors import InputError
+from unequal.support.errors import InputError
+from unequal.training.flags import flag_of
 from unequal.training.loop import Progress
-from unequal.training.state import TrainingState
+from unequal.training.run_state import TrainingState
 
 # what a run that goes on may be given anew: it changes no number, or only when the run ends
 MAY_CHANGE = frozenset(

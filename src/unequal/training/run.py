@@ -10,15 +10,15 @@ from typing import Callable
 
 from easydict import EasyDict
 
-from unequal import arguments
-from unequal.console import say
-from unequal.devices import usable_devices
-from unequal.errors import InputError
-from unequal.stages import STAGES
-from unequal.training import checkpoint, hooks, resume, schedule
-from unequal.training.ascent import Ascent
+from unequal.checkpoints import training_checkpoint as checkpoint
+from unequal.support.console import say
+from unequal.support.devices import usable_devices
+from unequal.support.errors import InputError
+from unequal.training import flags as arguments
+from unequal.training import hooks, resume, schedule
 from unequal.training.history import History
 from unequal.training.inference import embedder
+from unequal.training.initial_network import make_graph
 from unequal.training.loop import (
     Progress,
     StopTraining,
@@ -26,6 +26,8 @@ from unequal.training.loop import (
     fit,
     make_trainer,
 )
+from unequal.training.patience import Ascent
+from unequal.training.run_state import TrainingState, read_state, state_file, write_state
 from unequal.training.settings import (
     any_seed,
     complete,
@@ -33,9 +35,8 @@ from unequal.training.settings import (
     seed_everything,
     seed_step,
 )
-from unequal.training.start import make_graph
-from unequal.training.state import TrainingState, read_state, state_file, write_state
-from unequal.training.testing import load_targets, make_test
+from unequal.training.steps import STAGES
+from unequal.training.verification_tests import load_targets, make_test
 
 LEAST_TEST_BATCH = 32
 BEST = "-best"

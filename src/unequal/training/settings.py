@@ -11,11 +11,11 @@ import mxnet as mx
 import numpy as np
 
 from symbols import parse_network
-from unequal import arguments
-from unequal.console import say
-from unequal.data.bag_sizes import check_sizes
-from unequal.data.records import read_property
-from unequal.errors import InputError
+from unequal.batches.batch_sizes import check_sizes
+from unequal.faces.face_records import read_property
+from unequal.support.console import say
+from unequal.support.errors import InputError
+from unequal.training import flags as arguments
 
 MOST_ELEMENTS = 2**31
 
@@ -44,11 +44,11 @@ def complete(script: str, args: argparse.Namespace, devices: Sequence[mx.Context
             args.num_classes,
             1 / args.num_classes,
         )
-    if script == "NR" and not args.pretrained:
+    if script == "noise_resistance" and not args.pretrained:
         raise InputError(
             "--pretrained: name the checkpoint that train_NR_savemodel.py wrote, to find noise with"
         )
-    if script == "stage2":
+    if script == "unequal":
         args.batch_size = args.batch_size1
         check_sizes(
             args.batch_size1,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
+
 from operator_nets import (
     NETWORKS,
     by_moving_averages,
@@ -21,7 +22,6 @@ from operator_nets import (
     small_resnet,
     too_far,
 )
-
 from symbols.layers import BatchNorm, Convolution, FullyConnected, chain
 from symbols.network import Network
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
+
 from operator_nets import (
     FORMS,
     NETWORKS,

@@ -7,16 +7,16 @@ import json
 import mxnet as mx
 import numpy as np
 import pytest
+
 from golden_nets import NARROW
 from operator_nets import distance, drawn, faces, needs_operator
-
-from eval.embed import load_embedder
 from symbols import backbone
 from symbols.compiled.program import read_program
 from symbols.compiled.rewrite import with_compiled_operator
 from symbols.fresnet import resnet
 from symbols.layers import lineage_symbol
-from unequal.errors import InputError
+from unequal.checkpoints.embedder import load_embedder
+from unequal.support.errors import InputError
 
 pytestmark = needs_operator
 

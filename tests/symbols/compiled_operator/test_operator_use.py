@@ -8,6 +8,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock
+
 from operator_nets import (
     FORMS,
     NETWORKS,
@@ -20,7 +21,6 @@ from operator_nets import (
     loss_of,
     needs_operator,
 )
-
 from symbols.layers import built_for, lineage_symbol
 
 pytestmark = needs_operator

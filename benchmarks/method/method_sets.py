@@ -1,0 +1,133 @@
+"""The sets of one seed and one share of noise: drawn faces, or real ones with noise planted."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from planted_noise import plant
+from recordio_tools.make_synthetic import make_synthetic
+
+DRAWN = dict(
+    identities=120,
+    images=20,
+    tail_identities=360,
+    tail_images=(2, 4),
+    unseen_identities=100,
+    pairs=600,
+)
+DRAWN_QUICK = dict(
+    identities=40,
+    images=12,
+    tail_identities=80,
+    tail_images=(2, 4),
+    unseen_identities=20,
+    pairs=100,
+)
+# the people asked about are drawn as a set of their own, from numbers that no other seed has
+PEOPLE = dict(
+    identities=150,
+    images=6,
+    tail_identities=2,
+    tail_images=(1, 1),
+    unseen_identities=2,
+    pairs=20,
+    label_noise=0.0,
+    outliers=0.0,
+)
+PEOPLE_SEED = 1_000_000
+
+
+class Source(NamedTuple):
+    """Where faces come from: ``data``, a folder of RecordIO sets, or '' for drawn ones.
+
+    ``size`` is the height and width of the images to train on; ``quick``: a few drawn faces;
+    ``budget``: how many images a method trains on.
+    """
+
+    data: str
+    size: int
+    quick: bool
+    budget: int
+
+
+class Sets(NamedTuple):
+    """What a method may train on, and what it is measured by.
+
+    ``people`` is a RecordIO set of identities in neither head nor tail, ``pairs`` a verification
+    set of such identities, ``truth`` a table of what each image of the head is.
+    """
+
+    head: Path
+    tail: Path
+    people: Path
+    pairs: Path
+    truth: Path
+
+
+def make_sets(folder: Path, source: Source, seed: int, noise: float) -> Sets:
+    """The sets in ``folder``/seed.../noise..., made if they are not there.
+
+    ``noise`` is a share of the head's images, half of them with wrong labels and half outliers;
+    the tail is as it is. The same images are noise in all methods, and those of a lower share
+    are noise at a higher one as well, as far as ``source`` allows.
+    """
+    of_seed = folder / f"seed{seed}"
+    data = of_seed / f"noise{round(100 * noise)}" / "data"
+    if source.data:
+        if not data.exists():
+            plant(Path(source.data), data, noise, seed, source.size)
+        return Sets(
+            data / "head", data / "tail", data / "people", data / "unseen.bin", data / "truth.csv"
+        )
+    people = of_seed / "people"
+    if not people.exists():
+        make_synthetic(people, seed=PEOPLE_SEED + seed, size=source.size, **PEOPLE)
+    if not data.exists():
+        make_synthetic(
+            data,
+            seed=seed,
+            size=source.size,
+            label_noise=noise / 2,
+            outliers=noise / 2,
+            **(DRAWN_QUICK if source.quick else DRAWN),
+        )
+    return Sets(
+        data / "head",
+        data / "tail",
+        people / "head",
+        data / "head" / "unseen.bin",
+        data / "truth.csv",
+    )
+
+
+def read_truth(path: Path) -> dict[int, str]:
+    """What each record of the head is: clean, label or outlier."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return {
+            int(row["record"]): row["kind"] for row in csv.DictReader(file) if row["set"] == "head"
+        }
+
+
+def list_quality(noise_list: Path, truth: dict[int, str]) -> dict[str, float]:
+    """How a noise list compares with what was planted; shares of nothing are left out.
+
+    precision: share of what is listed that is noise; outliers, labels: share of these that is
+    listed; clean: share of the good images that is listed.
+    """
+    listed = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
+    kinds = {
+        kind: {key for key in truth if truth[key] == kind} for kind in ("clean", "label", "outlier")
+    }
+    shares = {
+        "precision": (listed - kinds["clean"], listed),
+        "outliers": (listed & kinds["outlier"], kinds["outlier"]),
+        "labels": (listed & kinds["label"], kinds["label"]),
+        "clean": (listed & kinds["clean"], kinds["clean"]),
+    }
+    return {
+        "listed": len(listed),
+        "noise": len(truth) - len(kinds["clean"]),
+        **{name: len(part) / len(whole) for name, (part, whole) in shares.items() if whole},
+    }

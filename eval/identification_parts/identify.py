@@ -1,0 +1,219 @@
+"""Who is this? Rank-1, CMC and TAR@FAR of embeddings, in one pass over all similarities."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Callable, Iterator, Sequence
+
+import numpy as np
+
+from eval.identification_parts.impostors import TIE, Impostors
+from eval.identification_parts.mates import GenuineScores, Mates, identity_numbers
+from eval.identification_parts.ranking import BestMate, EachMateAlone
+from eval.identification_parts.score_tiles import Faces, Sizes, Tile, sample, sizes, tiles
+from unequal.support.errors import InputError
+
+FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+PROTOCOLS = ("gallery", "megaface")
+MOST_SAMPLED = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Identification:
+    """What `identify` measures.
+
+    `cmc`: float64 (ranks,), the share of searches that find their mate at rank 1, 2, ... or better;
+    `rank1`: the first of them; `tar`: {far: share of genuine pairs above the threshold that at
+    most this share of impostor pairs exceeds, None where there are too few of those}; `probes`:
+    those with a mate; `mateless`: those without; `searches`: what `cmc` is a share of (the probes,
+    or, for 'megaface', the pairs of probe and mate); `genuine`, `impostors`: pairs that `tar`
+    comes from; `unusable`: {'gallery', 'probes', 'distractors': embeddings that are not finite or
+    all zeros}; `seconds`: the time it took.
+    """
+
+    cmc: np.ndarray
+    rank1: float
+    tar: dict[float, float | None]
+    probes: int
+    mateless: int
+    searches: int
+    genuine: int
+    impostors: int
+    unusable: dict[str, int]
+    seconds: float
+
+
+def identify(
+    gallery: np.ndarray,
+    gallery_labels: Sequence,
+    probes: np.ndarray,
+    probe_labels: Sequence,
+    distractors: np.ndarray | None = None,
+    fars: Sequence[float] = FARS,
+    ranks: int = 20,
+    memory: int = 512 * 2**20,
+    same_set: bool = False,
+    protocol: str = "gallery",
+    progress: Callable[[int], object] | None = None,
+) -> Identification:
+    """Identification figures of embeddings (G, d), (P, d) and (D, d), compared by their cosine.
+
+    Any length and float type will do; arrays may be memory-mapped files or `Selected` rows of one.
+    Labels are integers or strings. `same_set`: gallery and probes are the same images; none is
+    then compared with itself, and of (a, b) and (b, a) `tar` counts one.
+
+    'gallery': all gallery images and distractors compete; a probe is right at rank k when an
+    image of its identity is among the k most similar. 'megaface': each pair of a probe and a mate
+    is a search of its own, in which only the distractors compete with that mate. In both, `tar`
+    comes from all pairs of a probe with a gallery image or distractor.
+
+    Similarities closer than 1e-6 are equal, and equal ones are told against the probe: at ranks
+    and at thresholds. Embeddings without a direction (not finite, all zeros) match nothing: their
+    genuine pairs count as rejected and their searches as failed; as impostors they do not count.
+    Probes without a mate only make impostor pairs.
+
+    Held are about `memory` bytes, and some 30 for each image of gallery and probes ('megaface':
+    4 * `ranks` more for each probe). `progress` is called with numbers of similarities done.
+
+    Raises InputError for arrays and labels that do not fit together, and where no probe has a mate.
+    """
+    started = time.perf_counter()
+    _check(gallery, gallery_labels, probes, probe_labels, distractors, same_set)
+    _check_settings(fars, ranks, memory, protocol, distractors)
+    numbers, probe_numbers = identity_numbers(gallery_labels, probe_labels)
+    mates = Mates(numbers, probe_numbers, same_set)
+    with_mate = np.count_nonzero(mates.counts > 0)
+    if not with_mate:
+        raise InputError("no probe has a mate in the gallery: check that their labels are alike")
+    size = sizes(memory, gallery.shape[1], len(probes))
+
+    def genuine() -> Iterator[GenuineScores]:
+        return mates.scores(gallery, probes, size.pairs)
+
+    searched = Faces(probes, probe_numbers)
+    others = [Faces(gallery, numbers)]
+    if distractors is not None and len(distractors):
+        others.append(Faces(distractors, None))
+    alone = protocol == "megaface"
+    ranking = EachMateAlone(len(probes), ranks) if alone else BestMate(len(probes))
+    for pairs in genuine():
+        ranking.add(pairs)
+    impostors = _impostors(searched, others, fars, size)
+    look: Callable[[Tile], None] | None = ranking.look
+    while look is not None or impostors.unknown:
+        impostors.begin()
+        for tile in tiles(searched, others, size, progress):
+            if look is not None:
+                look(tile)
+            _impostors_of(tile, impostors, same_set)
+        impostors.end()
+        look = None
+    found = np.zeros(ranks + 1, np.int64)
+    if not alone:
+        found += _counted(ranking.ranks()[mates.counts > 0], ranks)
+    accepted = dict.fromkeys(fars, 0)
+    for pairs in genuine():
+        if alone:
+            found += _counted(ranking.ranks(pairs), ranks)
+        for far, threshold in impostors.thresholds.items():
+            if threshold is not None:
+                accepted[far] += np.count_nonzero(pairs.scores > np.float32(threshold + TIE))
+    pairs_in_all = int(mates.counts.sum())
+    searches = pairs_in_all if alone else with_mate
+    cmc = np.cumsum(found[:-1]) / searches
+    return Identification(
+        cmc=cmc,
+        rank1=float(cmc[0]),
+        tar={
+            far: None if impostors.thresholds[far] is None else accepted[far] / pairs_in_all
+            for far in fars
+        },
+        probes=int(with_mate),
+        mateless=len(probes) - int(with_mate),
+        searches=int(searches),
+        genuine=pairs_in_all // 2 if same_set else pairs_in_all,
+        impostors=impostors.pairs,
+        unusable={
+            "gallery": others[0].unusable,
+            "probes": searched.unusable,
+            "distractors": sum(faces.unusable for faces in others[1:]),
+        },
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _impostors(probes: Faces, others: list[Faces], fars: Sequence[float], size: Sizes) -> Impostors:
+    most = len(probes.embeddings) * sum(len(faces.embeddings) for faces in others)
+    drawn = np.empty(0, np.float32)
+    if most > size.kept:
+        # from a generator of its own: the numbers that others draw do not change
+        random = np.random.RandomState(0)
+        drawn = sample(probes, others, min(size.kept // 2, most // 50, MOST_SAMPLED), random)
+    return Impostors(fars, most, size.kept, drawn)
+
+
+def _impostors_of(tile: Tile, impostors: Impostors, same_set: bool) -> None:
+    """Of the pairs (a, b) and (b, a) of one set only the first is looked at."""
+    scores, count = tile.scores, tile.impostors
+    last_row = tile.row + scores.shape[0] - 1
+    last_column = tile.column + scores.shape[1] - 1
+    if same_set and not tile.distractors and tile.column <= last_row:
+        if last_column <= tile.row:
+            return
+        below = np.arange(scores.shape[1]) + tile.column
+        scores[below <= tile.row + np.arange(scores.shape[0])[:, None]] = -np.inf
+        count = np.count_nonzero(scores > -np.inf)
+    impostors.look(scores, count)
+
+
+def _counted(ranks: np.ndarray, most: int) -> np.ndarray:
+    """int64 (most + 1,): how many ranks are 1, 2, ..., and worse than `most`."""
+    return np.bincount(np.minimum(ranks, most + 1) - 1, minlength=most + 1)
+
+
+def _check(
+    gallery: np.ndarray,
+    gallery_labels: Sequence,
+    probes: np.ndarray,
+    probe_labels: Sequence,
+    distractors: np.ndarray | None,
+    same_set: bool,
+) -> None:
+    arrays = {"gallery": gallery, "probes": probes}
+    if distractors is not None:
+        arrays["distractors"] = distractors
+    for name, array in arrays.items():
+        if array.ndim != 2 or not array.shape[1] or array.shape[1:] != gallery.shape[1:]:
+            raise InputError(
+                f"{name} of shape {array.shape}, gallery of shape {gallery.shape}: give embeddings "
+                "(n, d) of one model"
+            )
+    for name, labels in (("gallery", gallery_labels), ("probes", probe_labels)):
+        if np.shape(labels) != (len(arrays[name]),):
+            raise InputError(
+                f"{name}: labels of shape {np.shape(labels)} for {len(arrays[name])} embeddings: "
+                "give one for each"
+            )
+    if same_set and len(gallery) != len(probes):
+        raise InputError(
+            f"same_set: {len(gallery)} gallery and {len(probes)} probe images are not one set"
+        )
+
+
+def _check_settings(
+    fars: Sequence[float],
+    ranks: int,
+    memory: int,
+    protocol: str,
+    distractors: np.ndarray | None,
+) -> None:
+    if protocol not in PROTOCOLS:
+        raise InputError(f"protocol {protocol!r}: give one of {', '.join(PROTOCOLS)}")
+    if protocol == "megaface" and (distractors is None or not len(distractors)):
+        raise InputError("protocol megaface: needs distractors, with which each mate competes")
+    if ranks < 1 or memory < 1:
+        raise InputError(f"ranks {ranks}, memory {memory}: give 1 or more")
+    wrong = [far for far in fars if not 0 < far < 1]
+    if wrong:
+        raise InputError(f"false accept rate {wrong[0]}: give numbers above 0 and below 1")

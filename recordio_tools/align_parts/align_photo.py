@@ -1,0 +1,77 @@
+"""One photo becomes one aligned face: the work that recordio_tools.align does in its processes."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from recordio_tools.align_parts.detector import open_detector
+from unequal.faces.alignment import align_face
+from unequal.faces.decoding import BadImage, decode_rgb
+from unequal.faces.jpeg import encode_jpeg
+
+
+class Photo(NamedTuple):
+    """A photo to align, or what became of it.
+
+    `path` is the one from the folder of photos, `target` that of its face from the output folder;
+    `landmarks` are float32 (5, 2) in pixels; `problem` says why it has no face, '' where it has.
+    """
+
+    path: str
+    target: str
+    landmarks: np.ndarray | None = None
+    problem: str = ""
+
+
+class Recipe(NamedTuple):
+    """What is the same for all photos.
+
+    `source` is the folder of photos, `output` that of faces; `size` is (height, width) in pixels,
+    `quality` that of the JPEG; `model` is a YuNet model that finds landmarks, None where they are
+    given, and `min_score` the least score it takes.
+    """
+
+    source: str
+    output: str
+    size: tuple[int, int]
+    quality: int
+    model: str | None
+    min_score: float
+
+
+def align_photo(recipe: Recipe, photo: Photo) -> Photo:
+    """Writes the face of one photo; returns the photo with its landmarks or its problem.
+
+    A photo that comes with a problem is given back. Raises OSError where the face cannot be
+    written.
+    """
+    if photo.problem:
+        return photo
+    model = recipe.model
+    detector = None if model is None else open_detector(model, recipe.min_score)
+    try:
+        image = _read(os.path.join(recipe.source, photo.path))
+        points = photo.landmarks if detector is None else detector.landmarks(image)
+        if points is None:
+            return photo._replace(problem="no face was found")
+        face = align_face(image, points, recipe.size)
+    except OSError as error:
+        return photo._replace(problem=f"it cannot be read ({error.strerror})")
+    except ValueError as error:
+        return photo._replace(problem=str(error))
+    target = os.path.join(recipe.output, photo.target)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as file:
+        file.write(encode_jpeg(face, recipe.quality))
+    return photo._replace(landmarks=points)
+
+
+def _read(path: str) -> np.ndarray:
+    # a pipe would never end
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadImage("it is no file")
+    with open(path, "rb") as file:
+        return decode_rgb(file.read())

@@ -1,0 +1,138 @@
+"""Which records a contact sheet shows, and in what order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from recordio_tools.contact_sheet_parts.identities import SetIdentities, label_of
+from unequal.faces.face_records import FaceRecords
+from unequal.faces.identity_lists import read_identity_list
+from unequal.faces.noise_list import NoiseRow, read_noise_list
+from unequal.support.errors import InputError
+from unequal.support.files import numbered_lines
+
+MOST = 2**62  # a number beyond any label and key, which an array of eight bytes can hold
+
+
+class Choice(NamedTuple):
+    """Records in the order of the sheet, one entry each.
+
+    `keys` and `labels` are int64, a label -1 where the record is broken; `largest` and `of_label`
+    are float32, None but for noise lists. `digest` tells one choice from another, whatever part of
+    it a page shows and whatever the threshold.
+    """
+
+    keys: np.ndarray
+    labels: np.ndarray
+    digest: str
+    largest: np.ndarray | None = None
+    of_label: np.ndarray | None = None
+
+    def part(self, skip: int, limit: int) -> Choice:
+        """The entries from `skip` on, at most `limit`."""
+        rows = slice(skip, skip + limit)
+        columns = (self.keys, self.labels, self.largest, self.of_label)
+        keys, labels, *numbers = [None if c is None else c[rows] for c in columns]
+        return Choice(keys, labels, self.digest, *numbers)
+
+    def row(self, i: int) -> NoiseRow | None:
+        """The noise list's row of entry i."""
+        if self.largest is None:
+            return None
+        return NoiseRow(int(self.labels[i]), int(self.keys[i]), self.largest[i], self.of_label[i])
+
+
+def flagged_records(
+    records: FaceRecords, noise_list: str | Path, threshold: float | None = None
+) -> Choice:
+    """What a noise list flags, the lowest largest probability first; a record once.
+
+    `threshold`, where given, leaves rows out whose largest probability is not below it. Raises
+    InputError for what is no noise list, one of another set, and a threshold that is no
+    probability.
+    """
+    if threshold is not None and not 0 < threshold <= 1:
+        raise InputError(f"--threshold {threshold}: give a probability above 0, at most 1")
+    columns = array("q"), array("q"), array("f"), array("f")
+    for row in read_noise_list(noise_list):
+        for column, value in zip(columns, (min(row.key, MOST), min(row.label, MOST), *row[2:])):
+            column.append(value)
+    keys, first = np.unique(np.array(columns[0], np.int64), return_index=True)
+    labels = np.array(columns[1], np.int64)[first]
+    largest, of_label = (np.array(column, np.float32)[first] for column in columns[2:])
+    _check_keys(records, noise_list, keys)
+    digest = _digest(records, keys, labels, largest)
+    order = np.lexsort((keys, largest))
+    if threshold is not None:  # train_NR.py compares float32 with float32
+        order = order[largest[order] < np.float32(threshold)]
+    return Choice(keys[order], labels[order], digest, largest[order], of_label[order])
+
+
+def listed_records(records: FaceRecords, path: str | Path) -> Choice:
+    """The records whose keys a file lists, one a line, by label and key; a record once.
+
+    A line may be 'label record ...', too, as pages save them. Raises InputError for what is no
+    such list and one of another set.
+    """
+    lines = numbered_lines(path, "list")
+    listed = array("q", (_listed_key(path, number, line) for number, line in lines))
+    keys = np.unique(np.array(listed, np.int64))
+    _check_keys(records, path, keys)
+    found = (label_of(records, key) for key in keys.tolist())
+    labels = np.array([-1 if label is None else label for label in found], np.int64)
+    order = np.lexsort((keys, labels))
+    return Choice(keys[order], labels[order], _digest(records, keys))
+
+
+def records_of_identities(
+    records: FaceRecords, identities: SetIdentities, listed: str | Path
+) -> Choice:
+    """All images of some identities, by label and key.
+
+    `listed` is a file (see mapping.read_identity_list) or labels and names, separated by commas.
+    Raises InputError for what is no identity of the set.
+    """
+    if os.path.isfile(listed):
+        chosen = read_identity_list(listed, records.data_dir, identities.labels, identities.names)
+    else:
+        chosen = identities.named(str(listed))
+    keys = [identities.keys(label) for label in sorted(chosen)]
+    labels = np.repeat(np.array(sorted(chosen), np.int64), [len(some) for some in keys])
+    every = np.concatenate(keys)
+    return Choice(every, labels, _digest(records, every))
+
+
+def _listed_key(path: str | Path, number: int, line: str) -> int:
+    fields = line.split()
+    try:
+        key = float(fields[min(1, len(fields) - 1)])
+        if key == int(key) >= 0:
+            return min(int(key), MOST)
+    except (ValueError, OverflowError):
+        pass
+    raise InputError(
+        f"{path}, line {number}: {line.strip()[:60]!r} is no record key; give one key a line, or "
+        "lines 'label record'"
+    )
+
+
+def _check_keys(records: FaceRecords, path: str | Path, keys: np.ndarray) -> None:
+    strange = keys[~np.isin(keys, records.image_keys)]
+    if len(strange):
+        raise InputError(
+            f"{path}: record {strange[0]} is no image of {records.data_dir}: this list was made "
+            "from another set; give the list that was made from this one"
+        )
+
+
+def _digest(records: FaceRecords, *columns: np.ndarray) -> str:
+    found = hashlib.sha256(str(os.path.getsize(records.path)).encode())
+    for column in columns:
+        found.update(np.ascontiguousarray(column).tobytes())
+    return found.hexdigest()[:16]

@@ -1,0 +1,142 @@
+"""What inspect_set found out about a set, as text and for JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+
+from recordio_tools.inspect_set_parts.findings import Findings
+from recordio_tools.inspect_set_parts.image_check import ImageCheck, size_text
+from recordio_tools.inspect_set_parts.image_histogram import Bin, bins_of, text_lines
+from recordio_tools.inspect_set_parts.index_check import IndexCheck
+from recordio_tools.inspect_set_parts.label_check import LabelCheck
+from recordio_tools.inspect_set_parts.layout_check import LayoutCheck
+from unequal.faces.face_records import Property
+from unequal.support.counted import counted
+
+HEAD_FROM = 10
+MOST_SIZES = 5
+
+
+@dataclass
+class SetReport:
+    """A set as it was found.
+
+    Attributes:
+        data_dir: its folder.
+        property: what its property file says; None where that cannot be read.
+        size: bytes of train.rec.
+        rows: whole records and broken stretches in it.
+        verified: whether all images were decoded, or only some.
+        index, layout, labels, images: what the checks of these know.
+        findings: the problems and notes.
+    """
+
+    data_dir: Path
+    property: Property | None
+    size: int
+    rows: int
+    verified: bool
+    index: IndexCheck
+    layout: LayoutCheck
+    labels: LabelCheck
+    images: ImageCheck
+    findings: Findings
+
+    @property
+    def sound(self) -> bool:
+        """Whether no problem was found."""
+        return not self.findings.problems
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of its problems."""
+        return {problem.kind for problem in self.findings.problems}
+
+    @property
+    def images_per_identity(self) -> np.ndarray:
+        """int64 (identities that have an image,), in ascending order of label."""
+        counts = self.labels.images
+        return np.array([counts[label] for label in sorted(counts)], np.int64)
+
+    @property
+    def bins(self) -> list[Bin]:
+        """Identities by their number of images."""
+        return bins_of(self.images_per_identity)
+
+    @property
+    def layout_name(self) -> str:
+        """'InsightFace', 'im2rec', 'InsightFace without record 0' or 'unknown without an index'."""
+        if self.layout.header is not None:
+            return "InsightFace"
+        if not self.index.keys_known:
+            return "unknown without an index"
+        return "InsightFace without record 0" if len(self.layout.bare) else "im2rec"
+
+    def lines(self) -> Iterator[str]:
+        """All of it for people."""
+        counts = self.images_per_identity
+        identities = counted(len(counts), "identity", "identities")
+        yield f"{self.data_dir}: {counts.sum()} images of {identities}, {self.size / 1e6:.1f} MB"
+        yield f"layout: {self.layout_name}, {counted(self.index.records, 'record')}"
+        if self.property is not None:
+            classes, *size = self.property
+            yield f"property: {classes} classes, {size_text(size)}"
+        formats = [f"{number} {name}" for name, number in self.images.formats.items() if number]
+        yield f"formats: {', '.join(formats) or 'none'}"
+        yield f"sizes: {self._sizes_text()}"
+        if len(counts):
+            yield f"labels: {min(self.labels.images)} to {max(self.labels.images)}"
+            yield (
+                f"images per identity: least {counts.min()}, median {np.median(counts):g}, mean "
+                f"{counts.mean():.2f}, most {counts.max()}"
+            )
+            head = counts[counts >= HEAD_FROM]
+            yield (
+                f"with {HEAD_FROM} images or more (head): {len(head)} of {identities}, "
+                f"{head.sum()} of {counts.sum()} images"
+            )
+            yield from text_lines(self.bins)
+        yield from self.findings.lines()
+        problems = counted(len(self.findings.problems), "problem")
+        yield f"{self.data_dir}: " + ("sound" if self.sound else problems)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it for JSON."""
+        counts = self.images_per_identity
+        head = counts[counts >= HEAD_FROM]
+        found = {
+            "set": str(self.data_dir),
+            "sound": self.sound,
+            "layout": self.layout_name,
+            "bytes": self.size,
+            "records": self.index.records,
+            "property": None if self.property is None else self.property._asdict(),
+            "images": int(counts.sum()),
+            "identities": len(counts),
+            "verified": self.verified,
+            "formats": {name: number for name, number in self.images.formats.items() if number},
+            "sizes": {size_text(size): n for size, n in self.images.sizes.most_common()},
+            "head": {"from": HEAD_FROM, "identities": len(head), "images": int(head.sum())},
+            "histogram": [one._asdict() for one in self.bins],
+        }
+        if len(counts):
+            found["labels"] = [min(self.labels.images), max(self.labels.images)]
+            found["images_per_identity"] = {
+                "min": int(counts.min()),
+                "median": float(np.median(counts)),
+                "mean": float(counts.mean()),
+                "max": int(counts.max()),
+            }
+        return {**found, **self.findings.as_dict()}
+
+    def _sizes_text(self) -> str:
+        sizes = self.images.sizes
+        shown = [f"{number} of {size_text(size)}" for size, number in sizes.most_common(MOST_SIZES)]
+        if len(sizes) > MOST_SIZES:
+            shown.append(f"and {len(sizes) - MOST_SIZES} others")
+        how = "" if self.verified else " (of a sample; --verify decodes all)"
+        return (", ".join(shown) or "none") + how

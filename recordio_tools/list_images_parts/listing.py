@@ -1,0 +1,152 @@
+"""The images of a folder per identity, written as a list, and what was not listed."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterator
+
+from unequal.faces.identity_folders import identity_folders
+from unequal.faces.image_list import ListedFace, list_line
+from unequal.faces.landmarks import Landmarks, read_landmarks
+from unequal.support.command_line import progress
+from unequal.support.errors import InputError
+from unequal.support.files import replace_file
+from unequal.support.output_file import refuse_existing
+
+NOT_LISTABLE = re.compile("[\t\r\n]")
+NAMED = 5
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Listing:
+    """How much was listed, and what was not.
+
+    Attributes:
+        images, identities: those in the list.
+        small, small_images: identities that have too few images, and their images.
+        empty: folders that hold neither an image nor a folder; `first_empty` names some.
+        other_files: files below the identities' folders that are no images.
+        without_landmarks: listed images whose landmarks are not known.
+        not_listable: images whose path holds a tab or a line break; `first_not_listable` is one.
+    """
+
+    images: int = 0
+    identities: int = 0
+    small: int = 0
+    small_images: int = 0
+    empty: int = 0
+    first_empty: list[str] = field(default_factory=list)
+    other_files: int = 0
+    without_landmarks: int = 0
+    not_listable: int = 0
+    first_not_listable: str = ""
+
+
+def list_images(
+    folder: str | Path,
+    output: str | Path,
+    landmarks: str | Path | None = None,
+    min_images: int = 1,
+    overwrite: bool = False,
+) -> Listing:
+    """Writes the list that recordio_tools.list_images describes; it appears whole or not at all.
+
+    Args:
+        folder: holds one folder per identity.
+        output: the list to write.
+        landmarks: file of landmarks, see unequal.faces.landmarks; None for aligned images.
+        min_images: identities with fewer images are left out.
+        overwrite: replace an older file.
+
+    Raises:
+        InputError: there is no image, an image belongs to no identity, a path cannot stand in a
+            list, no image has landmarks, `output` is there already, or a file cannot be read or
+            written.
+    """
+    if min_images < 1:
+        raise InputError(f"--min-images {min_images}: give 1 or more")
+    if landmarks is not None and Path(landmarks).resolve() == Path(output).resolve():
+        raise InputError(f"--output {output}: is the file of landmarks; choose another")
+    refuse_existing("--output", output, overwrite)
+    known = None if landmarks is None else read_landmarks(landmarks, folder)
+    listing = Listing()
+
+    def write(name: str) -> None:
+        # a path that is not UTF-8 comes out as it went in
+        with open(name, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            file.writelines(map(list_line, _faces(folder, known, min_images, listing)))
+        _check(folder, landmarks, min_images, listing)
+
+    try:
+        replace_file(output, write)
+    except OSError as error:
+        raise InputError(
+            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+        ) from error
+    return listing
+
+
+def warn_of_missing(folder: str | Path, listing: Listing) -> None:
+    """Logs what of the folder is left out of the list, or lacks landmarks there."""
+    if listing.empty:
+        names = ", ".join(map(repr, listing.first_empty))
+        names += ", ..." if listing.empty > len(listing.first_empty) else ""
+        logger.warning("%s: folders without an image: %d (%s)", folder, listing.empty, names)
+    if listing.small:
+        few, images = listing.small, listing.small_images
+        logger.warning("%s: too few images: %d identities, %d images", folder, few, images)
+    if listing.other_files:
+        logger.warning("%s: files that are no images: %d", folder, listing.other_files)
+    if listing.without_landmarks:
+        logger.warning("%s: images without landmarks: %d", folder, listing.without_landmarks)
+
+
+def _faces(
+    folder: str | Path, known: Landmarks | None, min_images: int, listing: Listing
+) -> Iterator[ListedFace]:
+    """The images in their order; `listing` is kept up with what has been seen."""
+    for found in progress(identity_folders(folder), None, "folder"):
+        listing.other_files += found.other_files
+        if not found.images and not found.folders:
+            listing.empty += 1
+            listing.first_empty += [found.name] if listing.empty <= NAMED else []
+        if len(found.images) < min_images:
+            listing.small += bool(found.images)
+            listing.small_images += len(found.images)
+            continue
+        label, listing.identities = listing.identities, listing.identities + 1
+        for image in found.images:
+            path = f"{found.name}/{image}"
+            if NOT_LISTABLE.search(path):
+                listing.not_listable += 1
+                listing.first_not_listable = listing.first_not_listable or path
+                continue
+            listing.images += 1
+            points = known.get(path) if known is not None else None
+            listing.without_landmarks += known is not None and points is None
+            yield ListedFace(path, label, known is None, points)
+
+
+def _check(
+    folder: str | Path, landmarks: str | Path | None, min_images: int, listing: Listing
+) -> None:
+    if listing.not_listable:
+        raise InputError(
+            f"{folder}: {listing.not_listable} image paths hold a tab or a line break, which no "
+            f"list can hold; rename them, {listing.first_not_listable!r} first"
+        )
+    if not listing.images:
+        few = f"; no identity has {min_images} images" if listing.small else ""
+        raise InputError(
+            f"{folder}: holds no image in a folder below it{few}; name a folder that holds a "
+            "folder of images per identity"
+        )
+    if listing.without_landmarks == listing.images:
+        raise InputError(
+            f"{landmarks}: has landmarks of no image below {folder}; it has to name paths from "
+            "there, such as identity/image.jpg"
+        )

@@ -1,0 +1,151 @@
+"""From one line of an image list to the bytes that its record holds, or why it gets none."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from unequal.faces.alignment import ALIGNED_SIZE, align_face
+from unequal.faces.decoding import BadImage, decode_rgb
+from unequal.faces.image_format import image_format
+from unequal.faces.image_list import ListedFace
+from unequal.faces.jpeg import QUALITY, encode_jpeg
+from unequal.faces.record_format import LENGTH_BITS
+
+MOST_BYTES = (1 << LENGTH_BITS) - (1 << 10)
+SAME_SUFFIX = {".jpeg": ".jpg", ".jpe": ".jpg", ".tiff": ".tif"}
+NAMED_SUFFIXES = {".jpg", ".png", ".bmp", ".webp", ".tif", ".gif"}
+
+
+class Packing(NamedTuple):
+    """How images become records.
+
+    `root` is what the list's paths start from, `size` the (height, width) that records get,
+    `resize` whether images of other sizes are brought to it, `quality` that of JPEGs written
+    anew, 1 to 100, and `trust` whether aligned images are taken without decoding them.
+    """
+
+    root: str
+    size: tuple[int, int]
+    resize: bool = False
+    quality: int = QUALITY
+    trust: bool = False
+
+
+class Packed(NamedTuple):
+    """What became of an image: its bytes, or b'' and the reason why it is left out.
+
+    A reason is 'what' or 'what: more', where `what` is one of few. `change` is 'aligned' or
+    'resized' for an image that was encoded anew; `misnamed` tells that the bytes, taken as they
+    are, are of another format than the path says.
+    """
+
+    face: ListedFace
+    image: bytes = b""
+    reason: str = ""
+    change: str = ""
+    misnamed: bool = False
+
+
+class _LeftOut(ValueError):
+    """The image cannot be packed; the message is the reason."""
+
+
+def pack_face(packing: Packing, face: ListedFace) -> Packed:
+    """Reads, checks and, where it has to be, aligns or resizes the image of one line.
+
+    An image that is aligned and of the right size keeps its bytes, whatever format they are in.
+    """
+    try:
+        if not face.aligned and face.landmarks is None:
+            raise _LeftOut("not aligned and without landmarks")
+        image = _read(packing.root, face.path)
+        if not face.aligned:
+            aligned = _align(image, face.landmarks, packing.size)
+            return Packed(face, encode_jpeg(aligned, packing.quality), change="aligned")
+        if not packing.trust:
+            pixels = _decode(image)
+            if pixels.shape[:2] != packing.size:
+                if not packing.resize:
+                    raise _LeftOut(f"another size: {pixels.shape[0]}x{pixels.shape[1]}")
+                resized = _resize(pixels, packing.size)
+                return Packed(face, encode_jpeg(resized, packing.quality), change="resized")
+        return Packed(face, image, misnamed=_is_misnamed(face.path, image))
+    except _LeftOut as error:
+        return Packed(face, reason=str(error))
+
+
+def size_of(root: str, face: ListedFace) -> tuple[int, int] | Packed:
+    """(height, width) of the image in its record, where no size is asked for.
+
+    That of the file, or ALIGNED_SIZE for one that is to be aligned; a Packed with the reason
+    where it cannot be packed.
+    """
+    packed = pack_face(Packing(root, ALIGNED_SIZE, trust=True), face)
+    if packed.reason or packed.change:
+        return packed if packed.reason else ALIGNED_SIZE
+    try:
+        height, width = _decode(packed.image).shape[:2]
+    except _LeftOut as error:
+        return packed._replace(image=b"", reason=str(error))
+    return height, width
+
+
+def _read(root: str, name: str) -> bytes:
+    path = os.path.join(root, name)
+    if "\0" in path:
+        raise _LeftOut("cannot be read: its path holds a zero byte")
+    try:
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise _LeftOut("cannot be read: it is no file")
+            if status.st_size > MOST_BYTES:
+                raise _LeftOut(f"more than the {MOST_BYTES} bytes that a record holds")
+            image = file.read()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _LeftOut(f"file not found: {path}") from error
+    except OSError as error:
+        raise _LeftOut(f"cannot be read: {error.strerror}") from error
+    if not image:
+        raise _LeftOut("empty file")
+    return image
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # a pipe would keep its reader waiting
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _decode(image: bytes) -> np.ndarray:
+    try:
+        return decode_rgb(image)
+    except BadImage as error:
+        raise _LeftOut("cannot be decoded") from error
+
+
+def _align(image: bytes, landmarks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    pixels = _decode(image)
+    try:
+        # of the precision that recordio_tools.align has, so that both give the same bytes
+        return align_face(pixels, np.asarray(landmarks, np.float32), size)
+    except ValueError as error:
+        raise _LeftOut(f"cannot be aligned: {error}") from error
+
+
+def _resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    height, width = size
+    shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (width, height), interpolation=way)
+
+
+def _is_misnamed(path: str, image: bytes) -> bool:
+    suffix = os.path.splitext(path)[1].lower()
+    suffix = SAME_SUFFIX.get(suffix, suffix)
+    found = image_format(image)
+    return found is not None and suffix in NAMED_SUFFIXES and found.suffix != suffix

@@ -1,0 +1,87 @@
+"""Identities that look the same, told so that a person can judge: merged.csv, warnings."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+from typing import Iterable, Iterator, NamedTuple, Sequence
+
+from recordio_tools.merge_parts.plan import Matches
+from recordio_tools.merge_parts.sources import Sources
+from unequal.support.counted import counted
+
+LONG_CHAIN = 10
+logger = logging.getLogger(__name__)
+
+
+class Pair(NamedTuple):
+    """Two identities that look the same: the columns of merged.csv."""
+
+    set_a: str
+    label_a: int
+    set_b: str
+    label_b: int
+    cosine: float
+    name_a: str
+    name_b: str
+
+    def text(self) -> str:
+        """The pair as a line to read."""
+        return (
+            f"{self.cosine:.4f}  {self.set_a} {self.label_a} {self.name_a}  =  "
+            f"{self.set_b} {self.label_b} {self.name_b}"
+        )
+
+
+def named_pairs(sources: Sources, matches: Matches) -> Iterator[Pair]:
+    """The matches with sets, labels and names, in their order."""
+
+    def describe(number: int) -> tuple[str, int, str]:
+        source, row = sources.at(number)
+        return str(source.data_dir), int(source.labels[row]), source.name_of(row)
+
+    for first, second, cosine in zip(*(column.tolist() for column in matches)):
+        (set_a, label_a, name_a), (set_b, label_b, name_b) = describe(first), describe(second)
+        yield Pair(set_a, label_a, set_b, label_b, cosine, name_a, name_b)
+
+
+def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
+    """Writes the pairs as a CSV file with a header; cosines have four decimals."""
+    # names that are not UTF-8 come out as they went in
+    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(Pair._fields)
+        rows.writerows([*pair[:4], f"{pair.cosine:.4f}", *pair[5:]] for pair in pairs)
+
+
+def warn_of_chains(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
+    """Logs each new identity of more than ten old ones: strangers may link them."""
+    for members in groups:
+        if len(members) > LONG_CHAIN:
+            source, row = sources.at(members[0])
+            logger.warning(
+                "%d identities become one, that of label %d in %s %s: pairs above the threshold "
+                "link them in a chain; look at them and give a higher --threshold",
+                len(members),
+                source.labels[row],
+                source.data_dir,
+                source.name_of(row),
+            )
+
+
+def warn_of_names(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
+    """Logs that identities of one label have different names: they may be two persons."""
+    different, first = 0, ""
+    for members in groups:
+        places = [sources.at(number) for number in members] if len(members) > 1 else []
+        names = {source.name_of(row) for source, row in places} - {""}
+        if len(names) > 1:
+            different += 1
+            first = first or f"{sources.labels[members[0]]} is {' and '.join(sorted(names))}"
+    if different:
+        logger.warning(
+            "--same-labels: %s with different names in the sets, label %s",
+            counted(different, "label"),
+            first,
+        )

@@ -1,1 +1,0 @@
-"""Lists of image pairs and the pickles that verification sets are."""

@@ -1,1 +1,0 @@
-"""From files of photos to the image of a record: finding, aligning, checking, packing."""

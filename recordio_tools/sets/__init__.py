@@ -1,1 +1,0 @@
-"""Face sets as the tools see them: streamed, written, listed, mapped, copied."""

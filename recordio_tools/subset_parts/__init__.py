@@ -1,0 +1,1 @@
+"""The parts of recordio_tools.subset."""

@@ -1,0 +1,1 @@
+"""Training batches: augmentation, the head, the head beside the tail, mining rounds."""

@@ -1,0 +1,1 @@
+"""Checkpoints of the lineage: files, parameters, graphs, and the function made from one."""

@@ -1,0 +1,72 @@
+"""What starts when a user starts a script: flags, one line for bad input, an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Callable, Sequence
+
+from unequal.recipe import flags
+from unequal.support.console import show_log_lines
+from unequal.support.errors import InputError
+from unequal.training import flags as arguments
+
+if TYPE_CHECKING:
+    from unequal.training.hooks import Interrupt
+
+
+def main(script: str, argv: Sequence[str] | None = None) -> int:
+    """Run one of the four scripts; returns its exit status.
+
+    0 at the end of the run, 2 after one line about bad input, 128 + signal after a SIGINT or
+    SIGTERM (the model has been saved then, if a batch was trained).
+    """
+
+    def work(interrupt: Interrupt) -> None:
+        from unequal.training.run import train
+
+        train(script, args, interrupt)
+
+    try:
+        args = arguments.parse(script, argv)
+    except InputError as error:
+        return _refuse(error)
+    return _run(work)
+
+
+def main_of_recipe(argv: Sequence[str] | None = None) -> int:
+    """Run ``train_unequal.py``; returns its exit status, as :func:`main` does."""
+
+    def work(interrupt: Interrupt) -> None:
+        from unequal.recipe.record import alone
+        from unequal.recipe.run import run_recipe
+
+        with alone(args.output):
+            run_recipe(args, interrupt)
+
+    try:
+        args = flags.parse(argv)
+    except InputError as error:
+        return _refuse(error)
+    return _run(work)
+
+
+def _refuse(error: InputError) -> int:
+    print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+    return 2
+
+
+def _run(work: Callable[[Interrupt], None]) -> int:
+    """Call ``work`` with what notices signals; its exit status."""
+    show_log_lines()
+    try:
+        # only now: MXNet takes seconds to import, and may say that it cannot run here
+        from unequal.training.hooks import Interrupt
+
+        with Interrupt() as interrupt:
+            work(interrupt)
+    except InputError as error:
+        return _refuse(error)
+    except KeyboardInterrupt:
+        return 130
+    return 0 if interrupt.received is None else 128 + interrupt.received

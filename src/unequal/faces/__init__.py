@@ -1,0 +1,1 @@
+"""The face set: one reader, one writer, index, property, lists, noise lists, scores, decoding."""

@@ -1,0 +1,117 @@
+"""An image list, looked through once and then given in ascending order of label."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+
+from unequal.faces.image_list import ListedFace, parse_line
+from unequal.support.errors import InputError
+from unequal.support.path_key import path_key
+
+LARGEST_LABEL = 2**24
+SMALL_BUFFER = 1 << 10
+
+
+class LabelOrder:
+    """The images of a list by ascending label; those of a label stay in the order of the list.
+
+    The list itself stays on the disk: 8 bytes per line are held while it is looked through. Where
+    its labels are not in ascending order, 8 stay, and up to 32 are held while it is sorted.
+
+    Attributes:
+        images: how many lines the list has, empty ones not counted.
+        identities: how many different labels.
+        largest_label: the largest of them, -1 for an empty list.
+        ascending: whether the list is in the order of its labels.
+        repeated: how many lines name a path that an earlier line names, and the
+            first such path, `repeated_path`, '' where there is none.
+
+    Raises:
+        InputError: as read_list, at once, and for a label that a record cannot hold.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.images = self.identities = self.repeated = 0
+        self.largest_label = -1
+        self.ascending = True
+        self.repeated_path = ""
+        self._look_through()
+        if not self.ascending:
+            self._sort()
+
+    def __iter__(self) -> Iterator[ListedFace]:
+        if self.ascending:
+            return (face for _, _, face in self._lines())
+        return self._by_label()
+
+    def _look_through(self) -> None:
+        keys = array("Q")
+        last = -1
+        for number, _, face in self._lines():
+            if face.label > LARGEST_LABEL:
+                shown = str(face.label)[:20]
+                raise InputError(
+                    f"{self.path}, line {number}: label {shown} is beyond {LARGEST_LABEL}, the "
+                    "largest that a record holds; number the identities from 0"
+                )
+            self.ascending &= face.label >= last
+            self.identities += face.label != last
+            self.largest_label = max(face.label, self.largest_label)
+            last = face.label
+            keys.append(path_key(face.path))
+            self.images += 1
+        if keys:
+            self._find_repeated(np.frombuffer(keys, np.uint64))
+
+    def _find_repeated(self, keys: np.ndarray) -> None:
+        keys.sort()
+        repeated = keys[1:][keys[1:] == keys[:-1]]
+        self.repeated = len(repeated)
+        if self.repeated:
+            paths = (face.path for _, _, face in self._lines())
+            self.repeated_path = next(path for path in paths if _holds(repeated, path_key(path)))
+
+    def _sort(self) -> None:
+        offsets, labels = array("q"), array("i")
+        for _, offset, face in self._lines():
+            offsets.append(offset)
+            labels.append(face.label)
+        self.identities = len(np.unique(labels))
+        order = np.argsort(labels, kind="stable")
+        self._offsets = np.frombuffer(offsets, np.int64)[order]
+
+    def _by_label(self) -> Iterator[ListedFace]:
+        with self.path.open("rb", SMALL_BUFFER) as file:
+            for offset in self._offsets:
+                file.seek(offset)
+                yield parse_line(self.path, 0, _text(file.readline()))
+
+    def _lines(self) -> Iterator[tuple[int, int, ListedFace]]:
+        """Number from 1, position in bytes and content of each line that is not empty."""
+        try:
+            with self.path.open("rb") as file:
+                offset = 0
+                for number, line in enumerate(file, start=1):
+                    text = _text(line)
+                    if text.strip():
+                        yield number, offset, parse_line(self.path, number, text)
+                    offset += len(line)
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: {error.strerror}; check the name of the list"
+            ) from error
+
+
+def _holds(ascending: np.ndarray, key: int) -> bool:
+    place = int(np.searchsorted(ascending, np.uint64(key)))
+    return place < len(ascending) and int(ascending[place]) == key
+
+
+def _text(line: bytes) -> str:
+    # a path that is not UTF-8 comes out as it went in
+    return line.decode("utf-8", "surrogateescape")

@@ -1,0 +1,1 @@
+"""The paper: margin, noise resistance, inter-class loss, noise, confusing identities, tail bags."""

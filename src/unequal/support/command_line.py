@@ -1,0 +1,107 @@
+"""What every tool shares as a command: its parser, its progress, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from typing import Callable, Iterable, Iterator, Sequence, TypeVar
+
+from tqdm import tqdm
+
+from unequal.support.environment import usable_cores
+from unequal.support.errors import InputError
+
+Item = TypeVar("Item")
+SECONDS_BETWEEN_LINES = 10.0
+ITEMS_BETWEEN_LOOKS = 256
+MOST_PROCESSES = 1024
+
+
+def make_parser(tool: str, description: str | None, example: str) -> argparse.ArgumentParser:
+    """A parser for `python -m recordio_tools.TOOL` that shows the module's docstring."""
+    return argparse.ArgumentParser(
+        prog=f"python -m recordio_tools.{tool}",
+        description=description,
+        epilog=f"example:\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, what: str) -> None:
+    """The flags --output and --overwrite of a tool that makes a folder."""
+    parser.add_argument("--output", required=True, help=what)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what this tool made in OUTPUT before"
+    )
+
+
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """The flag --processes; 0 becomes the number of usable cores in `processes_of`."""
+    parser.add_argument(
+        "--processes", type=int, default=0, help="work in so many processes (default: the cores)"
+    )
+
+
+def processes_of(number: int) -> int:
+    """What --processes means. Raises InputError for a number below 0 or above 1024."""
+    if not 0 <= number <= MOST_PROCESSES:
+        raise InputError(f"--processes {number}: give a number from 0 to {MOST_PROCESSES}")
+    return number or usable_cores()
+
+
+def run(
+    parser: argparse.ArgumentParser,
+    work: Callable[[argparse.Namespace], int | None],
+    argv: Sequence[str] | None,
+) -> int:
+    """Parse the flags, do the work, and return the exit status of the command.
+
+    That is what `work` returns (None: 0), 2 after one line about bad input or a file that cannot
+    be read or written, and 130 after an interrupt (143 after SIGTERM).
+    """
+    args = parser.parse_args(argv)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    received = []
+
+    def end(number: int, frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        return work(args) or 0
+    except InputError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        print(f"{name}{error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; what was being written is dropped", file=sys.stderr)
+        return 128 + (received[0] if received else signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 2
+
+
+def progress(
+    items: Iterable[Item], total: int | None, unit: str = "image", label: str | None = None
+) -> Iterator[Item]:
+    """The items, with a bar on a terminal, or a line now and then into a pipe, on stderr."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=label, total=total, unit=unit, unit_scale=True)
+        return
+    start = shown = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % ITEMS_BETWEEN_LOOKS:
+            continue
+        now = time.monotonic()
+        if now - shown >= SECONDS_BETWEEN_LINES:
+            shown = now
+            rate = done / (now - start)
+            of = f" of {total}" if total else ""
+            name = f"{label}: " if label else ""
+            print(f"{name}{done}{of} {unit}s, {rate:.0f} {unit}s/s", file=sys.stderr, flush=True)
