@@ -15,14 +15,17 @@ class InputError(ValueError):
     """
 
 
-def with_flags(message: object, parser: argparse.ArgumentParser) -> str:
+def with_flags(message: object, *parsers: argparse.ArgumentParser) -> str:
     """Return a message in which `parameter` stands as the flag that sets it, such as --parameter.
 
     Args:
         message: an :class:`InputError` or its text.
-        parser: the command's parser. Names in backquotes that are none of its parameters stay.
+        parsers: those of the command; the first that knows a name counts. Names in backquotes that
+            are none of their parameters stay.
     """
-    flags = {action.dest: action.option_strings[-1] for action in _actions(parser)}
+    flags: dict[str, str] = {}
+    for parser in reversed(parsers):
+        flags.update((action.dest, action.option_strings[0]) for action in _actions(parser))
     return re.sub(r"`(\w+)`", lambda name: flags.get(name[1], name[0]), str(message))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import tempfile
 import time
 from typing import Callable, Iterator
 
@@ -58,6 +59,22 @@ def _remove_abandoned(path: str) -> None:
                 os.remove(left)
         except OSError:  # another process was faster
             continue
+
+
+def make_folder(folder: str, parameter: str) -> None:
+    """Make ``folder`` and see that files can be written there.
+
+    Raises:
+        InputError: they cannot; it names ``parameter``.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"`{parameter}`: cannot write into {folder} ({error.strerror}); name another folder"
+        ) from error
 
 
 def numbered_lines(path: str | os.PathLike, what: str) -> Iterator[tuple[int, str]]:

@@ -1,19 +1,27 @@
-"""The flags of the four scripts: the 2019 names, types and defaults, and what we added."""
+"""The flags of the four training scripts: the names, types and defaults of 2019, and new ones.
+
+This is the one place where their argv is read. What comes out is :class:`RunSettings`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
 from typing import Callable, NamedTuple, Sequence
 
 from unequal.support.errors import InputError
+from unequal.training.settings import AUTO, RunSettings
 
-SCRIPTS = ("softmax", "savemodel", "noise_resistance", "unequal")
-_ALL = SCRIPTS
+# the training steps by their keys
+SCRIPTS = {
+    "softmax": "train_softmax.py",
+    "savemodel": "train_NR_savemodel.py",
+    "noise_resistance": "train_NR.py",
+    "unequal": "train_debug_soft_gs.py",
+}
+_ALL = tuple(SCRIPTS)
 _PER_DEVICE = ("softmax", "savemodel", "noise_resistance")
 _NOISE_LIST = ("savemodel", "noise_resistance")
 _UNUSED = "accepted as in 2019, without effect"
-AUTO = "auto"
 
 
 def number_or_auto(text: str) -> float | str:
@@ -27,7 +35,7 @@ def number_or_auto(text: str) -> float | str:
 
 
 class Option(NamedTuple):
-    """One flag: its name, type, default, meaning, and the scripts that have it.
+    """One flag: its name, type, default, meaning, and the steps that have it.
 
     One of type bool takes no value: it is True where it is given.
     """
@@ -36,7 +44,7 @@ class Option(NamedTuple):
     type: Callable[[str], object]
     default: object
     help: str
-    scripts: Sequence[str] = _ALL
+    steps: Sequence[str] = _ALL
 
 
 OPTIONS = (
@@ -115,8 +123,8 @@ OPTIONS = (
     ),
     Option("--bag-size", int, 3600, "tail images from which one batch is mined", ("unequal",)),
     Option("--images-per-identity", int, 3, "tail images that make a centre", ("unequal",)),
-    Option("--rand-mirror", int, 1, "mirror every other image (stage three always does)"),
-    Option("--cutoff", int, 0, "side of a grey square put on each image (first two scripts)"),
+    Option("--rand-mirror", int, 1, "mirror every other image (step 3.2 always does)"),
+    Option("--cutoff", int, 0, "side of a grey square on each image (steps 1 and 2.1)"),
     # optimisation
     Option("--lr", float, 0.1, "learning rate at the start", _PER_DEVICE),
     Option("--lr", float, 0.001, "learning rate at the start", ("unequal",)),
@@ -149,16 +157,16 @@ ADDED = (
         "trains: with weights one epoch old, after the first epoch",
         ("unequal",),
     ),
-    Option("--resume", bool, False, "go on where the run with this --prefix ended or was killed"),
-    Option("--save-state", int, 1, "0: do not write PREFIX.state, from which --resume goes on"),
+    Option("--resume", bool, False, "resume where the run with this --prefix ended or was killed"),
+    Option("--save-state", int, 1, "0: do not write PREFIX.state, from which --resume starts"),
     Option(
         "--patience",
         int,
         0,
-        "end after so many tests without a better mean over the targets; "
+        "end after this many tests without a better mean over the targets; "
         "the best model is PREFIX-best,0 (0: no)",
     ),
-    Option("--lr-drops", int, 0, "with --patience: so often the rate drops tenfold first"),
+    Option("--lr-drops", int, 0, "with --patience: how often the rate drops tenfold first"),
     Option("--width", float, 1.0, "factor on all widths of a ResNet, for small experiments"),
     Option("--seed", int, None, "repeat a run: seed of all random choices (default: none)"),
     Option("--workers", int, None, "threads that decode images (default: one a core, up to 16)"),
@@ -166,109 +174,47 @@ ADDED = (
 )
 
 
-def make_parser(script: str, abbreviations: bool = True) -> argparse.ArgumentParser:
-    """The parser of one of :data:`SCRIPTS`; it takes the start of a flag for it, as in 2019."""
+def make_parser(step: str, abbreviations: bool = True) -> argparse.ArgumentParser:
+    """Return the parser of a step's script.
+
+    Args:
+        step: one of :data:`SCRIPTS`.
+        abbreviations: whether the start of a flag stands for it, as in 2019.
+    """
     parser = argparse.ArgumentParser(
         formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=abbreviations
     )
     for group, options in (("flags of 2019", OPTIONS), ("added", ADDED)):
         arguments = parser.add_argument_group(group)
         for option in options:
-            if script in option.scripts:
-                kind = (
-                    dict(action="store_true")
-                    if option.type is bool
-                    else dict(type=option.type, default=option.default)
+            if step not in option.steps:
+                continue
+            if option.type is bool:
+                arguments.add_argument(option.flag, help=option.help, action="store_true")
+            else:
+                arguments.add_argument(
+                    option.flag, help=option.help, type=option.type, default=option.default
                 )
-                arguments.add_argument(option.flag, help=option.help, **kind)
     return parser
 
 
 def parse(
-    script: str, argv: Sequence[str] | None = None, abbreviations: bool = True
-) -> argparse.Namespace:
-    """Parse and check what can be checked without a look at the data.
+    step: str, argv: Sequence[str] | None = None, abbreviations: bool = True
+) -> RunSettings:
+    """Return what a step is asked for.
 
-    Raises :class:`InputError` for values that no run can have.
+    Raises:
+        InputError: a value that no run can have.
     """
-    args = make_parser(script, abbreviations).parse_args(argv)
-    at_least = {
-        "emb_size": 1,
-        "end_epoch": 0,
-        "max_steps": 0,
-        "verbose": 1,
-        "per_batch_size": 0,
-        "batch_size_mining": 1,
-        "batch_size1": 1,
-        "batchsize_id": 1,
-        "batch_size2": 1,
-        "bag_size": 1,
-        "images_per_identity": 1,
-        "max_bad_images": 0,
-        "workers": 1,
-        "patience": 0,
-        "lr_drops": 0,
-    }
-    for name, bound in at_least.items():
-        value = getattr(args, name, None)
-        if value is not None and value < bound:
-            raise InputError(f"{flag_of(name)} {value}: must be at least {bound}")
-    for name, what in (("data_dir", "training"), ("data_dir_interclass", "tail")):
-        if getattr(args, name, None) == "":
-            raise InputError(f"{flag_of(name)}: name the folder of the {what} set")
-    if args.version_act not in ("prelu", "relu", "sigmoid", "tanh", "softrelu", "softsign"):
-        raise InputError(
-            f"--version-act {args.version_act}: known are prelu, relu, sigmoid, "
-            "tanh, softrelu and softsign"
-        )
-    for name, value in vars(args).items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{flag_of(name)} {value}: must be a finite number")
-    if args.width <= 0:
-        raise InputError(f"--width {args.width}: must be above 0")
-    if not 0 <= getattr(args, "noise_beta", 0) <= 1:
-        raise InputError(f"--noise-beta {args.noise_beta}: must be from 0 to 1")
-    threshold = getattr(args, "noise_threshold", 0)
-    if threshold != AUTO and not 0 <= threshold <= 1:
-        raise InputError(
-            f"--noise-threshold {threshold}: must be a probability, from 0 to 1, or {AUTO}"
-        )
-    if args.seed is not None and not 0 <= args.seed < 2**32:
-        raise InputError(f"--seed {args.seed}: must be from 0 to {2**32 - 1}")
-    if args.lr_steps:
-        split_steps(args.lr_steps)
-    if args.pretrained:
-        split_pretrained(args.pretrained)
-    return args
+    flags = vars(make_parser(step, abbreviations).parse_args(argv))
+    return RunSettings.from_flags({**flags, "lr_steps": lr_steps(flags["lr_steps"])}, flags)
 
 
-def flag_of(name: str) -> str:
-    """``'batch_size1'`` -> ``'--batch-size1'``; two flags are spelled with underscores."""
-    return (
-        f"--{name}"
-        if name in ("batch_size_mining", "batchsize_id")
-        else "--" + name.replace("_", "-")
-    )
-
-
-def images_a_device(args: argparse.Namespace) -> int:
-    """Images a step on each device: ``--per-batch-size``, of which 0 means 128."""
-    return args.per_batch_size or 128
-
-
-def split_pretrained(text: str) -> tuple[str, int]:
-    """``'models/model,7'`` -> ``('models/model', 7)``. Raises :class:`InputError`."""
-    prefix, comma, epoch = text.rpartition(",")
-    if not comma or not prefix or not epoch.strip().isdecimal():
-        raise InputError(f"--pretrained {text}: write it as prefix,epoch, e.g. models/model,7")
-    return prefix, int(epoch)
-
-
-def split_steps(text: str) -> list[int]:
-    """``'100,200'`` -> ``[100, 200]``. Raises :class:`InputError`."""
+def lr_steps(text: str) -> tuple[int, ...]:
+    """Return the numbers of ``'100,200'``, none of ``''``; raise InputError for anything else."""
     try:
-        return [int(part) for part in text.split(",")]
+        return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
         raise InputError(
-            f"--lr-steps {text}: write whole numbers with commas, e.g. 100,200"
+            f"`lr_steps` {text}: write whole numbers with commas, e.g. 100,200"
         ) from None

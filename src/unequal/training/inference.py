@@ -8,7 +8,8 @@ import mxnet as mx
 from mxnet.gluon import HybridBlock, SymbolBlock
 
 from symbols.layers import lineage_symbol
-from unequal.checkpoints.embedder import as_block, checkpoint_files, read_graph, read_parameters
+from unequal.checkpoints.checkpoint import Checkpoint
+from unequal.checkpoints.embedder import as_block
 from unequal.checkpoints.on_devices import OnDevices
 from unequal.support.errors import InputError
 
@@ -16,9 +17,11 @@ NO_CLASS = -1  # as a label: one_hot makes zeros of it, and no logit gets a marg
 
 
 def embedder(
-    backbone: HybridBlock, devices: Sequence[mx.Context], check: Callable[[], None] = lambda: None
+    backbone: HybridBlock,
+    devices: Sequence[mx.Context],
+    check: Callable[[], None] = lambda: None,
 ) -> OnDevices:
-    """images (n, 3, H, W) uint8 -> embeddings (n, E) float32, the rows shared by the devices.
+    """Return images (n, 3, H, W) uint8 -> embeddings (n, E) float32; the devices share the rows.
 
     ``check`` is called before every batch; it may raise to end long work.
     """
@@ -26,9 +29,11 @@ def embedder(
 
 
 def frozen_embedder(
-    backbone: HybridBlock, devices: Sequence[mx.Context], check: Callable[[], None] = lambda: None
+    backbone: HybridBlock,
+    devices: Sequence[mx.Context],
+    check: Callable[[], None] = lambda: None,
 ) -> Callable[[], OnDevices]:
-    """A function that gives an embedder with the weights of ``backbone`` at the time of the call.
+    """Return a function that gives an embedder with the weights of ``backbone`` at its call.
 
     The embedder has a network of its own, so that another thread may use it while ``backbone`` is
     trained. All calls share that network: the embedder of one call ends with the next.
@@ -40,11 +45,8 @@ def frozen_embedder(
             name: parameter.list_data()[0] for name, parameter in backbone.collect_params().items()
         }
         if not network:
-            network.append(
-                as_block(
-                    lineage_symbol(backbone, "data"), ["data"], values, devices, "--mining-overlap"
-                )
-            )
+            symbol = lineage_symbol(backbone, "data")
+            network.append(as_block(symbol, ["data"], values, devices, "`mining_overlap`"))
         else:
             for name, parameter in network[0].collect_params().items():
                 parameter.set_data(values[name])
@@ -54,33 +56,39 @@ def frozen_embedder(
 
 
 def noise_predictor(
-    prefix: str,
-    epoch: int,
+    checkpoint: Checkpoint,
     devices: Sequence[mx.Context],
     say: Callable[..., None] = print,
     check: Callable[[], None] = lambda: None,
     margin: bool = True,
 ) -> OnDevices:
-    """(images uint8, labels) -> P (n, C): softmax of the logits of a checkpoint.
+    """Return (images uint8, labels) -> P (n, C): the softmax of the logits of a checkpoint.
 
-    The logits are the output ``blockgrad1_output`` of the checkpoint's own graph, as in 2019: that
-    of the label includes the margin, unless ``margin`` is False.
-    Raises :class:`InputError` for a checkpoint without them.
+    The logits are the output ``blockgrad1_output`` of the checkpoint's own graph, as in 2019.
+
+    Args:
+        checkpoint: of step 2.1 or 2.2.
+        devices: share the rows.
+        say: prints the lines of 2019.
+        check: is called before every batch; it may raise to end long work.
+        margin: whether the logit of the label includes the margin.
+
+    Raises:
+        InputError: the checkpoint has no such output.
     """
-    say("loading", prefix, epoch)
-    symbol_path, params_path = checkpoint_files(prefix, epoch)
-    internals = read_graph(symbol_path)
+    say("loading", checkpoint.prefix, checkpoint.epoch)
+    internals = checkpoint.graph()
     names = internals.list_outputs()
     if "blockgrad1_output" not in names or "makeloss1_output" in names:
         raise InputError(
-            f"--pretrained {prefix},{epoch}: its graph has no blockgrad1_output with "
+            f"`pretrained` {checkpoint}: its graph has no blockgrad1_output with "
             "logits to find noise with; pass it through train_NR_savemodel.py first"
         )
     say("all_layers:", internals)
     logits = internals["blockgrad1_output"]
     inputs = [name for name in ("data", "softmax_label") if name in logits.list_arguments()]
     network = as_block(
-        mx.sym.softmax(logits), inputs, read_parameters(params_path), devices, params_path
+        mx.sym.softmax(logits), inputs, checkpoint.parameters(), devices, checkpoint.params_path
     )
 
     def probabilities(images: mx.nd.NDArray, labels: mx.nd.NDArray) -> mx.nd.NDArray:

@@ -1,4 +1,4 @@
-"""The training loop: batches through a graph on one or several devices. Knows nothing of faces.
+"""The training loop: batches through a graph on one or several devices. It knows nothing of faces.
 
 It drives hooks in the order in which ``Module.fit`` drove its callbacks: a batch is trained, the
 next one is fetched, the metric sees the outputs, then come the hooks.
@@ -9,31 +9,34 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock, Trainer
 
 
 class StopTraining(Exception):
-    """Raised by a hook, or while a batch is fetched: end the run after what is done."""
+    """Ends the run after what is done; a hook raises it, or the fetching of a batch."""
 
 
 @dataclass
 class Progress:
-    """What hooks may look at; ``step`` counts batches from 1 over all epochs.
+    """How far a run has come: what hooks look at.
 
-    With the parameters and the trainer's state it is all that :func:`fit` needs to go on from any
-    moment at which :class:`StopTraining` ended it, or a hook looked at it:
+    With the parameters and the trainer's state it is all that :func:`fit` needs to resume from any
+    moment at which :class:`StopTraining` ended it or a hook looked at it.
 
-    begun : bool
-        The batches of this epoch have been reset.
-    pending : int or None
-        The hook that the last batch trained has come to; None when it has seen all of them.
-    values : list of (str, float)
-        The metric at the end of an epoch, before hooks reset it.
-    position : dict
-        Where the batches trained end, as the iterator's ``position()`` says it.
+    Attributes:
+        epoch: epochs that are through.
+        nbatch: batches of this epoch that are through.
+        step: batches trained, over all epochs.
+        metric: the numbers of the log lines.
+        trainer: the optimiser.
+        begun: whether the batches of this epoch have been reset.
+        pending: place of the hook that the last batch trained has come to; None when it has seen
+            all of them.
+        values: the metric at the end of an epoch, before hooks reset it.
+        position: where the batches trained end, as the iterator's ``position()`` says it.
     """
 
     epoch: int = 0
@@ -44,11 +47,11 @@ class Progress:
     begun: bool = False
     pending: int | None = None
     values: list[tuple[str, float]] = field(default_factory=list)
-    position: dict = field(default_factory=dict)
+    position: dict[str, Any] = field(default_factory=dict)
 
     @property
     def eval_metric(self) -> mx.metric.EvalMetric:
-        """The name under which ``mx.callback`` looks for the metric."""
+        """Return the metric, under the name by which ``mx.callback`` looks for it."""
         return self.metric
 
 
@@ -62,10 +65,11 @@ def make_trainer(
     momentum: float,
     weight_decay: float,
 ) -> Trainer:
-    """SGD as in 2019: weight decay on every parameter, gradients summed over the devices and
-    divided by their number, the learning rate inside the momentum buffer.
+    """Return the SGD of 2019.
 
-    Moving statistics stay out of it: a Trainer would copy the first device's to all others.
+    Weight decay is on every parameter. Gradients are summed over the devices and divided by their
+    number. The learning rate is inside the momentum buffer. Moving statistics stay out of it: a
+    Trainer would copy the first device's to all others.
     """
     options = dict(
         learning_rate=learning_rate,
@@ -88,9 +92,10 @@ def make_trainer(
 
 
 def split(array: mx.nd.NDArray, devices: Sequence[mx.Context]) -> list[mx.nd.NDArray]:
-    """Equal shares of the rows in order, as float32 on each device.
+    """Return equal shares of the rows in order, as float32 on each device.
 
-    Raises ``ValueError`` when the rows do not divide.
+    Raises:
+        ValueError: the rows do not divide.
     """
     share, rest = divmod(len(array), len(devices))
     if rest:
@@ -106,8 +111,8 @@ def train_step(
     trainer: Trainer,
     images: Sequence[mx.nd.NDArray],
     labels: Sequence[mx.nd.NDArray],
-) -> list[tuple]:
-    """One update from one share per device; returns each device's outputs."""
+) -> list[tuple[mx.nd.NDArray, ...]]:
+    """Make one update from one share per device, and return each device's outputs."""
     with mx.autograd.record():
         outputs = [graph(x, y) for x, y in zip(images, labels)]
     mx.autograd.backward([head for heads in outputs for head in heads])
@@ -115,12 +120,10 @@ def train_step(
     return outputs
 
 
-def _position(batches: object) -> dict:
-    return batches.position() if hasattr(batches, "position") else {}
-
-
-def _first_batch(iterator: Iterator, progress: Progress, hooks: Sequence[Hook]) -> object | None:
-    """What is to be trained next, once the batch before it has seen all hooks; None at the end."""
+def _first_batch(
+    iterator: Iterator[mx.io.DataBatch], progress: Progress, hooks: Sequence[Hook]
+) -> mx.io.DataBatch | None:
+    """Return what is trained next, once the batch before it has seen all hooks; None: no more."""
     if progress.pending is not None:
         _call(hooks, progress)
     return next(iterator, None) if progress.nbatch else next(iterator)
@@ -128,7 +131,7 @@ def _first_batch(iterator: Iterator, progress: Progress, hooks: Sequence[Hook]) 
 
 def _call(hooks: Sequence[Hook], progress: Progress) -> None:
     """Call the hooks for the batch just trained, from ``progress.pending`` on."""
-    for number in range(progress.pending, len(hooks)):
+    for number in range(progress.pending or 0, len(hooks)):
         progress.pending = number
         hooks[number](progress)
     progress.pending = None
@@ -136,10 +139,10 @@ def _call(hooks: Sequence[Hook], progress: Progress) -> None:
 
 
 def _epoch(
-    graph,
-    batches: Iterable,
+    graph: HybridBlock,
+    batches: mx.io.DataIter,
     progress: Progress,
-    devices,
+    devices: Sequence[mx.Context],
     hooks: Sequence[Hook],
     output_names: Sequence[str],
     prepare: Callable[[int], None],
@@ -154,7 +157,7 @@ def _epoch(
         prepare(progress.step + 1)
         outputs = train_step(graph, progress.trainer, images, labels)
         named = [dict(zip(output_names, heads)) for heads in outputs]
-        position = _position(batches)
+        position = batches.position()
         upcoming = next(iterator, None)
         if before is not None:  # at most one batch waits on the devices, whatever the metric reads
             before.wait_to_read()
@@ -179,7 +182,7 @@ def average_statistics(graph: HybridBlock) -> None:
 
 def fit(
     graph: HybridBlock,
-    batches,
+    batches: mx.io.DataIter,
     progress: Progress,
     devices: Sequence[mx.Context],
     hooks: Sequence[Hook],
@@ -187,15 +190,25 @@ def fit(
     output_names: Sequence[str],
     prepare: Callable[[int], None] = lambda step: None,
 ) -> None:
-    """Train till ``epochs`` epochs of ``batches`` (a DataIter) are through.
+    """Train until ``epochs`` epochs are through.
 
-    A hook, or a batch that is being fetched, ends the run by raising :class:`StopTraining`.
+    An epoch ends with the log lines of ``Module.fit``. The batches are reset between epochs and not
+    after the last one.
 
-    ``progress`` comes with a metric and a trainer, and tells how far the run has come, also when
-    an exception ends it; one that has come somewhere goes on from there, where the graph, the
-    trainer and the batches stand as they did. ``output_names`` names the graph's outputs for the
-    metric. An epoch ends with the log lines of ``Module.fit``; the batches are reset between epochs
-    and not after the last one. ``prepare`` is called with the number of every step before it.
+    Args:
+        graph: images and labels -> outputs, initialised on the devices.
+        batches: a DataIter with ``position()``.
+        progress: comes with a metric and a trainer, and tells how far the run has come, also when
+            an exception ends it. A run that has come somewhere resumes there, if the graph, the
+            trainer and the batches stand as they did.
+        devices: each gets an equal share of every batch.
+        hooks: are called after every batch, in order.
+        epochs: how many.
+        output_names: names of the graph's outputs, for the metric.
+        prepare: is called with the number of every step before it.
+
+    Raises:
+        StopTraining: by a hook or by a batch that is fetched: the run ends.
     """
     while progress.epoch < epochs:
         start = time.time()
@@ -204,7 +217,7 @@ def fit(
             progress.metric.reset()
             if progress.epoch:
                 batches.reset()
-            progress.begun, progress.position = True, _position(batches)
+            progress.begun, progress.position = True, batches.position()
         _epoch(graph, batches, progress, devices, hooks, output_names, prepare)
         for name, value in progress.values:
             logging.info("Epoch[%d] Train-%s=%f", progress.epoch, name, value)

@@ -6,31 +6,36 @@ With several devices every metric covers all of them (in 2019 the losses were th
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 import mxnet as mx
 
+Outputs = Mapping[str, mx.nd.NDArray]  # of one device, by name
+
 
 class DeviceMetric(mx.metric.EvalMetric):
-    """Base: subclasses give (sum, count) of one device's outputs, the sum as an NDArray."""
+    """Base of the metrics below: they give (sum, count) of one device's outputs."""
 
-    def __init__(self, name: str):
-        self._parts: list = []
+    def __init__(self, name: str) -> None:
+        self._parts: list[tuple[mx.nd.NDArray, int]] = []
         super().__init__(name)
 
     def reset(self) -> None:
+        """Forget what has been seen."""
         self._parts = []
         self.num_inst, self.sum_metric = 0, 0.0
 
-    def measure(self, outputs: dict, label: mx.nd.NDArray) -> tuple[mx.nd.NDArray, int]:
+    def measure(self, outputs: Outputs, label: mx.nd.NDArray) -> tuple[mx.nd.NDArray, int]:
+        """Return the sum, an NDArray of one number, and the count of one device's outputs."""
         raise NotImplementedError
 
-    def update(self, labels, preds) -> None:
-        """``preds``: one {output name: NDArray} per device; ``labels``: one NDArray each."""
+    def update(self, labels: Sequence[mx.nd.NDArray], preds: Sequence[Outputs]) -> None:
+        """Take note of one {output name: NDArray} and one NDArray of labels per device."""
         for outputs, label in zip(preds, labels):
             self._parts.append(self.measure(outputs, label))
 
-    def get(self):
+    def get(self) -> tuple[str, float]:
+        """Return the name and the mean since the last reset, not a number where there is none."""
         for value, count in self._parts:
             self.sum_metric += float(value.asscalar())
             self.num_inst += count
@@ -38,13 +43,13 @@ class DeviceMetric(mx.metric.EvalMetric):
         value = self.sum_metric / self.num_inst if self.num_inst else float("nan")
         return self.name, value
 
-    def state(self) -> list:
-        """[sum, count] of what has been seen since the last reset."""
+    def state(self) -> list[Any]:
+        """Return [sum, count] of what has been seen since the last reset."""
         self.get()
         return [self.sum_metric, self.num_inst]
 
     def load(self, state: Sequence[float]) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Resume from what :meth:`state` gave."""
         self.reset()
         self.sum_metric, self.num_inst = state
 
@@ -52,11 +57,12 @@ class DeviceMetric(mx.metric.EvalMetric):
 class Accuracy(DeviceMetric):
     """Share of rows whose ``predicted`` class, margin included, is the label."""
 
-    def __init__(self, predicted: str, label: str | None = None):
+    def __init__(self, predicted: str, label: str | None = None) -> None:
         self._predicted, self._label = predicted, label
         super().__init__("acc")
 
-    def measure(self, outputs, label):
+    def measure(self, outputs: Outputs, label: mx.nd.NDArray) -> tuple[mx.nd.NDArray, int]:
+        """Return the rows that are right, and the rows."""
         predicted = outputs[self._predicted]
         label = label if self._label is None else outputs[self._label]
         return (predicted == label).sum(), len(predicted)
@@ -67,11 +73,12 @@ class CrossEntropy(DeviceMetric):
 
     def __init__(
         self, name: str, probability: str | None = None, log_probability: str | None = None
-    ):
+    ) -> None:
         self._probability, self._log = probability, log_probability
         super().__init__(name)
 
-    def measure(self, outputs, label):
+    def measure(self, outputs: Outputs, label: mx.nd.NDArray) -> tuple[mx.nd.NDArray, int]:
+        """Return the sum of -log P, and the rows."""
         if self._log is not None:
             logarithm = outputs[self._log]
         else:
@@ -82,14 +89,15 @@ class CrossEntropy(DeviceMetric):
 class Output(DeviceMetric):
     """The mean over batches and devices of an output of one element."""
 
-    def __init__(self, name: str, output: str):
+    def __init__(self, name: str, output: str) -> None:
         self._output = output
         super().__init__(name)
 
-    def measure(self, outputs, label):
+    def measure(self, outputs: Outputs, label: mx.nd.NDArray) -> tuple[mx.nd.NDArray, int]:
+        """Return the output, and 1."""
         return outputs[self._output].reshape((1,)), 1
 
 
 def composite(*metrics: DeviceMetric) -> mx.metric.CompositeEvalMetric:
-    """Several metrics as one; they print in this order."""
+    """Return several metrics as one; they print in this order."""
     return mx.metric.CompositeEvalMetric(list(metrics))

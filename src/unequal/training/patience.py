@@ -1,37 +1,33 @@
-"""Ending a run when verification no longer ascends: what people do who watch the log."""
+"""Ending a run when verification no longer gets better: what people do who watch the log."""
 
 from __future__ import annotations
 
-from typing import Callable, Mapping
+from typing import Any, Callable, Mapping
 
 from symbols.layers import as_written_2019
 from unequal.support.console import say
 from unequal.training.loop import Progress, StopTraining
 
 
-class Ascent:
-    """Keeps the best model; after tests without a better one lowers the rate, at last ends the run.
+class Patience:
+    """Keeps the best model; after tests without a better one it lowers the rate, then ends the run.
 
-    What is compared is the mean accuracy over the targets; an equal one is not better.
+    The mean accuracy over the targets is compared; an equal one is not better.
 
-    Parameters
-    ----------
-    patience : int
-        Tests without a better mean before something happens; 0 for a run that nobody watches.
-    drops : int
-        How often the learning rate drops tenfold then, before the run ends.
-    save_best : callable
-        Writes the model as the best one.
+    Args:
+        patience: tests without a better mean before something happens; 0: nothing ever happens.
+        drops: how often the learning rate drops tenfold then, before the run ends.
+        save_best: writes the model as the best one.
     """
 
-    def __init__(self, patience: int, drops: int, save_best: Callable[[], None]):
+    def __init__(self, patience: int, drops: int, save_best: Callable[[], None]) -> None:
         self._patience, self._drops, self._save_best = patience, drops, save_best
-        self.best: dict = {}
+        self.best: dict[str, Any] = {}
         self._waited = self._dropped = 0
         self.ended = False
 
     def tested(self, progress: Progress, found: Mapping[str, float]) -> None:
-        """Take note of {target: accuracy} of the model as it is."""
+        """Take note of {target: accuracy} of the model as it is now."""
         if not self._patience or not found:
             return
         mean = sum(found.values()) / len(found)
@@ -51,7 +47,7 @@ class Ascent:
             self.ended = True
 
     def stop(self, progress: Progress) -> None:
-        """A hook that ends the run when it is time; the best model is said."""
+        """End the run when it is time, and say which model was the best; a hook."""
         if self.ended:
             say(
                 f"[{progress.step}]no ascent for {self._waited} tests; the best was at "
@@ -59,8 +55,8 @@ class Ascent:
             )
             raise StopTraining
 
-    def state(self) -> dict:
-        """What it remembers from test to test."""
+    def state(self) -> dict[str, Any]:
+        """Return what it remembers from test to test."""
         return {
             "best": self.best,
             "waited": self._waited,
@@ -68,8 +64,8 @@ class Ascent:
             "ended": self.ended,
         }
 
-    def load(self, state: Mapping) -> None:
-        """Go on from what :meth:`state` gave."""
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Resume from what :meth:`state` gave."""
         self.best = dict(state["best"])
         self._waited, self._dropped = state["waited"], state["dropped"]
         # more patience or more drops than before, or neither, take the end back

@@ -1,263 +1,328 @@
-"""One script from its flags to its last checkpoint."""
+"""One training step from its settings to its last checkpoint."""
 
 from __future__ import annotations
 
-import argparse
-import os
-from dataclasses import asdict, dataclass, field
+import logging
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Callable
+from typing import Any, Callable, Mapping
 
-from easydict import EasyDict
-
-from unequal.checkpoints import training_checkpoint as checkpoint
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.support.console import say
 from unequal.support.devices import usable_devices
 from unequal.support.errors import InputError
-from unequal.training import flags as arguments
-from unequal.training import hooks, resume, schedule
-from unequal.training.history import History
+from unequal.support.files import make_folder
+from unequal.training import hooks, run_state
+from unequal.training.history import TrainingHistory
 from unequal.training.inference import embedder
 from unequal.training.initial_network import make_graph
-from unequal.training.loop import (
-    Progress,
-    StopTraining,
-    average_statistics,
-    fit,
-    make_trainer,
-)
-from unequal.training.patience import Ascent
-from unequal.training.run_state import TrainingState, read_state, state_file, write_state
-from unequal.training.settings import (
-    any_seed,
-    complete,
+from unequal.training.loop import Hook, Progress, StopTraining, average_statistics, fit, make_trainer
+from unequal.training.patience import Patience
+from unequal.training.run_shape import (
+    named_settings,
     print_settings,
-    seed_everything,
-    seed_step,
+    run_shape,
+    warn_of_threshold,
 )
-from unequal.training.steps import STAGES
-from unequal.training.verification_tests import load_targets, make_test
+from unequal.training.run_state import TrainingState, state_file
+from unequal.training.seeding import any_seed, seed_everything, seed_step
+from unequal.training.settings import RunSettings
+from unequal.training.steps import Step
+from unequal.training.verification_tests import load_targets, run_test
 
 LEAST_TEST_BATCH = 32
+REFERENCE_BATCH = 512  # images a step for which the 2019 steps of the learning rate were made
 BEST = "-best"
+OVER = ("epochs", "steps", "patience")  # ends that are not resumed with the same limits
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended.
 
-    ``steps`` and ``images`` trained, ``seconds`` it took; ``ended_by`` 'epochs', 'steps',
-    'patience' or 'signal'; ``best`` with --patience: the ``step`` of the best model, its ``mean``
-    over the targets and its ``accuracy`` on each.
+    Attributes:
+        steps: batches trained.
+        images: images trained on.
+        seconds: the time it took.
+        ended_by: 'epochs', 'steps', 'patience' or 'signal'.
+        best: with `patience`: the ``step`` of the best model, its ``mean`` over the targets and
+            its ``accuracy`` on each.
     """
 
     steps: int
     images: int
     seconds: float
     ended_by: str
-    best: dict = field(default_factory=dict)
+    best: dict[str, Any] = field(default_factory=dict)
 
 
-Watch = Callable[[Progress, History], None]
+Watch = Callable[[Progress, TrainingHistory], None]
 
 
 def train(
-    script: str, args: argparse.Namespace, interrupt: hooks.Interrupt, watch: Watch | None = None
+    step: Step, settings: RunSettings, interrupt: hooks.Interrupt, watch: Watch | None = None
 ) -> Outcome:
-    """Everything that a script does once its flags are read.
+    """Do everything that the script of ``step`` does once its flags are read.
 
-    ``watch`` is called after every batch, before anything else looks at it.
+    Args:
+        step: one of ``unequal.training.steps.STEPS``.
+        settings: what is asked for.
+        interrupt: notices signals.
+        watch: is called after every batch, before anything else looks at it.
+
+    Raises:
+        InputError: the settings, the sets and the checkpoint do not fit together.
     """
-    stage = STAGES[script]
-    devices = usable_devices()
-    complete(script, args, devices)
-    print_settings(args, devices)
-    sets = resume.set_sizes(args)
-    state = _state_to_go_on_from(args, sets)
-    if state is not None and _is_over(state, args):
-        say(
-            f"--resume: ended by {state.facts['outcome']['ended_by']} after "
-            f"{state.facts['outcome']['steps']} steps; nothing is left to do"
-        )
-        return Outcome(**state.facts["outcome"])
-    if args.seed is None:
-        args.seed = state.facts["flags"]["seed"] if state else any_seed()
-    seed_everything(args.seed)
-    _make_folders(stage, args)
-    steps = (
-        arguments.split_steps(args.lr_steps)
-        if args.lr_steps
-        else schedule.default_steps(script, args.loss_type, args.batch_size)
-    )
-    graph = make_graph(stage, args, devices, going_on=state is not None)
-    batches = stage.batches(args, graph, devices, interrupt.check)
-    targets = load_targets(args)
-    if args.patience and not targets:
-        raise InputError(
-            f"--patience {args.patience}: none of the sets of --target "
-            f"{args.target} is in {args.data_dir}; put one there, or give 0"
-        )
-    say("lr_steps", steps)
+    return TrainingRun(step, settings, interrupt, watch).run()
 
-    saved = [0] if state is not None and state.facts["saved"] else []
 
-    def save(number: int) -> None:
-        checkpoint.save_checkpoint(args.prefix, number, graph)
-        saved.append(number)
+def lr_steps(step: Step, settings: RunSettings, batch_size: int) -> list[int]:
+    """Return the batches after which the rate drops: those asked for, else those of 2019."""
+    if settings.optimiser.lr_steps:
+        return list(settings.optimiser.lr_steps)
+    of_2019 = step.lr_steps(settings.margin.loss_type)
+    return [int(number * REFERENCE_BATCH / batch_size) for number in of_2019]
 
-    # the size changes no number beyond rounding; stage three prints that of 2019
-    test_batch = max(LEAST_TEST_BATCH, args.batch_size)
-    test_shapes = None
-    if stage.test_batch:
-        test_shapes = f"[('data', ({stage.test_batch}, 3, {args.image_h}, {args.image_w}))]"
-    facts = state.facts if state else {"progress": {"step": 0}, "seconds": 0.0}
-    history = History(args.log_dir, facts["progress"]["step"], facts["seconds"])
-    run_test = make_test(
-        targets,
-        embedder(graph.backbone, devices, interrupt.check),
-        test_batch,
-        test_shapes,
-        history.tested,
-    )
 
-    def test_what_is_saved(step: int) -> dict[str, float]:
-        average_statistics(graph)
-        return run_test(step)
+class TrainingRun:
+    """A run of one step: :meth:`run` builds it, restores it, trains, tests, saves and finishes."""
 
-    ascent = Ascent(
-        args.patience,
-        args.lr_drops,
-        lambda: checkpoint.save_checkpoint(args.prefix + BEST, 0, graph),
-    )
-    verify = hooks.Verify(
-        test_what_is_saved,
-        save,
-        args.verbose,
-        stage.worth_saving,
-        args.ckpt,
-        stage.test_first_then_save,
-        stage.best_line,
-        ascent.tested,
-    )
-    progress = Progress(
-        metric=stage.metric(), trainer=make_trainer(graph, devices, args.lr, args.mom, args.wd)
-    )
-    if state is not None:
-        resume.put_there(state, graph, progress, batches, devices)
-        verify.load(state.facts["verify"])
-        ascent.load(state.facts["ascent"])
-        say(f"--resume: going on after step {progress.step}, in epoch {progress.epoch}")
-        state.arrays.clear()  # as large as the model and its momentum
-    images_a_step = args.batch_size + getattr(args, "batchsize_id", 0)
+    def __init__(
+        self,
+        step: Step,
+        settings: RunSettings,
+        interrupt: hooks.Interrupt,
+        watch: Watch | None = None,
+    ) -> None:
+        self.step, self.settings = step, settings
+        self.interrupt, self.watch = interrupt, watch
+        self.devices = usable_devices()
+        self.shape = run_shape(settings, self.devices)
+        self._warn_or_refuse()
+        self.saved = False  # a checkpoint of this run is there
 
-    def outcome(ended_by: str) -> Outcome:
-        return Outcome(
-            progress.step, progress.step * images_a_step, history.seconds, ended_by, ascent.best
-        )
-
-    def save_state(ended_by: str = "", ascended: dict | None = None) -> None:
-        if args.save_state:
-            write_state(
-                state_file(args.prefix),
-                resume.take_down(
-                    args,
-                    graph,
-                    progress,
-                    {
-                        "sets": sets,
-                        "verify": verify.state(),
-                        "ascent": ascended or ascent.state(),
-                        "seconds": history.seconds,
-                        "saved": bool(saved),
-                        "outcome": asdict(outcome(ended_by)),
-                    },
-                ),
+    def run(self) -> Outcome:
+        """Carry out all that is left to do, and say how it ended."""
+        print_settings(self.settings, self.shape, self.devices)
+        self.sets = run_state.set_sizes(self.settings)
+        state = self._state_to_resume()
+        if state is not None and self._is_over(state):
+            outcome = Outcome(**state.facts["outcome"])
+            say(
+                f"--resume: ended by {outcome.ended_by} after {outcome.steps} steps; nothing is "
+                "left to do"
             )
-
-    def ended(work: Callable[[], None]) -> str:
+            return outcome
+        self._choose_seed(state)
+        self._make_folders()
+        self.build(state)
+        if state is not None:
+            self.restore(state)
         try:
-            interrupt.check()
-            work()
-        except StopTraining:
-            return (
-                "signal"
-                if interrupt.received is not None
-                else "patience"
-                if ascent.ended
-                else "steps"
-            )
-        return "epochs"
+            return self.finish(self._ended_by(self.train))
+        except InputError:  # an image or a label met late: the model is worth keeping
+            if self.progress.step:
+                self.save(0)
+            raise
+        finally:
+            self.batches.close()
+            self.history.close()
 
-    def loop() -> None:
-        fit(
-            graph,
-            batches,
-            progress,
-            devices,
-            [
-                interrupt,
-                (lambda now: watch(now, history)) if watch else (lambda now: None),
-                hooks.drop_rate(steps, args.beta_freeze),
-                history.train_line(args.batch_size, stage.speed_every),
-                hooks.speed_line(args.batch_size, stage.speed_every),
-                hooks.rate_line(stage.rate_due),
-                verify,
-                hooks.save_state(verify.due, save_state),
-                ascent.stop,
-                hooks.stop_after(args.max_steps),
-            ],
-            args.end_epoch,
-            graph.OUTPUTS,
-            partial(seed_step, args.seed),
+    def build(self, state: TrainingState | None) -> None:
+        """Make the network, the batches, the tests and the hooks; ``state``: what is resumed."""
+        settings, shape = self.settings, self.shape
+        self.lr_steps = lr_steps(self.step, settings, shape.batch_size)
+        self.graph = make_graph(self.step, settings, shape, self.devices, state is not None)
+        check = self.interrupt.check
+        self.batches = self.step.batches(settings, shape, self.graph, self.devices, check)
+        size = shape.image_h, shape.image_w
+        self.targets = load_targets(settings.head.data_dir, settings.target, size)
+        if settings.patience and not self.targets:
+            raise InputError(
+                f"`patience` {settings.patience}: none of the sets of `target` "
+                f"{settings.target} is in {settings.head.data_dir}; put one there, or give 0"
+            )
+        say("lr_steps", self.lr_steps)
+        done, seconds = 0, 0.0
+        if state is not None:
+            done, seconds = state.facts["progress"]["step"], state.facts["seconds"]
+        self.history = TrainingHistory(settings.log_dir, done, seconds)
+        self.embed = embedder(self.graph.backbone, self.devices, check)
+        self.patience = Patience(settings.patience, settings.lr_drops, self.save_best)
+        self.verify = hooks.Verify(
+            self.step, self.test, self.save, settings.verbose, settings.ckpt, self.patience.tested
+        )
+        optimiser = settings.optimiser
+        self.progress = Progress(
+            metric=self.step.metric(),
+            trainer=make_trainer(
+                self.graph, self.devices, optimiser.lr, optimiser.mom, optimiser.wd
+            ),
         )
 
-    def test_the_last() -> None:
-        if args.patience and progress.step % args.verbose:
-            ascent.tested(progress, test_what_is_saved(progress.step))
+    def restore(self, state: TrainingState) -> None:
+        """Put the run where ``state`` was captured."""
+        self.saved = state.facts["saved"]
+        run_state.restore(state, self.graph, self.progress, self.batches, self.devices)
+        self.verify.load(state.facts["verify"])
+        self.patience.load(state.facts["ascent"])
+        say(
+            f"--resume: going on after step {self.progress.step}, in epoch {self.progress.epoch}"
+        )
+        state.arrays.clear()  # as large as the model and its momentum
 
-    try:
-        ended_by = ended(loop)
-        if progress.step and (stage.saves_at_end or not saved):  # else there is nothing new
-            save(0)
-        before = ascent.state()  # a longer run has no test here
-        if ended_by in ("epochs", "steps") and ended(test_the_last) == "signal":
+    def train(self) -> None:
+        """Train until the epochs are through or a hook ends it."""
+        fit(
+            self.graph,
+            self.batches,
+            self.progress,
+            self.devices,
+            self.after_batch(),
+            self.settings.end_epoch,
+            self.graph.OUTPUTS,
+            partial(seed_step, self.settings.seed),
+        )
+
+    def after_batch(self) -> list[Hook]:
+        """Return the hooks in the order of 2019; a state knows them by their place."""
+        settings, rows, every = self.settings, self.shape.batch_size, self.step.speed_every
+        return [
+            self.interrupt,
+            self._watch,
+            hooks.drop_rate(self.lr_steps, settings.optimiser.beta_freeze),
+            self.history.train_line(rows, every),
+            hooks.speed_line(rows, every),
+            hooks.rate_line(self.step.rate_due),
+            self.verify,
+            hooks.save_state(self.verify.due, self.save_state),
+            self.patience.stop,
+            hooks.stop_after(settings.max_steps),
+        ]
+
+    def test(self, step: int) -> dict[str, float]:
+        """Test the model as it would be saved; return {target: accuracy}."""
+        average_statistics(self.graph)
+        # the size changes no number beyond rounding; step 3.2 prints that of 2019
+        batch_size = max(LEAST_TEST_BATCH, self.shape.batch_size)
+        shapes = ""
+        if self.step.test_batch:
+            shapes = f"[('data', {(self.step.test_batch, *self.shape.image)})]"
+        results = run_test(step, self.targets, self.embed, batch_size, shapes)
+        self.history.tested(step, results)
+        return {name: result.acc2 for name, result in results.items()}
+
+    def save(self, number: int) -> None:
+        """Write the checkpoint of this number."""
+        Checkpoint(self.settings.prefix, number).save(self.graph)
+        self.saved = True
+
+    def save_best(self) -> None:
+        """Write the model as the best one so far."""
+        Checkpoint(self.settings.prefix + BEST, 0).save(self.graph)
+
+    def save_state(self, ended_by: str = "", patience: Mapping[str, Any] | None = None) -> None:
+        """Write ``PREFIX.state``; ``patience``: its state where that of now is not meant."""
+        if not self.settings.save_state:
+            return
+        facts = {
+            "flags": self._named(),
+            "sets": self.sets,
+            "verify": self.verify.state(),
+            "ascent": patience or self.patience.state(),
+            "seconds": self.history.seconds,
+            "saved": self.saved,
+            "outcome": asdict(self._outcome(ended_by)),
+        }
+        state = run_state.capture(self.graph, self.progress, facts)
+        run_state.write_state(state_file(self.settings.prefix), state)
+
+    def finish(self, ended_by: str) -> Outcome:
+        """Save what the end of the run asks for, test the last model, and say how it ended."""
+        progress = self.progress
+        if progress.step and (self.step.saves_at_end or not self.saved):  # else: nothing is new
+            self.save(0)
+        before = self.patience.state()  # a longer run has no test here
+        if ended_by in ("epochs", "steps") and self._ended_by(self._test_the_last) == "signal":
             ended_by = "signal"
         if progress.step:
-            save_state(ended_by, before)
-    except InputError:  # an image or a label met late: the model is worth keeping
-        if progress.step:
-            save(0)
-        raise
-    finally:
-        batches.close()
-        history.close()
-    return outcome(ended_by)
+            self.save_state(ended_by, before)
+        return self._outcome(ended_by)
 
+    def _test_the_last(self) -> None:
+        step = self.progress.step
+        if self.settings.patience and step % self.settings.verbose:
+            self.patience.tested(self.progress, self.test(step))
 
-def _state_to_go_on_from(args: argparse.Namespace, sets: dict[str, int]) -> TrainingState | None:
-    """What --resume finds; None without it, and where there is nothing."""
-    if not args.resume:
-        return None
-    path = state_file(args.prefix)
-    state = read_state(path)
-    if state is None:
-        say(f"--resume: there is no {path}; starting at the beginning")
-    else:
-        resume.check_same(state, args, sets, path)
-    return state
+    def _ended_by(self, work: Callable[[], None]) -> str:
+        """Do the work, and say what ended it."""
+        try:
+            self.interrupt.check()
+            work()
+        except StopTraining:
+            if self.interrupt.received is not None:
+                return "signal"
+            return "patience" if self.patience.ended else "steps"
+        return "epochs"
 
+    def _outcome(self, ended_by: str) -> Outcome:
+        tail = self.settings.tail
+        rows = self.shape.batch_size + (tail.batchsize_id if tail else 0)
+        steps = self.progress.step
+        return Outcome(steps, steps * rows, self.history.seconds, ended_by, self.patience.best)
 
-def _is_over(state: TrainingState, args: argparse.Namespace) -> bool:
-    """Has the run of this state come to the end that the flags name?"""
-    limits = ("end_epoch", "max_steps", "patience", "lr_drops")
-    same = all(state.facts["flags"][name] == getattr(args, name) for name in limits)
-    return same and state.facts["outcome"]["ended_by"] in ("epochs", "steps", "patience")
+    def _watch(self, progress: Progress) -> None:
+        if self.watch is not None:
+            self.watch(progress, self.history)
 
+    def _warn_or_refuse(self) -> None:
+        """Say what the settings lack for this step."""
+        if self.step.key == "savemodel" and not self.settings.pretrained:
+            logging.warning(
+                "--pretrained is not given: what is saved is one step from random weights"
+            )
+        if self.step.needs_pretrained and not self.settings.pretrained:
+            raise InputError(
+                "`pretrained`: name the checkpoint that train_NR_savemodel.py wrote, "
+                "to find noise with"
+            )
+        warn_of_threshold(self.settings, self.shape)
 
-def _make_folders(stage: EasyDict, args: argparse.Namespace) -> None:
-    checkpoint.make_folder(os.path.dirname(args.prefix) or ".", "--prefix")
-    if stage.writes_noise_list:
-        args.bin_dir = args.bin_dir or os.path.dirname(args.prefix) or "."
-        checkpoint.make_folder(args.bin_dir, "--bin-dir")
-    if args.log_dir:
-        checkpoint.make_folder(args.log_dir, "--log-dir")
+    def _named(self) -> dict[str, Any]:
+        named = named_settings(self.settings, self.shape)
+        named["seed"] = self.settings.seed
+        if self.step.writes_noise_list:
+            named["bin_dir"] = self.settings.noise_folder
+        return named
+
+    def _state_to_resume(self) -> TrainingState | None:
+        """Return what `resume` finds; None without it, and where there is nothing."""
+        if not self.settings.resume:
+            return None
+        path = state_file(self.settings.prefix)
+        state = run_state.read_state(path)
+        if state is None:
+            say(f"--resume: there is no {path}; starting at the beginning")
+        else:
+            run_state.check_same(state, self._named(), self.sets, path)
+        return state
+
+    def _is_over(self, state: TrainingState) -> bool:
+        """Tell whether the run of this state came to the end that the settings name."""
+        limits = ("end_epoch", "max_steps", "patience", "lr_drops")
+        same = all(state.facts["flags"][name] == getattr(self.settings, name) for name in limits)
+        return same and state.facts["outcome"]["ended_by"] in OVER
+
+    def _choose_seed(self, state: TrainingState | None) -> None:
+        seed = self.settings.seed
+        if seed is None:
+            seed = state.facts["flags"]["seed"] if state else any_seed()
+            self.settings = replace(self.settings, seed=seed)
+        seed_everything(seed)
+
+    def _make_folders(self) -> None:
+        make_folder(self.settings.folder, "prefix")
+        if self.step.writes_noise_list:
+            make_folder(self.settings.noise_folder, "bin_dir")
+        if self.settings.log_dir:
+            make_folder(self.settings.log_dir, "log_dir")

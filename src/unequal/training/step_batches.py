@@ -1,11 +1,10 @@
-"""The batches of each stage: opens the sets and prints what the 2019 iterators print."""
+"""The batches of each step: opens the sets and prints what the 2019 iterators print."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from functools import partial
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 import mxnet as mx
 import numpy as np
@@ -22,116 +21,135 @@ from unequal.faces.noise_threshold import automatic_threshold
 from unequal.method.third_type_noise import find_noise
 from unequal.support.console import say
 from unequal.support.errors import InputError
-from unequal.training import flags as arguments
 from unequal.training.inference import embedder, frozen_embedder, noise_predictor
+from unequal.training.run_shape import RunShape
+from unequal.training.settings import AUTO, RunSettings, TailBags
 
 Check = Callable[[], None]
 
 
 def head_batches(
-    args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context], check: Check
+    settings: RunSettings,
+    shape: RunShape,
+    graph: HybridBlock,
+    devices: Sequence[mx.Context],
+    check: Check,
 ) -> ImageIter:
-    """The head, mirrored now and then: stages one and 2a."""
-    head = FaceRecords(args.data_dir)
-    announce(head, "softmax", say, args.rand_mirror)
+    """Return the head, mirrored now and then: steps 1 and 2.1."""
+    head = FaceRecords(settings.head.data_dir)
+    announce(head, "softmax", say, settings.head.rand_mirror)
     return ImageIter(
         head,
-        args.batch_size,
-        _shape(args),
-        cutoff=args.cutoff,
-        rand_mirror=bool(args.rand_mirror),
-        **_options(args),
+        shape.batch_size,
+        shape.image,
+        cutoff=settings.head.cutoff,
+        rand_mirror=bool(settings.head.rand_mirror),
+        **_options(settings, shape),
     )
 
 
 def head_without_noise(
-    args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context], check: Check
+    settings: RunSettings,
+    shape: RunShape,
+    graph: HybridBlock,
+    devices: Sequence[mx.Context],
+    check: Check,
 ) -> NoiseFilteringIter:
-    """The head without third-type noise, in changed colours: stage 2b.
+    """Return the head without third-type noise, in changed colours: step 2.2.
 
-    The first reset looks at all images with the model of ``--pretrained`` and writes the noise
-    list, and with a threshold other than 0 the scores behind it; ``check`` may end that pass.
+    The first reset looks at all images with the model of `pretrained` and writes the noise list,
+    and with a threshold other than 0 the scores behind it; ``check`` may end that pass.
     """
-    head = FaceRecords(args.data_dir)
-    announce(head, "noise_resistance", say, args.rand_mirror)
-    automatic = args.noise_threshold == arguments.AUTO
+    head = FaceRecords(settings.head.data_dir)
+    announce(head, "noise_resistance", say, settings.head.rand_mirror)
 
     def first_pass() -> np.ndarray:
-        prefix, epoch = arguments.split_pretrained(args.pretrained)
-        predict = noise_predictor(prefix, epoch, devices, say, check, margin=not automatic)
-        threshold = partial(automatic_threshold, log=say) if automatic else args.noise_threshold
-        found = find_noise(
-            batches.loader, head.image_keys, predict, args.batch_size_mining, threshold, say
-        )
-        if found.threshold or automatic:
-            _write(args, "0_noise_scores.csv", write_scores, found.scores)
-            _write(
-                args,
-                "0_noise_histogram.png",
-                write_histogram,
-                found.scores.largest,
-                args.data_dir,
-                {"threshold": found.threshold},
-            )
-        _write(args, "0_noiselist.txt", write_noise_list, found.scores.rows(found.noisy))
-        return found.kept
+        return _find_noise(batches, settings, devices, check)
 
     batches = NoiseFilteringIter(
         head,
-        args.batch_size,
-        _shape(args),
+        shape.batch_size,
+        shape.image,
         first_pass,
-        rand_mirror=bool(args.rand_mirror),
-        **_options(args),
+        rand_mirror=bool(settings.head.rand_mirror),
+        **_options(settings, shape),
     )
     return batches
 
 
-def head_and_tail(
-    args: argparse.Namespace, graph: HybridBlock, devices: Sequence[mx.Context], check: Check
-) -> BagIter:
-    """The head beside the tail's most confusing identities under ``graph``: stage three.
+def _find_noise(
+    batches: NoiseFilteringIter,
+    settings: RunSettings,
+    devices: Sequence[mx.Context],
+    check: Check,
+) -> np.ndarray:
+    """Look for noise, write what was found, and return the keys of the other images."""
+    noise, records = settings.noise, batches.loader.records
+    automatic = noise.noise_threshold == AUTO
+    threshold: Any = noise.noise_threshold
+    if automatic:
+        threshold = partial(automatic_threshold, log=say)
+    predict = noise_predictor(settings.checkpoint, devices, say, check, margin=not automatic)
+    found = find_noise(
+        batches.loader, records.image_keys, predict, noise.batch_size_mining, threshold, say
+    )
+    folder = settings.noise_folder
+    if found.threshold or automatic:
+        title, largest = settings.head.data_dir, found.scores.largest
+        lines = {"threshold": found.threshold}
+        _write(folder, "0_noise_scores.csv", write_scores, found.scores)
+        _write(folder, "0_noise_histogram.png", write_histogram, largest, title, lines)
+    _write(folder, "0_noiselist.txt", write_noise_list, found.scores.rows(found.noisy))
+    return found.kept
 
-    With --mining-overlap a copy of the network mines the next bags while ``graph`` is trained.
+
+def head_and_tail(
+    settings: RunSettings,
+    shape: RunShape,
+    graph: HybridBlock,
+    devices: Sequence[mx.Context],
+    check: Check,
+) -> BagIter:
+    """Return the head beside the tail's most confusing identities under ``graph``: step 3.2.
+
+    With `mining_overlap` a copy of the network mines the next bags while ``graph`` is trained.
     """
-    freeze = frozen_embedder(graph.backbone, devices, check) if args.mining_overlap else None
-    head, tail = FaceRecords(args.data_dir), FaceRecords(args.data_dir_interclass)
-    announce_pair(head, tail, say)
+    tail = settings.tail or TailBags()
+    freeze = frozen_embedder(graph.backbone, devices, check) if tail.mining_overlap else None
+    records = FaceRecords(settings.head.data_dir), FaceRecords(tail.data_dir_interclass)
+    announce_pair(*records, say)
     return BagIter(
-        head,
-        tail,
-        args.batch_size1,
-        args.batchsize_id,
-        args.batch_size2,
-        args.bag_size,
-        args.images_per_identity,
-        _shape(args),
+        *records,
+        tail.batch_size1,
+        tail.batchsize_id,
+        tail.batch_size2,
+        tail.bag_size,
+        tail.images_per_identity,
+        shape.image,
         embedder(graph.backbone, devices, check),
-        ctx_num=args.ctx_num,
+        ctx_num=shape.ctx_num,
         freeze=freeze,
-        last_epoch=args.end_epoch,
-        **_options(args),
+        last_epoch=settings.end_epoch,
+        **_options(settings, shape),
     )
 
 
-def _write(args: argparse.Namespace, name: str, write: Callable, *what: object) -> None:
+def _write(folder: str, name: str, write: Callable, *what: object) -> None:
     """Write a file of the noise pass; InputError where it cannot be written."""
-    path = os.path.join(args.bin_dir, name)
+    path = os.path.join(folder, name)
     try:
         write(path, *what)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); see --bin-dir") from error
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); see `bin_dir`"
+        ) from error
 
 
-def _shape(args: argparse.Namespace) -> tuple[int, int, int]:
-    return args.image_channel, args.image_h, args.image_w
-
-
-def _options(args: argparse.Namespace) -> dict:
+def _options(settings: RunSettings, shape: RunShape) -> dict[str, Any]:
     return dict(
-        num_classes=args.num_classes,
-        workers=args.workers,
-        seed=args.seed,
-        max_bad_images=args.max_bad_images,
+        num_classes=shape.num_classes,
+        workers=settings.head.workers,
+        seed=settings.seed,
+        max_bad_images=settings.head.max_bad_images,
         log=say,
     )
