@@ -12,6 +12,7 @@ import mxnet as mx
 from eval.verification import VerificationResult, evaluate, test
 from eval.verification_parts import curves
 from eval.verification_parts.verification_set import VerificationSet
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.files import replace_file
 
@@ -35,8 +36,7 @@ def evaluate_models(
     """
     rows, drawn = [], {name: {} for name in models}
     for stage, checkpoint in models.items():
-        prefix, _, epoch = checkpoint.rpartition(",")
-        embed = load_embedder(prefix, int(epoch), device)
+        embed = load_embedder(Checkpoint.parse(checkpoint), device)
         for name, pairs in targets.items():
             result = test(pairs, embed, min(BATCH, len(pairs)))
             row, drawn[stage][name] = _figures(result, pairs)

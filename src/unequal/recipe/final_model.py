@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from eval.verification_parts.verification_set import VerificationSet
-from unequal.checkpoints.embedder import checkpoint_files
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.faces.face_records import read_property
 from unequal.recipe import evaluation
 from unequal.recipe.progress_display import log_of
@@ -30,10 +30,10 @@ def choose(stages: Sequence[str], score: Callable[[str], float]) -> str:
 def copy_checkpoint(checkpoint: str, prefix: str) -> str:
     """Copy a checkpoint 'prefix,epoch' to ``prefix``,0; returns the name of the copy."""
     os.makedirs(os.path.dirname(prefix), exist_ok=True)
-    source, _, epoch = checkpoint.rpartition(",")
-    for before, after in zip(checkpoint_files(source, int(epoch)), checkpoint_files(prefix, 0)):
+    copy = Checkpoint(prefix, 0)
+    for before, after in zip(Checkpoint.parse(checkpoint).paths, copy.paths):
         replace_file(after, partial(shutil.copyfile, before))
-    return f"{prefix},0"
+    return str(copy)
 
 
 def quiet_targets(head: str, names: str) -> dict[str, VerificationSet]:
