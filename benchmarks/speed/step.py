@@ -29,10 +29,18 @@ from timing import flags, in_turns, positive
 from unequal.method.graphs import NoiseResistanceGraph
 from unequal.training import hooks
 from unequal.training.loop import Progress, fit, make_trainer
-from unequal.training.steps import STAGES
+from unequal.training.steps import NOISE_RESISTANCE
 
 IMAGE = (3, 112, 112)
 MILLISECOND = 1e-3
+
+
+class Repeated(list):
+    """One batch again and again, as the loop takes batches."""
+
+    def position(self) -> dict:
+        """Return where it stands: nowhere."""
+        return {}
 
 
 class Pixels(HybridBlock):
@@ -59,13 +67,12 @@ def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Call
     plain = mx.nd.array(images, dtype="float32")
     fetched = mx.io.DataBatch(data=[mx.nd.array(images, dtype="uint8")], label=[labels])
     trainer = make_trainer(graph, [mx.cpu()], 1e-4, 0.9, 5e-4)
-    stage = STAGES.NR
-    progress = Progress(metric=stage.metric(), trainer=trainer)
+    progress = Progress(metric=NOISE_RESISTANCE.metric(), trainer=trainer)
     callbacks = [
         hooks.Interrupt(),
         hooks.drop_rate([10**9], 0),
-        hooks.speed_line(batch, stage.speed_every),
-        hooks.rate_line(stage.rate_due),
+        hooks.speed_line(batch, NOISE_RESISTANCE.speed_every),
+        hooks.rate_line(NOISE_RESISTANCE.rate_due),
         hooks.stop_after(0),
     ]
 
@@ -78,7 +85,7 @@ def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Call
         mx.nd.waitall()
 
     def loop() -> None:
-        fit(graph, [fetched] * steps, progress, [mx.cpu()], callbacks, 1, graph.OUTPUTS)
+        fit(graph, Repeated([fetched] * steps), progress, [mx.cpu()], callbacks, 1, graph.OUTPUTS)
         mx.nd.waitall()
 
     return {"bare": bare, "loop": loop}

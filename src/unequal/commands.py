@@ -65,9 +65,7 @@ def _refuse(error: InputError, parsers: Sequence[argparse.ArgumentParser]) -> in
     return 2
 
 
-def _run(
-    work: Callable[[Interrupt], None], parsers: Sequence[argparse.ArgumentParser]
-) -> int:
+def _run(work: Callable[[Interrupt], None], parsers: Sequence[argparse.ArgumentParser]) -> int:
     """Call ``work`` with what notices signals, and return the exit status."""
     show_log_lines()
     try:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
 
 import pytest
 
-from unequal.support.errors import InputError
-from unequal.training import flags as arguments
-from unequal.training.schedule import default_steps
+from unequal.support.errors import InputError, with_flags
+from unequal.training import flags
+from unequal.training.run import lr_steps
+from unequal.training.settings import (
+    HeadBatches,
+    MarginSettings,
+    NetworkSettings,
+    NoiseSettings,
+    RunSettings,
+)
+from unequal.training.steps import STEPS
 
 FOLDERS_OF_AN_AUTHOR = {"--bin-dir", "--log-dir"}
 ADDED = {
@@ -25,12 +34,15 @@ ADDED = {
 }
 
 
-@pytest.mark.parametrize("script", arguments.SCRIPTS)
-def test_flags_of_2019(script, golden):
-    expected = json.loads((golden / "h_misc" / "cli_defaults.json").read_text())[script]
+@pytest.mark.parametrize(
+    "script,golden_name",
+    list(zip(flags.SCRIPTS, ("softmax", "savemodel", "NR", "stage2"))),
+)
+def test_flags_of_2019(script, golden_name, golden):
+    expected = json.loads((golden / "h_misc" / "cli_defaults.json").read_text())[golden_name]
     actions = {
         action.option_strings[0]: action
-        for action in arguments.make_parser(script)._actions
+        for action in flags.make_parser(script)._actions
         if action.dest != "help"
     }
     assert set(expected) == set(actions) - ADDED
@@ -44,7 +56,7 @@ def test_flags_of_2019(script, golden):
 
 
 def test_flags_without_effect_say_so():
-    silent = {option.flag for option in arguments.OPTIONS if "without effect" in option.help}
+    silent = {option.flag for option in flags.OPTIONS if "without effect" in option.help}
     assert silent == {
         "--use-deformable",
         "--bndrop",
@@ -61,19 +73,34 @@ def test_flags_without_effect_say_so():
 
 
 def test_prefixes_of_flags_are_accepted():
-    args = arguments.parse("softmax", ["--data-dir", "x", "--per-batch", "7"])
-    assert args.per_batch_size == 7
+    settings = flags.parse("softmax", ["--data-dir", "x", "--per-batch", "7"])
+    assert settings.head.per_batch_size == 7
 
 
-@pytest.mark.parametrize("text,expected", [("a/b,3", ("a/b", 3)), ("a,b,0012", ("a,b", 12))])
-def test_pretrained(text, expected):
-    assert arguments.split_pretrained(text) == expected
+def test_a_checkpoint_without_epoch_is_refused_and_the_parameter_named():
+    with pytest.raises(InputError, match="`pretrained` a/b: write it as prefix,epoch"):
+        flags.parse("softmax", ["--data-dir", "x", "--pretrained", "a/b"])
 
 
-@pytest.mark.parametrize("text", ["a", "a,", "a,b", ""])
-def test_pretrained_without_epoch(text):
-    with pytest.raises(InputError, match="prefix,epoch"):
-        arguments.split_pretrained(text)
+def test_errors_about_parameters_are_told_as_flags():
+    with pytest.raises(InputError) as error:
+        RunSettings(HeadBatches(data_dir="x"), noise=NoiseSettings(batch_size_mining=0))
+    assert str(error.value) == "`batch_size_mining` 0: must be at least 1"
+    parser = flags.make_parser("noise_resistance")
+    assert with_flags(error.value, parser) == "--batch_size_mining 0: must be at least 1"
+    assert with_flags("`make setup`: see `lr_steps`", parser) == "`make setup`: see --lr-steps"
+
+
+def test_settings_cannot_be_changed():
+    settings = RunSettings(HeadBatches(data_dir="x"))
+    with pytest.raises(FrozenInstanceError):
+        settings.seed = 3
+
+
+def test_settings_without_flags_name_all_their_values():
+    named = RunSettings(HeadBatches(data_dir="x"), network=NetworkSettings("r18")).named
+    assert named["network"] == "r18" and named["data_dir"] == "x" and named["lr"] == 0.1
+    assert "bag_size" not in named and "flags" not in named
 
 
 @pytest.mark.parametrize(
@@ -86,4 +113,5 @@ def test_pretrained_without_epoch(text):
     ],
 )
 def test_default_steps(script, loss, batch, expected):
-    assert default_steps(script, loss, batch) == expected
+    settings = RunSettings(HeadBatches(data_dir="x"), margin=MarginSettings(loss_type=loss))
+    assert lr_steps(STEPS[script], settings, batch) == expected

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from unequal.training import hooks
+from unequal.training import hooks, steps
 from unequal.training.loop import Progress, StopTraining
 
 
@@ -14,10 +15,10 @@ def verify(
     accuracies,
     every=2,
     ckpt=1,
-    rule=hooks.saves_noise_resistance,
+    rule=steps.is_worth_saving,
     at_first=None,
-    best_line=hooks.last_best,
-    steps=None,
+    best_line=steps.last_best,
+    batches=None,
 ):
     """Run a Verify hook over batches whose tests give ``accuracies``; returns what happened."""
     events, results = [], iter(accuracies)
@@ -27,10 +28,11 @@ def verify(
         events.append(("test", step))
         return dict(zip(("lfw", "cfp_fp", "agedb_30"), found))
 
-    hook = hooks.Verify(
-        test, lambda number: events.append(("save", number)), every, rule, ckpt, at_first, best_line
+    step = replace(
+        steps.SOFTMAX, worth_saving=rule, test_first_then_save=at_first, best_line=best_line
     )
-    for step in range(1, (steps or every * len(accuracies)) + 1):
+    hook = hooks.Verify(step, test, lambda number: events.append(("save", number)), every, ckpt)
+    for step in range(1, (batches or every * len(accuracies)) + 1):
         hook(Progress(step=step))
     return events
 
@@ -40,7 +42,7 @@ def test_unnumbered_checkpoint_comes_before_the_test():
 
 
 def test_first_batch_is_tested_then_saved():
-    events = verify([[0.5], [0.5]], at_first=1000, steps=2)
+    events = verify([[0.5], [0.5]], at_first=1000, batches=2)
     assert events == [("test", 1), ("save", 1000), ("save", 0), ("test", 2)]
 
 
@@ -48,13 +50,13 @@ def test_first_batch_is_tested_then_saved():
     "rule,accuracies,numbers",
     [
         # first target better and high enough
-        (hooks.saves_noise_resistance, [[0.991, 0.9], [0.992, 0.8], [0.991, 0.85]], [1, 2]),
+        (steps.is_worth_saving, [[0.991, 0.9], [0.992, 0.8], [0.991, 0.85]], [1, 2]),
         # the last target as good as before counts, too
-        (hooks.saves_noise_resistance, [[0.993, 0.9], [0.99, 0.9], [0.989, 0.95]], [1, 2]),
-        (hooks.saves_noise_resistance, [[0.98, 0.98], [0.97, 0.99]], []),
-        (hooks.saves_softmax, [[0.974, 0.9], [0.976, 0.8], [0.975, 0.8]], [2]),
-        (hooks.saves_softmax, [[0.98, 0.9], [0.97, 0.985], [0.9, 0.99]], [1, 2, 3]),
-        (hooks.saves_softmax, [[0.99, 0.9], [0.985, 0.9], [0.984, 0.9]], [1, 2]),
+        (steps.is_worth_saving, [[0.993, 0.9], [0.99, 0.9], [0.989, 0.95]], [1, 2]),
+        (steps.is_worth_saving, [[0.98, 0.98], [0.97, 0.99]], []),
+        (steps.softmax_is_worth_saving, [[0.974, 0.9], [0.976, 0.8], [0.975, 0.8]], [2]),
+        (steps.softmax_is_worth_saving, [[0.98, 0.9], [0.97, 0.985], [0.9, 0.99]], [1, 2, 3]),
+        (steps.softmax_is_worth_saving, [[0.99, 0.9], [0.985, 0.9], [0.984, 0.9]], [1, 2]),
     ],
 )
 def test_numbered_checkpoints_follow_the_rule(rule, accuracies, numbers):
@@ -76,7 +78,7 @@ def test_without_targets_only_ckpt_2_saves_numbers(capsys):
 
 def test_accuracy_highest_lines(capsys):
     verify([[0.9, 0.7], [0.8, 0.75]])
-    verify([[0.9, 0.7], [0.8, 0.75]], best_line=hooks.three_best)
+    verify([[0.9, 0.7], [0.8, 0.75]], best_line=steps.three_best)
     lines = [x for x in capsys.readouterr().out.splitlines() if "Highest" in x]
     assert lines == [
         "[2]Accuracy-Highest: 0.70000",

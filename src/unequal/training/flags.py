@@ -198,9 +198,7 @@ def make_parser(step: str, abbreviations: bool = True) -> argparse.ArgumentParse
     return parser
 
 
-def parse(
-    step: str, argv: Sequence[str] | None = None, abbreviations: bool = True
-) -> RunSettings:
+def parse(step: str, argv: Sequence[str] | None = None, abbreviations: bool = True) -> RunSettings:
     """Return what a step is asked for.
 
     Raises:

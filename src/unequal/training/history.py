@@ -53,7 +53,9 @@ class TrainingHistory:
             self._kept = keep_until(path, step)
             self._file = open(path, "a", encoding="utf-8")
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); see `log_dir`") from error
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror}); see `log_dir`"
+            ) from error
         self._events = SummaryWriter(folder, purge_step=step + 1 if step else None)
 
     @property
@@ -109,7 +111,8 @@ class TrainingHistory:
             return
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
-        shown = {**values, **{key: facts[key] for key in ("rate", "speed") if key in facts}}
+        shown = dict(values)
+        shown.update((key, facts[key]) for key in ("rate", "speed") if key in facts)
         for name, value in shown.items():
             self._events.add_scalar(f"{kind}/{name}", value, step)
         self._events.flush()
@@ -134,7 +137,7 @@ def read_history(path: str) -> list[dict[str, Any]]:
 
 
 def _put_aside(path: str) -> None:
-    """Give another run's history a number, so that it is not lost; one without a line is removed."""
+    """Rename another run's history, so that it is not lost; one without a line is removed."""
     if not read_history(path):
         return
     number = 1

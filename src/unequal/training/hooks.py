@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def speed_line(rows: int, every: int) -> Hook:
-    """Print ``Epoch[0] Batch [0-20]	Speed: ...`` once every ``every`` batches of ``rows`` images."""
+    """Print ``Epoch[0] Batch [0-20]	Speed: ...`` every ``every`` batches of ``rows`` images."""
     speedometer = mx.callback.Speedometer(rows, every)
 
     def hook(progress: Progress) -> None:
@@ -107,7 +107,9 @@ class Verify:
 
     def due(self, step: int) -> bool:
         """Tell whether a test and a checkpoint come after this batch."""
-        return step % self._every == 0 or (step == 1 and self._step.test_first_then_save is not None)
+        return step % self._every == 0 or (
+            step == 1 and self._step.test_first_then_save is not None
+        )
 
     def state(self) -> dict[str, Any]:
         """Return what it remembers from test to test."""
@@ -153,7 +155,7 @@ def stop_after(max_steps: int) -> Hook:
 
 
 class Interrupt:
-    """Ends the run after the current batch when SIGINT or SIGTERM comes; a second one ends it at once.
+    """Ends the run after the current batch at SIGINT or SIGTERM; a second signal ends it at once.
 
     It is a context manager and a hook. ``check`` may be called in long work between batches.
 

@@ -76,21 +76,12 @@ def noise_predictor(
     Raises:
         InputError: the checkpoint has no such output.
     """
-<<<<<<< HEAD
     say("loading", checkpoint.prefix, checkpoint.epoch)
-=======
-    say("loading", prefix, epoch)
-    checkpoint = Checkpoint(prefix, epoch)
->>>>>>> h/B
     internals = checkpoint.graph()
     names = internals.list_outputs()
     if "blockgrad1_output" not in names or "makeloss1_output" in names:
         raise InputError(
-<<<<<<< HEAD
             f"`pretrained` {checkpoint}: its graph has no blockgrad1_output with "
-=======
-            f"--pretrained {checkpoint}: its graph has no blockgrad1_output with "
->>>>>>> h/B
             "logits to find noise with; pass it through train_NR_savemodel.py first"
         )
     say("all_layers:", internals)

@@ -69,9 +69,7 @@ def make_graph(
         anew = ("fc7_weight", "fc7_bias") if step.drops_classifier else ()
         source = f"`pretrained` {settings.pretrained}"
         for name in apply_parameters(graph, values, source, anew):
-            logging.info(
-                "--pretrained %s: has no %s, which starts anew", settings.pretrained, name
-            )
+            logging.info("--pretrained %s: has no %s, which starts anew", settings.pretrained, name)
     graph.hybridize(static_alloc=True)
     return graph
 

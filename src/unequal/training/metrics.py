@@ -16,6 +16,9 @@ Outputs = Mapping[str, mx.nd.NDArray]  # of one device, by name
 class DeviceMetric(mx.metric.EvalMetric):
     """Base of the metrics below: they give (sum, count) of one device's outputs."""
 
+    num_inst: int
+    sum_metric: float
+
     def __init__(self, name: str) -> None:
         self._parts: list[tuple[mx.nd.NDArray, int]] = []
         super().__init__(name)
@@ -74,15 +77,15 @@ class CrossEntropy(DeviceMetric):
     def __init__(
         self, name: str, probability: str | None = None, log_probability: str | None = None
     ) -> None:
-        self._probability, self._log = probability, log_probability
+        self._probability, self._log = probability, log_probability or ""
         super().__init__(name)
 
     def measure(self, outputs: Outputs, label: mx.nd.NDArray) -> tuple[mx.nd.NDArray, int]:
         """Return the sum of -log P, and the rows."""
-        if self._log is not None:
-            logarithm = outputs[self._log]
-        else:
+        if self._probability is not None:
             logarithm = (outputs[self._probability] + 1e-12).log()
+        else:
+            logarithm = outputs[self._log]
         return -logarithm.sum(), len(logarithm)
 
 

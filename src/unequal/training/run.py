@@ -16,7 +16,14 @@ from unequal.training import hooks, run_state
 from unequal.training.history import TrainingHistory
 from unequal.training.inference import embedder
 from unequal.training.initial_network import make_graph
-from unequal.training.loop import Hook, Progress, StopTraining, average_statistics, fit, make_trainer
+from unequal.training.loop import (
+    Hook,
+    Progress,
+    StopTraining,
+    average_statistics,
+    fit,
+    make_trainer,
+)
 from unequal.training.patience import Patience
 from unequal.training.run_shape import (
     named_settings,
@@ -166,9 +173,7 @@ class TrainingRun:
         run_state.restore(state, self.graph, self.progress, self.batches, self.devices)
         self.verify.load(state.facts["verify"])
         self.patience.load(state.facts["ascent"])
-        say(
-            f"--resume: going on after step {self.progress.step}, in epoch {self.progress.epoch}"
-        )
+        say(f"--resume: going on after step {self.progress.step}, in epoch {self.progress.epoch}")
         state.arrays.clear()  # as large as the model and its momentum
 
     def train(self) -> None:
@@ -181,7 +186,7 @@ class TrainingRun:
             self.after_batch(),
             self.settings.end_epoch,
             self.graph.OUTPUTS,
-            partial(seed_step, self.settings.seed),
+            partial(seed_step, self.seed),
         )
 
     def after_batch(self) -> list[Hook]:
@@ -318,6 +323,7 @@ class TrainingRun:
         if seed is None:
             seed = state.facts["flags"]["seed"] if state else any_seed()
             self.settings = replace(self.settings, seed=seed)
+        self.seed = seed
         seed_everything(seed)
 
     def _make_folders(self) -> None:

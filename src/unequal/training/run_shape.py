@@ -118,9 +118,7 @@ def named_settings(settings: RunSettings, shape: RunShape) -> dict[str, Any]:
     return values
 
 
-def print_settings(
-    settings: RunSettings, shape: RunShape, devices: Sequence[mx.Context]
-) -> None:
+def print_settings(settings: RunSettings, shape: RunShape, devices: Sequence[mx.Context]) -> None:
     """Print the first lines of the log."""
     on_gpu = devices[0].device_type == "gpu"
     say(f"gpu num: {shape.ctx_num}" if on_gpu else "use cpu")

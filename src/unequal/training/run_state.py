@@ -94,9 +94,7 @@ def read_state(path: str) -> TrainingState | None:
     return TrainingState(facts, arrays)
 
 
-def capture(
-    graph: HybridBlock, progress: Progress, facts: Mapping[str, object]
-) -> TrainingState:
+def capture(graph: HybridBlock, progress: Progress, facts: Mapping[str, object]) -> TrainingState:
     """Return the state of a run as ``progress`` has it; ``facts`` are kept beside it."""
     arrays = {}
     for name, parameter in graph.collect_params().items():
@@ -146,7 +144,7 @@ def restore(
         metric.load(seen)
     for name in PROGRESS:
         setattr(progress, name, facts["progress"][name])
-    progress.values = [tuple(pair) for pair in progress.values]
+    progress.values = [(name, value) for name, value in progress.values]
     progress.position = {
         name[len(_POSITION) :]: value
         for name, value in arrays.items()

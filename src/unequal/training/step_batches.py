@@ -13,6 +13,7 @@ from mxnet.gluon import HybridBlock
 from unequal.batches.head_and_tail_batches import BagIter
 from unequal.batches.head_batches import ImageIter, NoiseFilteringIter
 from unequal.batches.log_lines_2019 import announce, announce_pair
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.faces.face_records import FaceRecords
 from unequal.faces.noise_histogram import write_histogram
 from unequal.faces.noise_list import write_noise_list
@@ -89,7 +90,9 @@ def _find_noise(
     threshold: Any = noise.noise_threshold
     if automatic:
         threshold = partial(automatic_threshold, log=say)
-    predict = noise_predictor(settings.checkpoint, devices, say, check, margin=not automatic)
+    predict = noise_predictor(
+        Checkpoint.parse(settings.pretrained), devices, say, check, margin=not automatic
+    )
     found = find_noise(
         batches.loader, records.image_keys, predict, noise.batch_size_mining, threshold, say
     )
@@ -140,9 +143,7 @@ def _write(folder: str, name: str, write: Callable, *what: object) -> None:
     try:
         write(path, *what)
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror}); see `bin_dir`"
-        ) from error
+        raise InputError(f"{path}: cannot be written ({error.strerror}); see `bin_dir`") from error
 
 
 def _options(settings: RunSettings, shape: RunShape) -> dict[str, Any]:

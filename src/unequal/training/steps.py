@@ -63,9 +63,7 @@ class Step:
     test_batch: int | None = None  # batch size that a test prints, where it prints one
 
 
-def _classifier(
-    settings: RunSettings, shape: RunShape, normalised_input: bool
-) -> MarginClassifier:
+def _classifier(settings: RunSettings, shape: RunShape, normalised_input: bool) -> MarginClassifier:
     margin = settings.margin
     return MarginClassifier(
         margin.loss_type,
@@ -103,9 +101,7 @@ def softmax_graph(settings: RunSettings, shape: RunShape) -> SoftmaxGraph:
 
 def noise_resistance_graph(settings: RunSettings, shape: RunShape) -> NoiseResistanceGraph:
     """Return the NR loss of steps 2.1 and 2.2: the sum over the rows / (total batch) / 2."""
-    loss = NoiseResistanceLoss(
-        shape.num_classes, settings.noise.noise_beta, (shape.batch_size, 2)
-    )
+    loss = NoiseResistanceLoss(shape.num_classes, settings.noise.noise_beta, (shape.batch_size, 2))
     classifier = _classifier(settings, shape, normalised_input=False)
     return NoiseResistanceGraph(_backbone(settings), classifier, loss)
 
