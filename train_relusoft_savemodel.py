@@ -1,4 +1,4 @@
-"""The older README's name of train_NR_savemodel.py."""
+"""The name that an older README gives train_NR_savemodel.py."""
 
 import sys
 

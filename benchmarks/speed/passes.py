@@ -78,7 +78,7 @@ def noise_row(sets: FaceSets, network: str, batch: int, repeats: int) -> Compari
     with tempfile.TemporaryDirectory() as folder:
         prefix = str(Path(folder) / "model")
         save(stage_graph(backbone(network, EMBEDDING), batch, shape), prefix)
-        predict = noise_predictor(prefix, 0, CPU, silent)
+        predict = noise_predictor(Checkpoint(prefix, 0), CPU, silent)
         checkpoint = Checkpoint(prefix, 0)
         probabilities = mx.sym.softmax(checkpoint.graph()["blockgrad1_output"])
         bare = as_block(

@@ -216,7 +216,7 @@ def test_a_checkpoint_of_2019_gives_probabilities_without_margin_too(golden):
     folder = golden / "h_misc" / "mining"
     quiet = lambda *values: None  # noqa: E731
     plain, moved = (
-        noise_predictor(str(folder / "model_t"), 0, [mx.cpu()], quiet, margin=margin)
+        noise_predictor(Checkpoint(str(folder / "model_t"), 0), [mx.cpu()], quiet, margin=margin)
         for margin in (False, True)
     )
     images = np.random.RandomState(1).randint(0, 256, (6, 3, 16, 16)).astype(np.uint8)

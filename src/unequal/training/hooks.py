@@ -94,6 +94,7 @@ class Verify:
         self._tests = 0
 
     def __call__(self, progress: Progress) -> None:
+        """Test and save where that is due."""
         step, first = progress.step, self._step.test_first_then_save
         if step == 1 and first is not None:
             self._test(step)
@@ -191,4 +192,5 @@ class Interrupt:
             raise StopTraining
 
     def __call__(self, progress: Progress) -> None:
+        """End the run when a signal has come."""
         self.check()

@@ -54,7 +54,7 @@ class DeviceMetric(mx.metric.EvalMetric):
     def load(self, state: Sequence[float]) -> None:
         """Resume from what :meth:`state` gave."""
         self.reset()
-        self.sum_metric, self.num_inst = state
+        self.sum_metric, self.num_inst = float(state[0]), int(state[1])
 
 
 class Accuracy(DeviceMetric):

@@ -26,12 +26,12 @@ class _Settings:
         for name, value in vars(self).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(f"`{name}` {value}: must be a finite number")
-        self.check()
+        self._check()
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Raise InputError for a value that no run can have."""
 
-    def at_least(self, **bounds: int) -> None:
+    def _at_least(self, **bounds: int) -> None:
         """Raise InputError for a field below its bound; None passes."""
         for name, bound in bounds.items():
             value = getattr(self, name)
@@ -53,8 +53,8 @@ class NetworkSettings(_Settings):
     version_act: str = "prelu"  # activation
     bn_mom: float = 0.9  # momentum of the moving statistics
 
-    def check(self) -> None:
-        self.at_least(emb_size=1)
+    def _check(self) -> None:
+        self._at_least(emb_size=1)
         if self.version_act not in ACTIVATIONS:
             raise InputError(
                 f"`version_act` {self.version_act}: known are {', '.join(ACTIVATIONS[:-1])} and "
@@ -87,8 +87,8 @@ class NoiseSettings(_Settings):
     batch_size_mining: int = 20  # images at once in the noise pass
     bin_dir: str = ""  # folder of the noise list; '': that of `prefix`
 
-    def check(self) -> None:
-        self.at_least(batch_size_mining=1)
+    def _check(self) -> None:
+        self._at_least(batch_size_mining=1)
         if not 0 <= self.noise_beta <= 1:
             raise InputError(f"`noise_beta` {self.noise_beta}: must be from 0 to 1")
         threshold = self.noise_threshold
@@ -113,8 +113,8 @@ class HeadBatches(_Settings):
     workers: int | None = None  # threads that decode; None: one a core, up to 16
     max_bad_images: int = 100  # unreadable images to skip before giving up
 
-    def check(self) -> None:
-        self.at_least(per_batch_size=0, workers=1, max_bad_images=0)
+    def _check(self) -> None:
+        self._at_least(per_batch_size=0, workers=1, max_bad_images=0)
         if not self.data_dir:
             raise InputError("`data_dir`: name the folder of the training set")
 
@@ -137,9 +137,9 @@ class TailBags(_Settings):
     interweight: float = 0.01  # weight of the inter-class loss
     mining_overlap: bool = False  # mine the next epoch's bags while this one trains
 
-    def check(self) -> None:
-        self.at_least(batch_size1=1, batchsize_id=1, batch_size2=1, bag_size=1)
-        self.at_least(images_per_identity=1)
+    def _check(self) -> None:
+        self._at_least(batch_size1=1, batchsize_id=1, batch_size2=1, bag_size=1)
+        self._at_least(images_per_identity=1)
         if not self.data_dir_interclass:
             raise InputError("`data_dir_interclass`: name the folder of the tail set")
 
@@ -180,8 +180,8 @@ class RunSettings(_Settings):
     seed: int | None = None  # of all random choices; None: any
     flags: Mapping[str, Any] = field(default_factory=dict)  # as given: the log and the state say it
 
-    def check(self) -> None:
-        self.at_least(end_epoch=0, max_steps=0, verbose=1, patience=0, lr_drops=0)
+    def _check(self) -> None:
+        self._at_least(end_epoch=0, max_steps=0, verbose=1, patience=0, lr_drops=0)
         if self.seed is not None and not 0 <= self.seed < 2**32:
             raise InputError(f"`seed` {self.seed}: must be from 0 to {2**32 - 1}")
 
