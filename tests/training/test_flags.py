@@ -9,7 +9,7 @@ import pytest
 
 from unequal.support.errors import InputError, with_flags
 from unequal.training import flags
-from unequal.training.run import lr_steps
+from unequal.training.run_shape import RunShape
 from unequal.training.settings import (
     HeadBatches,
     MarginSettings,
@@ -114,4 +114,5 @@ def test_settings_without_flags_name_all_their_values():
 )
 def test_default_steps(script, loss, batch, expected):
     settings = RunSettings(HeadBatches(data_dir="x"), margin=MarginSettings(loss_type=loss))
-    assert lr_steps(STEPS[script], settings, batch) == expected
+    shape = RunShape(1, 50, 10, 112, 112, batch)
+    assert STEPS[script].drops_at(settings, shape) == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Callable, Mapping
@@ -25,22 +24,15 @@ from unequal.training.loop import (
     make_trainer,
 )
 from unequal.training.patience import Patience
-from unequal.training.run_shape import (
-    named_settings,
-    print_settings,
-    run_shape,
-    warn_of_threshold,
-)
+from unequal.training.run_shape import named_settings, print_settings, run_shape
 from unequal.training.run_state import TrainingState, state_file
 from unequal.training.seeding import any_seed, seed_everything, seed_step
 from unequal.training.settings import RunSettings
-from unequal.training.steps import Step
+from unequal.training.steps import Step, check_start
 from unequal.training.verification_tests import load_targets, run_test
 
 LEAST_TEST_BATCH = 32
-REFERENCE_BATCH = 512  # images a step for which the 2019 steps of the learning rate were made
 BEST = "-best"
-OVER = ("epochs", "steps", "patience")  # ends that are not resumed with the same limits
 
 
 @dataclass(frozen=True)
@@ -83,14 +75,6 @@ def train(
     return TrainingRun(step, settings, interrupt, watch).run()
 
 
-def lr_steps(step: Step, settings: RunSettings, batch_size: int) -> list[int]:
-    """Return the batches after which the rate drops: those asked for, else those of 2019."""
-    if settings.optimiser.lr_steps:
-        return list(settings.optimiser.lr_steps)
-    of_2019 = step.lr_steps(settings.margin.loss_type)
-    return [int(number * REFERENCE_BATCH / batch_size) for number in of_2019]
-
-
 class TrainingRun:
     """A run of one step: :meth:`run` builds it, restores it, trains, tests, saves and finishes."""
 
@@ -105,20 +89,18 @@ class TrainingRun:
         self.interrupt, self.watch = interrupt, watch
         self.devices = usable_devices()
         self.shape = run_shape(settings, self.devices)
-        self._warn_or_refuse()
+        check_start(step, settings, self.shape)
         self.saved = False  # a checkpoint of this run is there
 
     def run(self) -> Outcome:
         """Carry out all that is left to do, and say how it ended."""
         print_settings(self.settings, self.shape, self.devices)
         self.sets = run_state.set_sizes(self.settings)
-        state = self._state_to_resume()
-        if state is not None and self._is_over(state):
+        state = run_state.state_to_resume(self.settings, self._named(), self.sets)
+        if state is not None and run_state.is_over(state, self.settings):
             outcome = Outcome(**state.facts["outcome"])
-            say(
-                f"--resume: ended by {outcome.ended_by} after {outcome.steps} steps; nothing is "
-                "left to do"
-            )
+            ended = f"ended by {outcome.ended_by} after {outcome.steps} steps"
+            say(f"--resume: {ended}; nothing is left to do")
             return outcome
         self._choose_seed(state)
         self._make_folders()
@@ -138,7 +120,7 @@ class TrainingRun:
     def build(self, state: TrainingState | None) -> None:
         """Make the network, the batches, the tests and the hooks; ``state``: what is resumed."""
         settings, shape = self.settings, self.shape
-        self.lr_steps = lr_steps(self.step, settings, shape.batch_size)
+        self.lr_steps = self.step.drops_at(settings, shape)
         self.graph = make_graph(self.step, settings, shape, self.devices, state is not None)
         check = self.interrupt.check
         self.batches = self.step.batches(settings, shape, self.graph, self.devices, check)
@@ -280,43 +262,12 @@ class TrainingRun:
         if self.watch is not None:
             self.watch(progress, self.history)
 
-    def _warn_or_refuse(self) -> None:
-        """Say what the settings lack for this step."""
-        if self.step.key == "savemodel" and not self.settings.pretrained:
-            logging.warning(
-                "--pretrained is not given: what is saved is one step from random weights"
-            )
-        if self.step.needs_pretrained and not self.settings.pretrained:
-            raise InputError(
-                "`pretrained`: name the checkpoint that train_NR_savemodel.py wrote, "
-                "to find noise with"
-            )
-        warn_of_threshold(self.settings, self.shape)
-
     def _named(self) -> dict[str, Any]:
         named = named_settings(self.settings, self.shape)
         named["seed"] = self.settings.seed
         if self.step.writes_noise_list:
             named["bin_dir"] = self.settings.noise_folder
         return named
-
-    def _state_to_resume(self) -> TrainingState | None:
-        """Return what `resume` finds; None without it, and where there is nothing."""
-        if not self.settings.resume:
-            return None
-        path = state_file(self.settings.prefix)
-        state = run_state.read_state(path)
-        if state is None:
-            say(f"--resume: there is no {path}; starting at the beginning")
-        else:
-            run_state.check_same(state, self._named(), self.sets, path)
-        return state
-
-    def _is_over(self, state: TrainingState) -> bool:
-        """Tell whether the run of this state came to the end that the settings name."""
-        limits = ("end_epoch", "max_steps", "patience", "lr_drops")
-        same = all(state.facts["flags"][name] == getattr(self.settings, name) for name in limits)
-        return same and state.facts["outcome"]["ended_by"] in OVER
 
     def _choose_seed(self, state: TrainingState | None) -> None:
         seed = self.settings.seed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Sequence
 
@@ -13,7 +12,7 @@ from unequal.batches.batch_sizes import check_sizes
 from unequal.faces.face_records import read_property
 from unequal.support.console import say
 from unequal.support.errors import InputError
-from unequal.training.settings import AUTO, RunSettings
+from unequal.training.settings import RunSettings
 
 MOST_ELEMENTS = 2**31  # in an array of MXNet
 
@@ -85,19 +84,6 @@ def known_network(network: str) -> tuple[str, int]:
         return parse_network(network)
     except ValueError as error:
         raise InputError(str(error)) from error
-
-
-def warn_of_threshold(settings: RunSettings, shape: RunShape) -> None:
-    """Warn where the noise threshold is so low that no image can lie below it."""
-    threshold = settings.noise.noise_threshold
-    if threshold != AUTO and 0 < float(threshold) * shape.num_classes <= 1:
-        logging.warning(
-            "--noise-threshold %g leaves nothing out: among %d classes the largest "
-            "probability is always above %.2g",
-            threshold,
-            shape.num_classes,
-            1 / shape.num_classes,
-        )
 
 
 def named_settings(settings: RunSettings, shape: RunShape) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from mxnet.gluon import HybridBlock
 
 from unequal.batches.face_iterator import FaceIter
+from unequal.support.console import say
 from unequal.support.errors import InputError
 from unequal.support.files import replace_or_refuse
 from unequal.training.loop import Progress
@@ -153,6 +154,37 @@ def restore(
     batches.go_to(progress.position)
 
 
+def state_to_resume(
+    settings: RunSettings, named: Mapping[str, Any], sets: Mapping[str, int]
+) -> TrainingState | None:
+    """Return what `resume` finds; None without it, and where there is nothing.
+
+    Args:
+        settings: of this run.
+        named: the same by name.
+        sets: :func:`set_sizes` of this run.
+
+    Raises:
+        InputError: the state is that of another run.
+    """
+    if not settings.resume:
+        return None
+    path = state_file(settings.prefix)
+    state = read_state(path)
+    if state is None:
+        say(f"--resume: there is no {path}; starting at the beginning")
+    else:
+        _check_same(state, named, sets, path)
+    return state
+
+
+def is_over(state: TrainingState, settings: RunSettings) -> bool:
+    """Tell whether the run of this state came to the end that the settings name."""
+    limits = ("end_epoch", "max_steps", "patience", "lr_drops")
+    same = all(state.facts["flags"][name] == getattr(settings, name) for name in limits)
+    return same and state.facts["outcome"]["ended_by"] in ("epochs", "steps", "patience")
+
+
 def set_sizes(settings: RunSettings) -> dict[str, int]:
     """Return {setting: bytes of its train.rec} of the sets that a run reads.
 
@@ -172,17 +204,10 @@ def set_sizes(settings: RunSettings) -> dict[str, int]:
     return sizes
 
 
-def check_same(
+def _check_same(
     state: TrainingState, named: Mapping[str, Any], sets: Mapping[str, int], path: str
 ) -> None:
-    """Raise InputError where a run is not the one that ``path`` has the state of.
-
-    Args:
-        state: what ``path`` holds.
-        named: the settings of this run by name.
-        sets: :func:`set_sizes` of this run.
-        path: the state file.
-    """
+    """Raise InputError where a run is not the one that ``path`` has the state of."""
     before = state.facts["flags"]
     # what is tested decides about the end of a run that waits for a better model
     fixed = {"target"} if named["patience"] and before["patience"] else set()

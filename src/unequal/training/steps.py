@@ -15,6 +15,7 @@ Step 3.1 trains nothing: it is ``recordio_tools.denoise``.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Callable, Mapping, Sequence
 
@@ -31,8 +32,9 @@ from unequal.support.errors import InputError
 from unequal.training import step_batches
 from unequal.training.metrics import Accuracy, CrossEntropy, Output, composite
 from unequal.training.run_shape import RunShape
-from unequal.training.settings import RunSettings, TailBags
+from unequal.training.settings import AUTO, RunSettings, TailBags
 
+REFERENCE_BATCH = 512  # images a step for which the 2019 steps of the rate were made
 Rule = Callable[[Sequence[float], Sequence[float]], bool]
 MakeBatches = Callable[
     [RunSettings, RunShape, HybridBlock, Sequence[mx.Context], Callable[[], None]], FaceIter
@@ -61,6 +63,36 @@ class Step:
     saves_at_end: bool = True  # -0000 at the end of the run
     network_lines: int = 1  # how often the network's lines are printed
     test_batch: int | None = None  # batch size that a test prints, where it prints one
+
+    def drops_at(self, settings: RunSettings, shape: RunShape) -> list[int]:
+        """Return the batches after which the learning rate drops: as asked for, else as in 2019."""
+        if settings.optimiser.lr_steps:
+            return list(settings.optimiser.lr_steps)
+        of_2019 = self.lr_steps(settings.margin.loss_type)
+        return [int(number * REFERENCE_BATCH / shape.batch_size) for number in of_2019]
+
+
+def check_start(step: Step, settings: RunSettings, shape: RunShape) -> None:
+    """Say what the settings lack for a step.
+
+    Raises:
+        InputError: a step that needs a checkpoint has none.
+    """
+    if step.needs_pretrained and not settings.pretrained:
+        raise InputError(
+            "`pretrained`: name the checkpoint that train_NR_savemodel.py wrote, to find noise with"
+        )
+    if step is SAVEMODEL and not settings.pretrained:
+        logging.warning("--pretrained is not given: what is saved is one step from random weights")
+    threshold, classes = settings.noise.noise_threshold, shape.num_classes
+    if threshold != AUTO and 0 < float(threshold) * classes <= 1:
+        logging.warning(
+            "--noise-threshold %g leaves nothing out: among %d classes the largest "
+            "probability is always above %.2g",
+            threshold,
+            classes,
+            1 / classes,
+        )
 
 
 def _classifier(settings: RunSettings, shape: RunShape, normalised_input: bool) -> MarginClassifier:
