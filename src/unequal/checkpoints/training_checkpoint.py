@@ -11,7 +11,7 @@ from typing import Collection, Mapping
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from unequal.checkpoints.embedder import checkpoint_files
 from unequal.support.errors import InputError
 from unequal.support.files import replace_or_refuse

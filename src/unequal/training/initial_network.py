@@ -11,7 +11,8 @@ import numpy as np
 from easydict import EasyDict
 from mxnet.gluon import HybridBlock
 
-from symbols.layers import built_for, lineage_symbol
+from symbols.layers import built_for
+from symbols.lineage_2019 import lineage_symbol
 from unequal.checkpoints import training_checkpoint as checkpoint
 from unequal.checkpoints.embedder import checkpoint_files, read_parameters
 from unequal.support.console import say
