@@ -1,77 +1,32 @@
 """The primitives that every network is built from; lineage parameter and node names live here.
 
 A block of this package has an empty prefix and names its parameters itself (``conv0_weight``,
-``fc1_moving_mean``), so a network's parameters carry the names of the 2019 checkpoints whatever
-it is nested in. Every block is traced in one of two forms:
-
-* the *computing* form, which Gluon traces when a network runs, hybridised or not;
-* the *lineage* form, which :func:`lineage_symbol` traces for ``prefix-symbol.json``: the same
-  function written with the operators, node names and attributes of the 2019 graph.
-
-They differ where MXNet computes 2019's operators wrongly (PReLU, whose slope MXNet >= 1.3 trains
-wrongly when it is written as ``LeakyReLU``: :class:`PReLU`; the margin at cos = +-1:
-:func:`inside_unit`) or at a needless price: the margin and the losses, which 2019 computes by
-one-hot rows (``unequal.losses``), and the whole convolutional part, which on the CPU is one
-operator (``symbols.network``).
+``fc1_moving_mean``), so a network's parameters carry the names of the 2019 checkpoints, whatever
+it is nested in. Every block is traced in one of two forms, see ``symbols.lineage_2019``.
 """
 
 from __future__ import annotations
 
 import contextlib
 from contextvars import ContextVar
-from typing import Iterator, Sequence
+from typing import Iterator
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
-_lineage_form: ContextVar[bool] = ContextVar("lineage_form", default=False)
+from symbols.lineage_2019 import Ops, Tensor, in_lineage_form, operands, variable
+
 _device_type: ContextVar[str] = ContextVar("device_type", default="cpu")
 
 
-@contextlib.contextmanager
-def _lineage() -> Iterator[None]:
-    token = _lineage_form.set(True)
-    try:
-        with mx.name.NameManager():
-            yield
-    finally:
-        _lineage_form.reset(token)
-
-
-def lineage_symbol(network: HybridBlock, *inputs: str) -> mx.sym.Symbol:
-    """Trace ``network`` into the graph that the 2019 code would have saved for it.
-
-    Parameters
-    ----------
-    network : HybridBlock
-        Built from the blocks of this package and of ``unequal.losses``.
-    inputs : str
-        Names of the graph's inputs, in the order of the network's arguments
-        (``'data'``, ``'softmax_label'``).
-
-    Returns
-    -------
-    Symbol
-        One symbol; a group when the network has several outputs.
-    """
-    with _lineage():
-        outputs = network(*[mx.sym.var(name) for name in inputs])
-    return outputs if isinstance(outputs, mx.sym.Symbol) else mx.sym.Group(list(outputs))
-
-
-def in_lineage_form() -> bool:
-    """Whether a lineage graph is being traced now; else a block computes."""
-    return _lineage_form.get()
-
-
 def target_device_type() -> str:
-    """What networks are being built for: ``'cpu'`` or ``'gpu'``, see :func:`built_for`."""
+    """Return what networks are being built for: ``'cpu'`` or ``'gpu'``, see :func:`built_for`."""
     return _device_type.get()
 
 
 @contextlib.contextmanager
 def built_for(device_type: str) -> Iterator[None]:
-    """Networks built inside compute in the form that suits ``'cpu'`` (the default) or ``'gpu'``.
+    """Make networks that are built inside compute as suits ``'cpu'`` (the default) or ``'gpu'``.
 
     The numbers are the same; see :class:`PReLU`.
     """
@@ -80,33 +35,6 @@ def built_for(device_type: str) -> Iterator[None]:
         yield
     finally:
         _device_type.reset(token)
-
-
-def operands(F, inputs: Sequence, parameters: Sequence) -> tuple:
-    """Arguments of an operator: in the lineage form it makes its own variables.
-
-    Variables that an operator makes carry its attributes and initialiser, as in the 2019 graph.
-    """
-    return tuple(inputs) if _lineage_form.get() else (*inputs, *parameters)
-
-
-def variable(F, parameter, name: str, **attributes):
-    """A parameter that the 2019 code declared by hand: in the lineage form with its attributes."""
-    return mx.sym.var(name, **attributes) if _lineage_form.get() else parameter
-
-
-def inside_unit(F, cosine, margin: float = 1e-6):
-    """Keep cosines within +-(1 - ``margin``), where sqrt(1 - cos^2) and arccos can be derived.
-
-    float32 rounding takes cosines to 1 and beyond; the 2019 graph then yields NaN. Beyond the
-    bound the derivative is 0, the mean of the derivatives on both sides of the tip.
-    """
-    return cosine if _lineage_form.get() else F.clip(cosine, -1.0 + margin, 1.0 - margin)
-
-
-def as_written_2019(value: float) -> float:
-    """``value`` with the 12 digits that Python 2 wrote into symbol files."""
-    return float(f"{value:.12g}")
 
 
 class Convolution(HybridBlock):
@@ -128,9 +56,10 @@ class Convolution(HybridBlock):
         if not spelling.get("no_bias", False):
             self.bias = self.params.get(f"{name}_bias", shape=(filters,), init="zeros")
 
-    def hybrid_forward(self, F, x, weight, bias=None):
+    def hybrid_forward(self, F: Ops, x: Tensor, weight: Tensor, bias: Tensor = None) -> Tensor:
+        """Return the map (N, filters, H', W')."""
         parameters = (weight,) if bias is None else (weight, bias)
-        return F.Convolution(*operands(F, (x,), parameters), **self._node)
+        return F.Convolution(*operands((x,), parameters), **self._node)
 
 
 class BatchNorm(HybridBlock):
@@ -164,19 +93,28 @@ class BatchNorm(HybridBlock):
             f"{name}_moving_var", shape=shape, init="ones", differentiable=False
         )
 
-    def hybrid_forward(self, F, x, gamma, beta, moving_mean, moving_var):
-        return F.BatchNorm(*operands(F, (x,), (gamma, beta, moving_mean, moving_var)), **self._node)
+    def hybrid_forward(
+        self,
+        F: Ops,
+        x: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        moving_mean: Tensor,
+        moving_var: Tensor,
+    ) -> Tensor:
+        """Return x normalised, of the same shape."""
+        return F.BatchNorm(*operands((x,), (gamma, beta, moving_mean, moving_var)), **self._node)
 
 
 class PReLU(HybridBlock):
     """max(x, 0) + slope * min(x, 0) with one slope a channel, parameter ``NAME_gamma`` (channels,).
 
-    As ``LeakyReLU`` inside a graph, MXNet >= 1.3 lets the result overwrite the input, which the
-    slope's gradient still needs, and trains slopes with slope x their gradient. Here the negative
-    part is multiplied by a 1x1 depthwise convolution: exact, and in oneDNN's layout like its
-    neighbours, cheaper than LeakyReLU as well (``benchmarks/speed/prelu.py``). Networks
-    :func:`built_for` a GPU multiply by broadcasting, which the GPU build fuses. Where the compiled
-    operator computes a network's features (``symbols.network``), PReLU is a part of it.
+    MXNet >= 1.3 lets the result of a ``LeakyReLU`` overwrite its input inside a graph. The gradient
+    of the slope still needs that input, so that slopes are trained with slope x their gradient.
+    Here a 1x1 depthwise convolution multiplies the negative part. That is exact, and cheaper than
+    LeakyReLU, because it stays in oneDNN's layout (``benchmarks/speed/prelu.py``). Networks that
+    are :func:`built_for` a GPU multiply by broadcasting, which the GPU build fuses. The
+    compiled operator computes PReLU itself (``symbols.network``).
     Input (N, channels, H, W); (N, channels) with ``flat``.
     """
 
@@ -189,14 +127,15 @@ class PReLU(HybridBlock):
             f"{name}_gamma", shape=(channels,), init=mx.init.Constant(0.25)
         )
 
-    def hybrid_forward(self, F, x, gamma):
-        if _lineage_form.get():
+    def hybrid_forward(self, F: Ops, x: Tensor, gamma: Tensor) -> Tensor:
+        """Return the formula of the class, of the shape of x."""
+        if in_lineage_form():
             return F.LeakyReLU(x, act_type="prelu", name=self._name)
         positive = F.Activation(x, act_type="relu")
         negative = x - positive
         if self._broadcast:
             return positive + F.broadcast_mul(negative, gamma.reshape(self._ones))
-        # multiplied, hence copied: oneDNN rearranges a convolution's weight where it lies
+        # the product is a copy: oneDNN rearranges the weight of a convolution where it lies
         kernel = gamma.reshape((-1, 1, 1, 1)) * 1.0
         return positive + F.Convolution(
             negative,
@@ -215,12 +154,13 @@ class Activation(HybridBlock):
         super().__init__(prefix="")
         self._node = dict(act_type=kind, name=name)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return the activation of x."""
         return F.Activation(x, **self._node)
 
 
 def activation(name: str, channels: int, kind: str, flat: bool = False) -> HybridBlock:
-    """The activation that ``--version-act`` names: ``prelu`` or an ``act_type`` of MXNet."""
+    """Return the activation of that kind: ``prelu`` or an ``act_type`` of MXNet."""
     return PReLU(name, channels, flat) if kind == "prelu" else Activation(name, kind)
 
 
@@ -240,14 +180,15 @@ class FullyConnected(HybridBlock):
         )
         self.bias = self.params.get(f"{name}_bias", shape=(units,), init="zeros")
 
-    def hybrid_forward(self, F, x, weight, bias):
-        inputs, parameters = (x,), (weight, bias)
+    def hybrid_forward(self, F: Ops, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return (N, units)."""
+        inputs, parameters = [x], [weight, bias]
         if self._weight_name is not None:
             weight = variable(
-                F, weight, self._weight_name, shape=self._shape, lr_mult=1.0, wd_mult=1.0
+                weight, self._weight_name, shape=self._shape, lr_mult=1.0, wd_mult=1.0
             )
-            inputs, parameters = (x, weight), (bias,)
-        return F.FullyConnected(*operands(F, inputs, parameters), **self._node)
+            inputs, parameters = [x, weight], [bias]
+        return F.FullyConnected(*operands(inputs, parameters), **self._node)
 
 
 class Pooling(HybridBlock):
@@ -257,7 +198,8 @@ class Pooling(HybridBlock):
         super().__init__(prefix="")
         self._node = node
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return the pooled map."""
         return F.Pooling(x, **self._node)
 
 
@@ -267,7 +209,8 @@ class Flatten(HybridBlock):
     def __init__(self):
         super().__init__(prefix="")
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return (N, C*H*W)."""
         return F.Flatten(x)
 
 
@@ -278,7 +221,8 @@ class Dropout(HybridBlock):
         super().__init__(prefix="")
         self._rate = rate
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return x, in training with zeros in it."""
         return F.Dropout(x, p=self._rate)
 
 
@@ -289,7 +233,8 @@ class Normalise(HybridBlock):
         super().__init__(prefix="")
         self._copy_name = copy_name
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return (N, 3, H, W) of about -1..1."""
         if self._copy_name is not None:
             x = F.identity(x, name=self._copy_name)
         return (x - 127.5) * 0.0078125

@@ -8,7 +8,8 @@ from mxnet.gluon import HybridBlock
 from symbols import compiled
 from symbols.compiled.program import NotCompiled, read_program
 from symbols.compiled.rewrite import run_program
-from symbols.layers import in_lineage_form, lineage_symbol, target_device_type
+from symbols.layers import target_device_type
+from symbols.lineage_2019 import in_lineage_form, lineage_symbol
 
 
 class Network(HybridBlock):

@@ -29,7 +29,7 @@ import numpy as np
 from mxnet.gluon import HybridBlock, SymbolBlock
 
 from comparison import Comparison, finish
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from timing import flags, order, positive
 from turns import peak_megabytes
 from unequal.method.graphs import NoiseResistanceGraph, SoftmaxGraph

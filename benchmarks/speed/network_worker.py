@@ -21,7 +21,7 @@ import numpy as np
 from mxnet.gluon import HybridBlock, SymbolBlock
 
 from symbols import backbone, compiled
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from turns import Job, serve, worker_parser
 from unequal.training.initial_network import initial_values
 

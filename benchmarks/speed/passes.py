@@ -26,14 +26,14 @@ from comparison import Comparison, finish, rates
 from face_sets import FaceSets, add_flags, face_sets
 from stage_graph import EMBEDDING, stage_graph
 from symbols import backbone
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from timing import flags, in_turns, positive
+from unequal.batches.noise_pass import find_noise
 from unequal.batches.tail_mining import TailMiner
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import as_block
 from unequal.faces.decoding import ImageLoader
 from unequal.faces.face_records import FaceRecords, read_property
-from unequal.method.third_type_noise import find_noise
 from unequal.training.inference import embedder, noise_predictor
 
 BAG = 180

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock, SymbolBlock
 
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from unequal.method.graphs import NoiseResistanceGraph, SoftmaxGraph, UnequalGraph
 from unequal.method.interclass import InterclassLoss
 from unequal.method.margin import MarginClassifier

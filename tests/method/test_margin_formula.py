@@ -51,11 +51,11 @@ def test_combined():
 
 @pytest.mark.parametrize("loss_type", [1, 3, 6, 10, -1])
 def test_unknown_loss_type(loss_type):
-    with pytest.raises(InputError, match="--loss-type"):
+    with pytest.raises(InputError, match="`loss_type`"):
         MarginClassifier(loss_type, 3, 2)
 
 
 @pytest.mark.parametrize("flags", [dict(margin=1.6), dict(margin=-0.1), dict(scale=0.0)])
 def test_impossible_margins(flags):
-    with pytest.raises(InputError, match="--margin"):
+    with pytest.raises(InputError, match="`margin_"):
         MarginClassifier(4, 3, 2, **flags)

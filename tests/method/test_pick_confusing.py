@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unequal.method.confusing import identity_centres, pick_confusing
-from unequal.method.nearest_distances import nearest_distances
+from unequal.support.nearest_points import nearest_distances
 
 
 def by_definition(embeddings, counts, n_identities):

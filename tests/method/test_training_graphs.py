@@ -8,7 +8,7 @@ import pytest
 
 from golden_nets import graph_nodes
 from symbols import backbone
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from unequal.method.graphs import NoiseResistanceGraph, SoftmaxGraph, UnequalGraph
 from unequal.method.interclass import InterclassLoss
 from unequal.method.margin import MarginClassifier

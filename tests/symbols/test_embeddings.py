@@ -8,7 +8,7 @@ import pytest
 
 from golden_nets import OPTIONS, build, fill, recipe_parameters
 from symbols import backbone
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 
 
 def saved_parameters(path):

@@ -8,7 +8,7 @@ import pytest
 
 from golden_nets import FULL, OPTIONS, build, graph_nodes
 from symbols import backbone
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 
 
 @pytest.mark.parametrize("name", [*FULL, *OPTIONS])

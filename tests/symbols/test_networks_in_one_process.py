@@ -24,7 +24,7 @@ import numpy as np
 
 from unequal.checkpoints.embedder import as_block
 from symbols.fresnet import resnet
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 
 
 def close(found, expected):

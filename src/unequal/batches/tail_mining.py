@@ -9,9 +9,9 @@ from typing import Callable, Collection, Iterator, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from unequal.batches.tail_bags import Bag, TailBags
 from unequal.faces.decoding import ImageLoader
 from unequal.method.confusing import pick_confusing
-from unequal.method.tail_bags import Bag, TailBags
 from unequal.support.pipelining import one_behind, pusher
 
 Embed = Callable[[np.ndarray], np.ndarray]

@@ -126,7 +126,7 @@ class Checkpoint:
         """
         import mxnet as mx
 
-        from symbols.layers import lineage_symbol
+        from symbols.lineage_2019 import lineage_symbol
 
         mx.nd.waitall()  # else the statistics may be those of one step before
         symbol = lineage_symbol(graph, DATA, "softmax_label")

@@ -1,33 +1,33 @@
-"""A backbone with its loss, as each script trains and saves it.
+"""A backbone with its loss, as each step trains and saves it.
 
-Each graph takes a batch of images (N, 3, H, W) and their labels (N,). In the lineage form it gives
-the outputs of the 2019 symbol, in its order and under its names. In the computing form it gives
-what ``OUTPUTS`` names: of the class scores (N, C) only what the metrics look at, for an output of
-that size would be kept beside them, and once more as its gradient. Outputs under ``BlockGrad`` are
-for metrics and mining; the others bring their own gradient, so training is ``autograd.backward``
-on all of them.
+    step 1          cross entropy of the softmax with a margin
+    steps 2.1, 2.2  L_NR
+    step 3.2        L_NR(head rows) + L(tail rows), the latter being the inter-class loss
+
+A graph takes images (N, 3, H, W) and labels (N,). It gives what its ``OUTPUTS`` name, of the class
+scores (N, C) only what the metrics read, because outputs take memory twice, for the gradient too.
+In the lineage form it gives what the 2019 symbol gave, the scores themselves. Outputs under
+``BlockGrad`` are for metrics and mining; the others bring their own gradient, so that training is
+``autograd.backward`` on all of them.
 """
 
 from __future__ import annotations
 
+from typing import Tuple
+
 from mxnet.gluon import HybridBlock
 
-from symbols.layers import in_lineage_form
+from symbols.class_scores import largest
+from symbols.lineage_2019 import Ops, Tensor, in_lineage_form
 from unequal.method.interclass import InterclassLoss
 from unequal.method.margin import MarginClassifier
 from unequal.method.noise_resistance import NoiseResistanceLoss
 
-
-def _predicted(F, scores):
-    """(N,): the class of the largest score of each row (N, C)."""
-    return F.argmax(F.BlockGrad(scores), axis=1)
+Outputs = Tuple[Tensor, ...]
 
 
 class SoftmaxGraph(HybridBlock):
-    """Stage one: embedding (N, E), predicted class (N,), softmax of the label (N,).
-
-    The gradient is that of the mean cross entropy. In 2019: embedding, softmax (N, C).
-    """
+    """Step 1: embedding (N, E), predicted class (N,), probability of the label (N,)."""
 
     OUTPUTS = ("embedding", "predicted", "label_probability")
 
@@ -35,23 +35,20 @@ class SoftmaxGraph(HybridBlock):
         super().__init__(prefix="")
         self.backbone, self.classifier = backbone, classifier
 
-    def hybrid_forward(self, F, images, label):
+    def hybrid_forward(self, F: Ops, images: Tensor, label: Tensor) -> Outputs:
+        """Return ``OUTPUTS``; in 2019 embedding and probabilities (N, C)."""
         embedding = self.backbone(images)
-        probability = F.SoftmaxOutput(
-            self.classifier(embedding, label), label, name="softmax", normalization="valid"
-        )
+        logits = self.classifier(embedding, label)
+        probability = F.SoftmaxOutput(logits, label, name="softmax", normalization="valid")
         if in_lineage_form():
             return F.BlockGrad(embedding), probability
-        # SoftmaxOutput's gradient is its own, whatever comes back to it through the pick
-        predicted = F.BlockGrad(_predicted(F, probability))
+        # SoftmaxOutput has its own gradient, that of the mean cross entropy, whatever the pick says
+        predicted = F.BlockGrad(largest(F, probability))
         return F.BlockGrad(embedding), predicted, F.pick(probability, label, axis=1)
 
 
 class NoiseResistanceGraph(HybridBlock):
-    """Stages 2a and 2b: embedding (N, E), predicted class (N,) margin included, loss (1,).
-
-    In 2019: embedding, logits with margin (N, C), loss.
-    """
+    """Steps 2.1 and 2.2: embedding (N, E), predicted class (N,) with the margin, loss (1,)."""
 
     OUTPUTS = ("embedding", "predicted", "loss")
 
@@ -61,21 +58,20 @@ class NoiseResistanceGraph(HybridBlock):
         super().__init__(prefix="")
         self.backbone, self.classifier, self.loss = backbone, classifier, loss
 
-    def hybrid_forward(self, F, images, label):
+    def hybrid_forward(self, F: Ops, images: Tensor, label: Tensor) -> Outputs:
+        """Return ``OUTPUTS``; in 2019 the logits (N, C) in place of the predicted class."""
         embedding = self.backbone(images)
         logits = self.classifier(embedding, label)
         loss, _ = self.loss(logits, label)
-        scores = logits if in_lineage_form() else _predicted(F, logits)
-        return F.BlockGrad(embedding), F.BlockGrad(scores), F.MakeLoss(loss)
+        predicted = logits if in_lineage_form() else largest(F, logits)
+        return F.BlockGrad(embedding), F.BlockGrad(predicted), F.MakeLoss(loss)
 
 
 class UnequalGraph(HybridBlock):
-    """Stage three, one device's share: ``head_rows`` of the head, then ``tail_rows`` of the tail.
+    """Step 3.2, one device's share: ``head_rows`` of the head, then ``tail_rows`` of the tail.
 
-    Gives embedding (all rows, E), head label, predicted class (head rows,) margin included, tail
-    label, log-probability of the label (head rows,), softmax loss (1,), inter-class loss (1,),
-    norm of the centres (1,) and squared cosines (identities, identities). In 2019: logits and
-    log-probabilities (head rows, C) in their places.
+    ``embedding`` is of all rows, ``predicted`` (with the margin) and ``label_log_probability`` of
+    the head rows. ``emb_norm`` (1,) and ``cosine_matrix`` are those of the inter-class loss.
     """
 
     OUTPUTS = (
@@ -105,7 +101,8 @@ class UnequalGraph(HybridBlock):
         self._head = dict(axis=0, begin=0, end=head_rows)
         self._tail = dict(axis=0, begin=head_rows, end=head_rows + tail_rows)
 
-    def hybrid_forward(self, F, images, label):
+    def hybrid_forward(self, F: Ops, images: Tensor, label: Tensor) -> Outputs:
+        """Return ``OUTPUTS``; in 2019 logits and log-probabilities of all classes."""
         embedding = self.backbone(images)
         direction = F.L2Normalization(embedding, mode="instance")
         head_label = F.slice_axis(label, **self._head)
@@ -113,18 +110,12 @@ class UnequalGraph(HybridBlock):
         tail_label = F.slice_axis(label, **self._tail)
         inter_loss, norm, squares = self.interclass(F.slice_axis(direction, **self._tail))
         logits = self.classifier(head, head_label)
-        softmax_loss, log_probability = self.loss(logits, head_label)
-        scores = logits, log_probability
+        loss, of_label = self.loss(logits, head_label)
+        predicted = logits
         if not in_lineage_form():
-            scores = _predicted(F, logits), F.pick(F.BlockGrad(log_probability), head_label, axis=1)
-        gradless = [
-            F.BlockGrad(x) for x in (embedding, head_label, scores[0], tail_label, scores[1])
-        ]
-        inter_loss = F.MakeLoss(inter_loss)
-        return (
-            *gradless,
-            F.MakeLoss(softmax_loss),
-            inter_loss,
-            F.BlockGrad(norm),
-            F.BlockGrad(squares),
-        )
+            predicted = largest(F, logits)
+            of_label = F.pick(F.BlockGrad(of_label), head_label, axis=1)
+        for_metrics = (embedding, head_label, predicted, tail_label, of_label)
+        gradless = [F.BlockGrad(output) for output in for_metrics]
+        inter_loss, loss = F.MakeLoss(inter_loss), F.MakeLoss(loss)
+        return (*gradless, loss, inter_loss, F.BlockGrad(norm), F.BlockGrad(squares))

@@ -1,17 +1,22 @@
-"""The inter-class (centre-dispersed) loss: centres of confusing identities are pushed apart."""
+"""The inter-class loss (the paper's centre-dispersed loss): confusing identities are pushed apart.
+
+    c_i = unit vector along the mean of the normalised embeddings of identity i
+    L = weight * mean over all pairs (i, j) of (c_i . c_j - [i = j])^2
+
+It needs no classifier, so that it can train on identities with a few images each.
+"""
 
 from __future__ import annotations
 
 from mxnet.gluon import HybridBlock
 
+from symbols.lineage_2019 import Ops, Tensor
+
 
 class InterclassLoss(HybridBlock):
-    """Normalised embeddings (identities * images, E) -> (loss, emb_norm, cosine_matrix).
+    """Normalised embeddings (identities * images, E), those of one identity after the other.
 
-    Rows come grouped: ``images`` rows of one identity after the other. An identity's centre is the
-    normalised mean of its rows. The loss (scalar) is ``weight`` times the mean over all identity
-    pairs of (cos - [same])^2, ``cosine_matrix`` (identities, identities) holds these squares, and
-    ``emb_norm`` (scalar) is the norm of all centres. As the 2019 code.
+    ``embedding`` is E. As the 2019 code.
     """
 
     def __init__(self, embedding: int, identities: int, images: int, weight: float):
@@ -19,7 +24,8 @@ class InterclassLoss(HybridBlock):
         self._shape = (embedding, identities, images)
         self._weight = weight
 
-    def hybrid_forward(self, F, rows):
+    def hybrid_forward(self, F: Ops, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return L (1,), the norm of all centres (1,), the squares (identities, identities)."""
         grouped = F.transpose(F.Reshape(F.transpose(rows), shape=self._shape), axes=(2, 1, 0))
         centres = F.L2Normalization(F.mean(grouped, axis=0), mode="instance")
         cosine = F.dot(centres, F.transpose(centres))

@@ -8,8 +8,8 @@ from contextlib import closing
 from eval.embed_parts.face_batches import size_of_first
 from eval.embed_parts.face_sources import BIN, open_faces
 from unequal.batches.batch_sizes import check_sizes
+from unequal.batches.tail_bags import TailBags
 from unequal.faces.face_records import FaceRecords, read_property
-from unequal.method.tail_bags import TailBags
 from unequal.support.errors import InputError
 from unequal.support.output_folder import refuse_input_as_output
 

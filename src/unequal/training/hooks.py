@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 
 import mxnet as mx
 
-from symbols.layers import as_written_2019
+from symbols.lineage_2019 import as_written_2019
 from unequal.support.console import say
 from unequal.training.loop import Hook, Progress, StopTraining
 

@@ -7,7 +7,7 @@ from typing import Callable, Sequence
 import mxnet as mx
 from mxnet.gluon import HybridBlock, SymbolBlock
 
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import as_block
 from unequal.checkpoints.on_devices import OnDevices

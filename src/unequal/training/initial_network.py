@@ -9,7 +9,8 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock
 
-from symbols.layers import built_for, lineage_symbol
+from symbols.layers import built_for
+from symbols.lineage_2019 import lineage_symbol
 from unequal.checkpoints.checkpoint import apply_parameters
 from unequal.support.console import say
 from unequal.support.errors import InputError

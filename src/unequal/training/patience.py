@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping
 
-from symbols.layers import as_written_2019
+from symbols.lineage_2019 import as_written_2019
 from unequal.support.console import say
 from unequal.training.loop import Progress, StopTraining
 

@@ -13,13 +13,13 @@ from mxnet.gluon import HybridBlock
 from unequal.batches.head_and_tail_batches import BagIter
 from unequal.batches.head_batches import ImageIter, NoiseFilteringIter
 from unequal.batches.log_lines_2019 import announce, announce_pair
+from unequal.batches.noise_pass import find_noise
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.faces.face_records import FaceRecords
 from unequal.faces.noise_histogram import write_histogram
 from unequal.faces.noise_list import write_noise_list
 from unequal.faces.noise_scores import write_scores
 from unequal.faces.noise_threshold import automatic_threshold
-from unequal.method.third_type_noise import find_noise
 from unequal.support.console import say
 from unequal.support.errors import InputError
 from unequal.training.inference import embedder, frozen_embedder, noise_predictor

@@ -14,7 +14,7 @@ from symbols import backbone
 from symbols.compiled.program import read_program
 from symbols.compiled.rewrite import with_compiled_operator
 from symbols.fresnet import resnet
-from symbols.layers import lineage_symbol
+from symbols.lineage_2019 import lineage_symbol
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError

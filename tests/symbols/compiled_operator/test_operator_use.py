@@ -21,7 +21,8 @@ from operator_nets import (
     loss_of,
     needs_operator,
 )
-from symbols.layers import built_for, lineage_symbol
+from symbols.layers import built_for
+from symbols.lineage_2019 import lineage_symbol
 
 pytestmark = needs_operator
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from record_fixtures import write_face_set
+from unequal.batches.noise_pass import find_noise
 from unequal.faces.decoding import ImageLoader
 from unequal.faces.face_records import FaceRecords
 from unequal.faces.noise_list import NoiseRow, write_noise_list
-from unequal.method.third_type_noise import find_noise
 from unequal.support.errors import InputError
 
 TAGS = {
@@ -147,7 +147,7 @@ def test_bad_images_are_neither_kept_nor_flagged(make):
 
 def test_a_label_that_is_no_class_of_the_model_is_told(make):
     loader = make()
-    with pytest.raises(InputError, match="record 9 has label 2, but --pretrained knows 2 classes"):
+    with pytest.raises(InputError, match="record 9 has label 2, but `pretrained` knows 2 classes"):
         predict, _ = made_up(loader, classes=2)
         find_noise(loader, loader.records.image_keys, predict, 4, 0.5, quiet)
 

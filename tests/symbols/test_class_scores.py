@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock
 
-from unequal.method.class_scores import gather, replace_labelled
+from symbols.class_scores import gather, replace_labelled
 from unequal.method.graphs import NoiseResistanceGraph
 from unequal.method.margin import MarginClassifier
 from unequal.method.noise_resistance import NoiseResistanceLoss
@@ -28,7 +28,7 @@ def test_places_beyond_what_float32_can_number():
     classes = 6_000_001  # the last score of three rows is number 18,000,002; float32 ends at 2^24
     scores = mx.nd.zeros((3, classes))
     label = mx.nd.array([classes - 1, 0, classes - 1])
-    changed = replace_labelled(mx.nd, scores, label, mx.nd.array([1, 2, 3]), classes)
+    changed = replace_labelled(mx.nd, scores, label, label * 0, mx.nd.array([1, 2, 3]), classes)
     found = changed.asnumpy()
     assert [found[0, -1], found[1, 0], found[2, -1]] == [1, 2, 3]
     assert np.count_nonzero(found) == 3
@@ -44,7 +44,7 @@ def test_replaced_score_passes_its_gradient_to_the_value_alone():
     values.attach_grad()
     weights = np.arange(6.0).reshape(2, 3) + 1
     with mx.autograd.record():
-        changed = replace_labelled(mx.nd, scores, mx.nd.array([2, 0]), values, 3)
+        changed = replace_labelled(mx.nd, scores, mx.nd.array([2, 0]), values, values, 3)
         total = (changed * mx.nd.array(weights)).sum()
     total.backward()
     assert changed.asnumpy().tolist() == [[1, 1, 5], [6, 1, 1]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from unequal.batches.tail_bags import TailBags
 from unequal.faces.face_records import Groups
-from unequal.method.tail_bags import TailBags
 from unequal.support.errors import InputError
 
 
