@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from unequal.recipe import flags
 from unequal.support.console import show_log_lines
-from unequal.support.errors import InputError
+from unequal.support.errors import InputError, with_flags
 from unequal.training import flags as arguments
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
     try:
         args = arguments.parse(script, argv)
     except InputError as error:
-        return _refuse(error)
-    return _run(work)
+        return _refuse(error, arguments.make_parser(script))
+    return _run(work, arguments.make_parser(script))
 
 
 def main_of_recipe(argv: Sequence[str] | None = None) -> int:
@@ -41,22 +42,23 @@ def main_of_recipe(argv: Sequence[str] | None = None) -> int:
         from unequal.recipe.record import alone
         from unequal.recipe.run import run_recipe
 
-        with alone(args.output):
-            run_recipe(args, interrupt)
+        with alone(settings.output):
+            run_recipe(settings, interrupt)
 
+    parser = flags.make_parser()
     try:
-        args = flags.parse(argv)
+        settings = flags.parse(argv)
     except InputError as error:
-        return _refuse(error)
-    return _run(work)
+        return _refuse(error, parser)
+    return _run(work, parser)
 
 
-def _refuse(error: InputError) -> int:
-    print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+def _refuse(error: InputError, parser: argparse.ArgumentParser) -> int:
+    print(f"{os.path.basename(sys.argv[0])}: {with_flags(error, parser)}", file=sys.stderr)
     return 2
 
 
-def _run(work: Callable[[Interrupt], None]) -> int:
+def _run(work: Callable[[Interrupt], None], parser: argparse.ArgumentParser) -> int:
     """Call ``work`` with what notices signals; its exit status."""
     show_log_lines()
     try:
@@ -66,7 +68,7 @@ def _run(work: Callable[[Interrupt], None]) -> int:
         with Interrupt() as interrupt:
             work(interrupt)
     except InputError as error:
-        return _refuse(error)
+        return _refuse(error, parser)
     except KeyboardInterrupt:
         return 130
     return 0 if interrupt.received is None else 128 + interrupt.received
