@@ -21,8 +21,8 @@ from tqdm import tqdm
 from eval.embed_parts.extract import Embed, extract
 from eval.embed_parts.face_sources import FaceSource, open_faces
 from eval.embed_parts.resumable_rows import ResumableRows, files_of
-from unequal.checkpoints.model_argument import one_checkpoint
-from unequal.support.errors import InputError
+from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
+from unequal.support.errors import InputError, with_flags
 
 NAMED = 5
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         embed_to(options.input, options.output, options)
     except InputError as error:
-        print(f"embed: {error}", file=sys.stderr)
+        print(f"embed: {with_flags(error, _parser())}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"embed: {error.filename or options.output}: {error.strerror}", file=sys.stderr)
@@ -53,9 +53,9 @@ def embed_to(path: str, output: str | Path, options: argparse.Namespace) -> None
     Raises InputError for wrong input, and where `output` was made or begun with other settings.
     """
     files_of(output)
-    prefix, epoch = one_checkpoint(options.model)
+    checkpoint = one_checkpoint(options.model)
     with closing(open_faces(path)) as source:
-        settings = _settings(prefix, epoch, source, options)
+        settings = _settings(checkpoint, source, options)
         rows = ResumableRows(output, source.count, settings, options.fresh)
         if rows.done:
             state = "is finished" if rows.done == rows.count else f"goes on at row {rows.done}"
@@ -66,7 +66,7 @@ def embed_to(path: str, output: str | Path, options: argparse.Namespace) -> None
             from unequal.checkpoints.embedder import load_embedder
             from unequal.support.devices import usable_devices
 
-            return load_embedder(prefix, epoch, usable_devices()[0], options.layer)
+            return load_embedder(checkpoint, usable_devices()[0], options.layer)
 
         with tqdm(
             initial=rows.done,
@@ -98,12 +98,12 @@ def embed_to(path: str, output: str | Path, options: argparse.Namespace) -> None
 
 
 def _settings(
-    prefix: str, epoch: int, source: FaceSource, options: argparse.Namespace
+    checkpoint: Checkpoint, source: FaceSource, options: argparse.Namespace
 ) -> dict[str, Any]:
     """What the numbers depend on, by the names that a user knows."""
-    parameters = Path(f"{prefix}-{epoch:04d}.params").stat()
+    parameters = Path(checkpoint.params_path).stat()
     return {
-        "--model": f"{Path(prefix).resolve()},{epoch}",
+        "--model": f"{Path(checkpoint.prefix).resolve()},{checkpoint.epoch}",
         "a parameter file of": f"{parameters.st_size} bytes, {parameters.st_mtime_ns}",
         "--input": str(Path(source.path).resolve()),
         "an --input of": f"{source.count} images, {source.stamp}",

@@ -13,8 +13,8 @@ import os
 import sys
 from typing import Sequence
 
-from unequal.checkpoints.model_argument import one_checkpoint
-from unequal.support.errors import InputError
+from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
+from unequal.support.errors import InputError, with_flags
 
 EXAMPLE = """\
 examples:
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except InputError as error:
-        print(f"export: {error}", file=sys.stderr)
+        print(f"export: {with_flags(error, _parser())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -39,13 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _slim(options: argparse.Namespace) -> None:
-    prefix, epoch = one_checkpoint(options.model)
+    checkpoint = one_checkpoint(options.model)
     # MXNet takes seconds to load, so it comes after the cheap checks
     from eval.export_parts.slim import EPOCH, export_slim
-    from unequal.checkpoints.embedder import checkpoint_files
 
-    slim = export_slim(prefix, epoch, options.output, options.layer, options.overwrite)
-    symbol_path, params_path = checkpoint_files(options.output, EPOCH)
+    slim = export_slim(checkpoint, options.output, options.layer, options.overwrite)
+    symbol_path, params_path = Checkpoint(options.output, EPOCH).paths
     kept = len(slim.arguments) + len(slim.auxiliary)
     left_out = ", ".join(slim.left_out[:3]) + (", ..." if len(slim.left_out) > 3 else "")
     print(f"{symbol_path}: the graph up to {options.layer}")
@@ -56,7 +55,7 @@ def _slim(options: argparse.Namespace) -> None:
 
 
 def _onnx(options: argparse.Namespace) -> None:
-    prefix, epoch = one_checkpoint(options.model)
+    checkpoint = one_checkpoint(options.model)
     _require_onnx()
     from eval.export_parts.check_images import faces_of, random_images
 
@@ -73,7 +72,7 @@ def _onnx(options: argparse.Namespace) -> None:
     from eval.export_parts.onnx_file import export_onnx
     from eval.export_parts.operators import OPSET
 
-    done = export_onnx(prefix, epoch, options.output, images, options.layer, options.overwrite)
+    done = export_onnx(checkpoint, options.output, images, options.layer, options.overwrite)
     height, width = images.shape[2:]
     print(
         f"{options.output}: {os.path.getsize(options.output) / 1e6:.1f} MB, opset {OPSET}, input "

@@ -23,7 +23,7 @@ from eval.embed_parts.embedding_files import Embeddings, labels_of, open_embeddi
 from eval.identification_parts.identify import FARS, PROTOCOLS, Identification, identify
 from eval.identification_parts.noise_names import NoiseFound, read_noise_names, without_noise
 from eval.identification_parts.unit_rows import Selected
-from unequal.support.errors import InputError
+from unequal.support.errors import InputError, with_flags
 
 __all__ = ["Identification", "identify", "main"]
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run(argv)
     except InputError as error:
-        print(f"identification: {error}", file=sys.stderr)
+        print(f"identification: {with_flags(error, _parser())}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"identification: {error.filename}: {error.strerror}", file=sys.stderr)

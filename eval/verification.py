@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from eval.verification_parts.folds import FAR_TARGET, evaluate
 from eval.verification_parts.verification_set import VerificationSet, load_bin
-from unequal.checkpoints.model_argument import find_checkpoints
-from unequal.support.errors import InputError
+from unequal.checkpoints.checkpoint import find_checkpoints
+from unequal.support.errors import InputError, with_flags
 
 __all__ = [
     "VerificationResult",
@@ -149,14 +149,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except InputError as error:
-        print(f"verification: {error}", file=sys.stderr)
+        print(f"verification: {with_flags(error, _parser())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
 
 
 def _run(options: argparse.Namespace) -> int:
-    prefix, epochs = find_checkpoints(options.model)
+    checkpoints = find_checkpoints(options.model)
     bins = find_bins(options.data_dir, options.target)
     sets = [load_bin(path, options.image_size) for path in bins]
 
@@ -166,11 +166,12 @@ def _run(options: argparse.Namespace) -> int:
 
     device = usable_devices()[0]
     best = dict.fromkeys(range(len(sets)), 0.0)
-    for epoch in epochs:
-        embed = load_embedder(prefix, epoch, device, options.layer)
+    several = len(checkpoints) > 1
+    for checkpoint in checkpoints:
+        embed = load_embedder(checkpoint, device, options.layer)
         for index, verification_set in enumerate(sets):
             result = _test_with_bar(verification_set, embed, options)
-            tag = f"[{verification_set.name}]" + (f"[{epoch}]" if len(epochs) > 1 else "")
+            tag = f"[{verification_set.name}]" + (f"[{checkpoint.epoch}]" if several else "")
             print(f"{tag}XNorm: {result.xnorm:f}")
             print(f"{tag}Accuracy-Flip: {result.acc2:1.5f}+-{result.std2:1.5f}")
             print(
@@ -179,7 +180,7 @@ def _run(options: argparse.Namespace) -> int:
                 flush=True,
             )
             best[index] = max(best[index], result.acc2)
-    if len(epochs) > 1:
+    if several:
         for index, verification_set in enumerate(sets):
             print(f"Max of [{verification_set.name}] is {best[index]:1.5f}")
     return 0

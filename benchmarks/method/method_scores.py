@@ -11,6 +11,7 @@ import numpy as np
 
 from eval import verification
 from eval.identification import identify
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.checkpoints.on_devices import OnDevices
 from unequal.faces.decoding import ImageLoader
@@ -28,7 +29,7 @@ def scores(prefix: Path, pairs: Path, people: Path) -> dict[str, float]:
     image of its person that are closer than all but FAR of the pairs with another person; left
     out where there are too few pairs.
     """
-    embed = load_embedder(str(prefix), 0)
+    embed = load_embedder(Checkpoint(str(prefix), 0))
     accuracy = verification.test(verification.load_bin(pairs), embed, BATCH).acc2
     result = {"accuracy": float(accuracy)}
     embeddings, labels = embeddings_of(people, embed)

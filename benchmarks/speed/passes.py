@@ -29,7 +29,8 @@ from symbols import backbone
 from symbols.layers import lineage_symbol
 from timing import flags, in_turns, positive
 from unequal.batches.tail_mining import TailMiner
-from unequal.checkpoints.embedder import as_block, checkpoint_files, read_graph, read_parameters
+from unequal.checkpoints.checkpoint import Checkpoint
+from unequal.checkpoints.embedder import as_block
 from unequal.faces.decoding import ImageLoader
 from unequal.faces.face_records import FaceRecords, read_property
 from unequal.method.third_type_noise import find_noise
@@ -49,7 +50,7 @@ def save(graph: HybridBlock, prefix: str) -> None:
     """As a checkpoint of epoch 0."""
     lineage_symbol(graph, "data", "softmax_label").save(f"{prefix}-symbol.json")
     values = {f"arg:{name}": parameter.data() for name, parameter in graph.collect_params().items()}
-    mx.nd.save(checkpoint_files(prefix, 0)[1], values)
+    mx.nd.save(Checkpoint(prefix, 0).params_path, values)
 
 
 def in_batches(loader: ImageLoader, keys: Sequence[int], batch: int) -> list[tuple]:
@@ -78,10 +79,10 @@ def noise_row(sets: FaceSets, network: str, batch: int, repeats: int) -> Compari
         prefix = str(Path(folder) / "model")
         save(stage_graph(backbone(network, EMBEDDING), batch, shape), prefix)
         predict = noise_predictor(prefix, 0, CPU, silent)
-        symbol, params = checkpoint_files(prefix, 0)
-        probabilities = mx.sym.softmax(read_graph(symbol)["blockgrad1_output"])
+        checkpoint = Checkpoint(prefix, 0)
+        probabilities = mx.sym.softmax(checkpoint.graph()["blockgrad1_output"])
         bare = as_block(
-            probabilities, ["data", "softmax_label"], read_parameters(params), CPU, params
+            probabilities, ["data", "softmax_label"], checkpoint.parameters(), CPU, prefix
         )
     batches = in_batches(loader, keys, batch)
     found = in_turns(

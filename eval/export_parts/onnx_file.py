@@ -17,6 +17,7 @@ from eval.export_parts.new_files import check_output, replacing
 from eval.export_parts.onnx_check import NotSound, largest_difference
 from eval.export_parts.saved_embedding import read_embedding
 from eval.export_parts.translate import onnx_model
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError
 
@@ -32,8 +33,7 @@ class OnnxExport(NamedTuple):
 
 
 def export_onnx(
-    prefix: str,
-    epoch: int,
+    checkpoint: Checkpoint,
     path: str,
     images: np.ndarray,
     layer: str = "fc1_output",
@@ -51,13 +51,13 @@ def export_onnx(
     check fails. Nothing is written then.
     """
     check_output(path, overwrite)
-    saved = read_embedding(prefix, epoch, layer)
-    embed = load_embedder(prefix, epoch, layer=layer)
+    saved = read_embedding(checkpoint, layer)
+    embed = load_embedder(checkpoint, layer=layer)
     try:
         expected = embed(images)
     except InputError as error:
         raise InputError(f"{error} (--image-size, --check)") from error
-    about = {"output_layer": layer, "checkpoint": f"{Path(prefix).name},{epoch}"}
+    about = {"output_layer": layer, "checkpoint": Path(str(checkpoint)).name}
     model = onnx_model(saved, images.shape[2:], expected.shape[1], about)
     difference = float("nan")
 

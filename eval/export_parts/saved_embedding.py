@@ -10,7 +10,7 @@ from unequal.support.errors import InputError  # readies the process for mxnet, 
 # isort: split
 import mxnet as mx
 
-from unequal.checkpoints.embedder import DATA, checkpoint_files, graph_up_to, read_parameters
+from unequal.checkpoints.checkpoint import DATA, Checkpoint
 
 
 class SavedEmbedding(NamedTuple):
@@ -23,23 +23,22 @@ class SavedEmbedding(NamedTuple):
     left_out: list[str]
 
 
-def read_embedding(prefix: str, epoch: int, layer: str) -> SavedEmbedding:
+def read_embedding(checkpoint: Checkpoint, layer: str) -> SavedEmbedding:
     """Read a checkpoint of any stage, and cut it at its output `layer` such as `fc1_output`.
 
     Raises InputError when a file is missing or damaged, the graph has no such output or it depends
     on more than images and parameters, or the file lacks a parameter of it.
     """
-    symbol_path, params_path = checkpoint_files(prefix, epoch)
-    output = graph_up_to(symbol_path, layer)
+    output = checkpoint.graph_up_to(layer)
     names = output.list_arguments()
     names.remove(DATA)
-    values = read_parameters(params_path)
+    values = checkpoint.parameters()
     auxiliary_names = output.list_auxiliary_states()
     lacking = [name for name in names + auxiliary_names if name not in values]
     if lacking:
         raise InputError(
-            f"{params_path}: lacks {lacking[0]}, which {layer} needs: give the symbol and "
-            "parameters of one training, and a --layer that needs no label"
+            f"{checkpoint.params_path}: lacks {lacking[0]}, which {layer} needs: give the "
+            "symbol and parameters of one training, and a `layer` that needs no label"
         )
     return SavedEmbedding(
         output,

@@ -12,7 +12,7 @@ import mxnet as mx
 
 from eval.export_parts.new_files import check_output, replacing
 from eval.export_parts.saved_embedding import SavedEmbedding, read_embedding
-from unequal.checkpoints.embedder import checkpoint_files
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.support.errors import InputError
 
 # what deployment scripts of the lineage load: 'model,0'
@@ -20,7 +20,7 @@ EPOCH = 0
 
 
 def export_slim(
-    prefix: str, epoch: int, output: str, layer: str = "fc1_output", overwrite: bool = False
+    checkpoint: Checkpoint, output: str, layer: str = "fc1_output", overwrite: bool = False
 ) -> SavedEmbedding:
     """Write `output`-symbol.json and `output`-0000.params: the graph up to `layer`, no more.
 
@@ -33,13 +33,13 @@ def export_slim(
     exists (without `overwrite`), is the checkpoint itself, or cannot be written. Nothing is written
     then.
     """
-    symbol_path, params_path = checkpoint_files(output, EPOCH)
+    symbol_path, params_path = Checkpoint(output, EPOCH).paths
     for path in (symbol_path, params_path):
-        for given in checkpoint_files(prefix, epoch):
+        for given in checkpoint.paths:
             if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):
                 raise InputError(f"{path}: is a file of the checkpoint; name another --output")
         check_output(path, overwrite)
-    slim = read_embedding(prefix, epoch, layer)
+    slim = read_embedding(checkpoint, layer)
     values = {f"arg:{name}": value for name, value in slim.arguments.items()}
     values.update({f"aux:{name}": value for name, value in slim.auxiliary.items()})
 

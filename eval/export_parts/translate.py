@@ -12,7 +12,7 @@ from eval.export_parts.onnx_graph import OnnxGraph, Value
 from eval.export_parts.operators import OPSET, TRANSLATIONS, Input, Parameter, value_of
 from eval.export_parts.saved_embedding import SavedEmbedding
 from unequal import __version__
-from unequal.checkpoints.embedder import DATA
+from unequal.checkpoints.checkpoint import DATA
 from unequal.support.errors import InputError
 
 OUTPUT = "fc1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from recordio_tools.merge_parts.centres import Embed
-from unequal.support.errors import InputError
+from unequal.checkpoints.checkpoint import one_checkpoint
 
 
 def saved_model(model: str) -> Embed:
@@ -21,17 +21,13 @@ def saved_model(model: str) -> Embed:
         InputError: a file is missing, or several epochs are meant; the function raises it for
             files that are damaged.
     """
-    from eval.verification import find_checkpoints
-
-    prefix, epochs = find_checkpoints(model)
-    if len(epochs) > 1:
-        raise InputError(f"--model {model}: means {len(epochs)} epochs; write it as prefix,epoch")
+    checkpoint = one_checkpoint(model)
 
     @lru_cache(maxsize=None)
     def load() -> Embed:
         from unequal.checkpoints.embedder import load_embedder
         from unequal.support.devices import usable_devices
 
-        return load_embedder(prefix, epochs[0], usable_devices()[0])
+        return load_embedder(checkpoint, usable_devices()[0])
 
     return lambda images: load()(images)

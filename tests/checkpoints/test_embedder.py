@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from eval.verification_parts.verification_set import load_bin
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError
 
@@ -48,14 +49,14 @@ def close(found, expected):
 
 @pytest.mark.parametrize("batch_size", [1, 10, 32, 64, 100, 120])
 def test_golden_embeddings(prefix, faces, expected, batch_size):
-    embed = load_embedder(prefix, 0)
+    embed = load_embedder(Checkpoint(prefix, 0))
     for start in (0, 120 - batch_size):
         rows = slice(start, start + batch_size)
         close(embed(faces[rows]), expected[rows])
 
 
 def test_the_number_of_images_may_change_from_call_to_call(prefix, faces, expected):
-    embed = load_embedder(prefix, 0)
+    embed = load_embedder(Checkpoint(prefix, 0))
     for count in (64, 1, 100, 64, 10, 1):
         close(embed(faces[:count]), expected[:count])
 
@@ -70,11 +71,11 @@ def test_the_head_of_a_training_graph_is_left_out(copy, faces, expected):
     arguments["of_another_network_weight"] = mx.nd.ones((1,))
     mx.model.save_checkpoint(copy, 7, whole, arguments, auxiliary)
     for layer in ("fc1_output", "blockgrad0_output"):
-        close(load_embedder(copy, 7, layer=layer)(faces[:5]), expected[:5])
+        close(load_embedder(Checkpoint(copy, 7), layer=layer)(faces[:5]), expected[:5])
 
 
 def test_dropout_is_off_and_a_map_is_flattened(copy, faces):
-    embed = load_embedder(copy, 7, layer="dropout2_output")
+    embed = load_embedder(Checkpoint(copy, 7), layer="dropout2_output")
     first = embed(faces[:3])
     assert first.shape == (3, 128)
     np.testing.assert_array_equal(first, embed(faces[:3]))
@@ -83,7 +84,7 @@ def test_dropout_is_off_and_a_map_is_flattened(copy, faces):
 def test_half_precision_parameters(copy, faces, expected):
     saved = mx.nd.load(f"{copy}-0007.params")
     mx.nd.save(f"{copy}-0007.params", {k: v.astype("float16") for k, v in saved.items()})
-    found = load_embedder(copy, 7)(faces[:5])
+    found = load_embedder(Checkpoint(copy, 7))(faces[:5])
     np.testing.assert_allclose(found, expected[:5], atol=0.02 * np.abs(expected).max())
 
 
@@ -91,7 +92,7 @@ def test_half_precision_parameters(copy, faces, expected):
 def test_a_missing_file_is_told(copy, missing):
     os.remove(f"{copy}-{missing}")
     with pytest.raises(InputError, match=f"model-{missing}: no such file"):
-        load_embedder(copy, 7)
+        load_embedder(Checkpoint(copy, 7))
 
 
 @pytest.mark.parametrize("share", [0, 0.0001, 0.5, 0.999])
@@ -102,7 +103,7 @@ def test_truncated_parameters_are_told(copy, share):
     with open(path, "wb") as stream:
         stream.write(content[: int(share * len(content))])
     with pytest.raises(InputError, match=r"model-0007\.params: truncated"):
-        load_embedder(copy, 7)
+        load_embedder(Checkpoint(copy, 7))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"nodes": []}'])
@@ -110,13 +111,13 @@ def test_a_damaged_symbol_is_told(copy, content):
     with open(f"{copy}-symbol.json", "w") as stream:
         stream.write(content)
     with pytest.raises(InputError, match=r"model-symbol\.json: ") as caught:
-        load_embedder(copy, 7)
+        load_embedder(Checkpoint(copy, 7))
     assert "\n" not in str(caught.value)
 
 
 def test_an_output_that_the_graph_lacks_is_told(copy):
     with pytest.raises(InputError, match=r"model-symbol\.json: has no output fc9_output.*pre_fc1"):
-        load_embedder(copy, 7, layer="fc9_output")
+        load_embedder(Checkpoint(copy, 7), layer="fc9_output")
 
 
 def test_a_graph_without_an_image_input_is_told(copy):
@@ -126,7 +127,7 @@ def test_a_graph_without_an_image_input_is_told(copy):
     with open(f"{copy}-symbol.json", "w") as stream:
         json.dump(graph, stream)
     with pytest.raises(InputError, match="'data'"):
-        load_embedder(copy, 7)
+        load_embedder(Checkpoint(copy, 7))
 
 
 def test_lacking_parameters_are_told(copy):
@@ -135,17 +136,17 @@ def test_lacking_parameters_are_told(copy):
     mx.nd.save(f"{copy}-0007.params", kept)
     pattern = r"model-0007\.params: lacks fc1_moving_var, .* and 10 more"
     with pytest.raises(InputError, match=pattern):
-        load_embedder(copy, 7)
+        load_embedder(Checkpoint(copy, 7))
 
 
 def test_parameters_without_names_are_told(copy):
     mx.nd.save(f"{copy}-0007.params", [mx.nd.ones((1,))])
     with pytest.raises(InputError, match="no names"):
-        load_embedder(copy, 7)
+        load_embedder(Checkpoint(copy, 7))
 
 
 def test_images_of_a_size_that_does_not_fit_are_told(prefix, faces, expected):
-    embed = load_embedder(prefix, 0)
+    embed = load_embedder(Checkpoint(prefix, 0))
     with pytest.raises(InputError, match=r"-0000\.params: does not take images of 112x96") as told:
         embed(np.zeros((2, 3, 112, 96), np.uint8))
     assert "\n" not in str(told.value)
@@ -154,7 +155,7 @@ def test_images_of_a_size_that_does_not_fit_are_told(prefix, faces, expected):
 
 def test_official_y1_with_every_number_of_images(shared):
     # in a Module with oneDNN's subgraphs y1 fails at the second forward, whatever the batch
-    embed = load_embedder(str(shared / "real" / "y1" / "model"), 0)
+    embed = load_embedder(Checkpoint(str(shared / "real" / "y1" / "model"), 0))
     faces = load_bin(shared / "real" / "lfw_600.bin", (112, 112)).images(range(64))
     whole = embed(faces)
     assert whole.shape == (64, 128)
@@ -163,6 +164,6 @@ def test_official_y1_with_every_number_of_images(shared):
 
 
 def test_images_of_another_layout_are_named(golden):
-    embed = load_embedder(str(golden / "a_nets" / "r18narrow32_emb32"), 0)
+    embed = load_embedder(Checkpoint(str(golden / "a_nets" / "r18narrow32_emb32"), 0))
     with pytest.raises(InputError, match=r"\(2, 32, 32, 3\): give \(n, 3, height, width\)"):
         embed(np.zeros((2, 32, 32, 3), np.uint8))

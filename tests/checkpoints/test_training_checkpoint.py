@@ -11,8 +11,7 @@ import pytest
 from golden_nets import TINY
 from symbols import backbone
 from symbols.fresnet import resnet
-from unequal.checkpoints import training_checkpoint as checkpoint
-from unequal.checkpoints.embedder import read_parameters
+from unequal.checkpoints.checkpoint import Checkpoint, apply_parameters
 from unequal.method.graphs import SoftmaxGraph
 from unequal.method.margin import MarginClassifier
 from unequal.support.errors import InputError
@@ -54,10 +53,10 @@ def test_initial_values_of_r18_are_those_of_2019(golden):
 
 def test_round_trip(tmp_path):
     made, other = graph(0), graph(1)
-    checkpoint.save_checkpoint(str(tmp_path / "m"), 3, made)
+    Checkpoint(str(tmp_path / "m"), 3).save(made)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m-0003.params", "m-symbol.json"]
-    loaded = read_parameters(str(tmp_path / "m-0003.params"))
-    assert checkpoint.apply_parameters(other, loaded, "m,3") == []
+    loaded = Checkpoint(str(tmp_path / "m"), 3).parameters()
+    assert apply_parameters(other, loaded, "m,3") == []
     for name, value in values(made).items():
         np.testing.assert_array_equal(values(other)[name], value)
 
@@ -67,7 +66,7 @@ def test_moving_statistics_are_averaged_over_devices(tmp_path):
     statistics = made.collect_params()["bn0_moving_mean"]
     for device, number in zip(statistics.list_ctx(), (1.0, 3.0)):
         statistics.data(device)[:] = number
-    checkpoint.save_checkpoint(str(tmp_path / "m"), 0, made)
+    Checkpoint(str(tmp_path / "m"), 0).save(made)
     _, _, aux = mx.model.load_checkpoint(str(tmp_path / "m"), 0)
     assert (aux["bn0_moving_mean"].asnumpy() == 2.0).all()
 
@@ -76,7 +75,7 @@ def test_dropped_classifier_keeps_its_initial_values(tmp_path):
     made, other = graph(0), graph(1)
     before = values(other)
     loaded = {name: mx.nd.array(value) for name, value in values(made).items()}
-    checkpoint.apply_parameters(other, loaded, "m,0", made_anew=("fc7_weight",))
+    apply_parameters(other, loaded, "m,0", made_anew=("fc7_weight",))
     np.testing.assert_array_equal(values(other)["fc7_weight"], before["fc7_weight"])
     np.testing.assert_array_equal(values(other)["conv0_weight"], values(made)["conv0_weight"])
 
@@ -85,7 +84,7 @@ def test_missing_classifier_is_reported_and_unknown_parameters_are_ignored():
     loaded = {name: mx.nd.array(value) for name, value in values(graph(0)).items()}
     del loaded["fc7_weight"]
     loaded["something_else"] = mx.nd.zeros((3,))
-    assert checkpoint.apply_parameters(graph(1), loaded, "m,0") == ["fc7_weight"]
+    assert apply_parameters(graph(1), loaded, "m,0") == ["fc7_weight"]
 
 
 @pytest.mark.parametrize(
@@ -102,14 +101,14 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(change, says):
     other = graph(1)
     before = values(other)
     with pytest.raises(InputError, match=says):
-        checkpoint.apply_parameters(other, loaded, "m,0")
+        apply_parameters(other, loaded, "m,0")
     for name, value in values(other).items():
         np.testing.assert_array_equal(value, before[name])
 
 
 def test_a_failing_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     made = graph(0)
-    checkpoint.save_checkpoint(str(tmp_path / "m"), 0, made)
+    Checkpoint(str(tmp_path / "m"), 0).save(made)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
     def fail(name, _):
@@ -119,5 +118,5 @@ def test_a_failing_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(mx.nd, "save", fail)
     with pytest.raises(InputError, match="m-0000.params: cannot be written"):
-        checkpoint.save_checkpoint(str(tmp_path / "m"), 0, graph(1))
+        Checkpoint(str(tmp_path / "m"), 0).save(graph(1))
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

@@ -14,6 +14,7 @@ from eval import export
 from eval.verification_parts.verification_set import load_bin
 from golden_nets import OPTIONS
 from saved_checkpoints import golden_checkpoint, golden_images, of_length_1, with_classifier
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError
 
@@ -71,7 +72,7 @@ def test_2019_embeddings_of_every_variant_in_batches_of_any_size(name, golden, t
     images = golden_images(folder, name)
     expected = of_length_1(np.load(folder / "embeddings.npz")[name])
     (layer,) = mx.sym.load(f"{prefix}-symbol.json").list_outputs()
-    done = export_onnx(prefix, 0, str(tmp_path / "m.onnx"), images, layer)
+    done = export_onnx(Checkpoint(prefix, 0), str(tmp_path / "m.onnx"), images, layer)
     assert done.embedding == expected.shape[1] and done.difference < 1e-5
     for count in (1, 3):
         found = run_onnx(tmp_path / "m.onnx", images[:count])
@@ -81,7 +82,7 @@ def test_2019_embeddings_of_every_variant_in_batches_of_any_size(name, golden, t
 
 def test_lengths_are_those_of_mxnet_too(golden, narrow, tmp_path):
     images = golden_images(golden / "a_nets", NARROW)
-    export_onnx(narrow, 0, str(tmp_path / "m.onnx"), images)
+    export_onnx(Checkpoint(narrow, 0), str(tmp_path / "m.onnx"), images)
     expected = np.load(golden / "a_nets" / "embeddings.npz")[NARROW]
     found = run_onnx(tmp_path / "m.onnx", images)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
@@ -93,7 +94,7 @@ def test_the_classifier_of_a_training_checkpoint_is_not_in_it(golden, narrow, tm
     expected = of_length_1(np.load(golden / "a_nets" / "embeddings.npz")[NARROW])
     for number, layer in enumerate(("fc1_output", "blockgrad0_output")):
         path = tmp_path / f"{number}.onnx"
-        export_onnx(trained, 5, str(path), images, layer)
+        export_onnx(Checkpoint(trained, 5), str(path), images, layer)
         names = {constant.name for constant in onnx.load(str(path)).graph.initializer}
         assert "pre_fc1_weight" in names and "fc7_weight" not in names
         found = of_length_1(run_onnx(path, images))
@@ -131,7 +132,7 @@ def test_opencv_runs_it(golden, narrow, tmp_path):
     import cv2
 
     images = golden_images(golden / "a_nets", NARROW)
-    export_onnx(narrow, 0, str(tmp_path / "m.onnx"), images)
+    export_onnx(Checkpoint(narrow, 0), str(tmp_path / "m.onnx"), images)
     network = cv2.dnn.readNetFromONNX(str(tmp_path / "m.onnx"))
     network.setInput(images.astype(np.float32))
     expected = of_length_1(np.load(golden / "a_nets" / "embeddings.npz")[NARROW])
@@ -213,8 +214,8 @@ def test_packages_that_are_not_installed_are_told(package, command, monkeypatch)
 def test_official_y1_on_real_faces(shared, tmp_path):
     prefix, path = str(shared / "real" / "y1" / "model"), tmp_path / "y1.onnx"
     faces = load_bin(shared / "real" / "lfw_600.bin").images(range(40))
-    assert export_onnx(prefix, 0, str(path), faces[:4]).embedding == 128
-    expected = of_length_1(load_embedder(prefix, 0)(faces))
+    assert export_onnx(Checkpoint(prefix, 0), str(path), faces[:4]).embedding == 128
+    expected = of_length_1(load_embedder(Checkpoint(prefix, 0))(faces))
     for count in (1, 3, 40):
         found = of_length_1(run_onnx(path, faces[:count]))
         np.testing.assert_allclose(found, expected[:count], rtol=0, atol=1e-5)
@@ -223,7 +224,7 @@ def test_official_y1_on_real_faces(shared, tmp_path):
 def test_2019_embeddings_of_y1(shared, tmp_path):
     folder = shared / "golden" / "a_nets"
     images = golden_images(folder, "y1_emb128")
-    export_onnx(str(folder / "y1_emb128"), 0, str(tmp_path / "y1.onnx"), images)
+    export_onnx(Checkpoint(str(folder / "y1_emb128"), 0), str(tmp_path / "y1.onnx"), images)
     expected = of_length_1(np.load(folder / "embeddings.npz")["y1_emb128"])
     for count in (1, 3):
         found = of_length_1(run_onnx(tmp_path / "y1.onnx", images[:count]))
@@ -244,6 +245,6 @@ def test_a_set_too_small_for_two_batches_is_checked_all_the_same(tmp_path, comma
 def test_errors_of_the_library_are_of_one_kind(narrow, tmp_path):
     images = np.zeros((2, 3, 32, 32), np.uint8)
     with pytest.raises(InputError, match="there is no folder"):
-        export_onnx(narrow, 0, str(tmp_path / "absent" / "m.onnx"), images)
+        export_onnx(Checkpoint(narrow, 0), str(tmp_path / "absent" / "m.onnx"), images)
     with pytest.raises(InputError, match="is a folder"):
-        export_onnx(narrow, 0, str(tmp_path), images)
+        export_onnx(Checkpoint(narrow, 0), str(tmp_path), images)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from saved_checkpoints import save_checkpoint
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.support.errors import InputError
 
 onnx = pytest.importorskip("onnx")
@@ -108,7 +109,7 @@ def export(symbol: mx.sym.Symbol, folder) -> tuple[str, np.ndarray]:
     values = {name: np.random.uniform(0.2, 2, shape) for name, shape in shapes.items()}
     values["fc7_weight"] = np.zeros((1, 1))  # a file without any parameter has no names
     prefix = save_checkpoint(folder / "model", symbol, values)
-    export_onnx(prefix, 0, str(folder / "m.onnx"), images)
+    export_onnx(Checkpoint(prefix, 0), str(folder / "m.onnx"), images)
     return prefix, images
 
 

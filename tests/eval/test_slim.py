@@ -16,6 +16,7 @@ from eval.export_parts.slim import export_slim
 from eval.verification_parts.verification_set import load_bin
 from golden_nets import graph_nodes
 from saved_checkpoints import with_classifier
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError
 
@@ -62,13 +63,13 @@ def run_module(symbol, arguments, auxiliary, images) -> np.ndarray:
 
 
 def test_embeddings_are_the_same_bit_for_bit(trained, faces, tmp_path):
-    export_slim(trained, 12, str(tmp_path / "slim"))
-    slim = load_embedder(str(tmp_path / "slim"), 0)
-    np.testing.assert_array_equal(slim(faces), load_embedder(trained, 12)(faces))
+    export_slim(Checkpoint(trained, 12), str(tmp_path / "slim"))
+    slim = load_embedder(Checkpoint(str(tmp_path / "slim"), 0))
+    np.testing.assert_array_equal(slim(faces), load_embedder(Checkpoint(trained, 12))(faces))
 
 
 def test_module_code_loads_it_and_computes_the_same_bit_for_bit(narrow, trained, faces, tmp_path):
-    export_slim(trained, 12, str(tmp_path / "slim"))
+    export_slim(Checkpoint(trained, 12), str(tmp_path / "slim"))
     slim = mx.model.load_checkpoint(str(tmp_path / "slim"), 0)
     assert slim[0].list_outputs() == ["fc1_output"]
     expected = run_module(*mx.model.load_checkpoint(narrow, 0), faces)
@@ -82,7 +83,7 @@ def test_parameters_keep_names_kinds_values_and_types(stage_two, tmp_path):
     }
     shutil.copy(f"{stage_two}-symbol.json", tmp_path / "model-symbol.json")
     mx.nd.save(str(tmp_path / "model-0007.params"), before)
-    slim = export_slim(str(tmp_path / "model"), 7, str(tmp_path / "slim"))
+    slim = export_slim(Checkpoint(str(tmp_path / "model"), 7), str(tmp_path / "slim"))
     after = mx.nd.load(str(tmp_path / "slim-0000.params"))
     assert slim.left_out == ["fc7_weight"]
     assert set(before) - set(after) == {"arg:fc7_weight"} and set(after) < set(before)
@@ -98,7 +99,7 @@ def test_the_graph_is_that_of_the_bare_2019_network(name, golden, tmp_path):
     symbol = mx.sym.load(str(source))
     names = symbol.list_arguments() + symbol.list_auxiliary_states()
     mx.nd.save(str(tmp_path / "model-0001.params"), {name: mx.nd.zeros((1,)) for name in names})
-    export_slim(str(tmp_path / "model"), 1, str(tmp_path / "slim"))
+    export_slim(Checkpoint(str(tmp_path / "model"), 1), str(tmp_path / "slim"))
     slim = (tmp_path / "slim-symbol.json").read_text()
     bare = (golden / "a_nets" / "r18_emb512-symbol.json").read_text()
     assert graph_nodes(slim, restart=True) == graph_nodes(bare, restart=True)
@@ -109,9 +110,9 @@ def test_the_graph_is_that_of_the_bare_2019_network(name, golden, tmp_path):
 
 
 def test_another_layer(trained, faces, tmp_path):
-    export_slim(trained, 12, str(tmp_path / "slim"), layer="bn1_output")
-    found = load_embedder(str(tmp_path / "slim"), 0, layer="bn1_output")(faces)
-    expected = load_embedder(trained, 12, layer="bn1_output")(faces)
+    export_slim(Checkpoint(trained, 12), str(tmp_path / "slim"), layer="bn1_output")
+    found = load_embedder(Checkpoint(str(tmp_path / "slim"), 0), layer="bn1_output")(faces)
+    expected = load_embedder(Checkpoint(trained, 12), layer="bn1_output")(faces)
     np.testing.assert_array_equal(found, expected)
     graph = json.loads((tmp_path / "slim-symbol.json").read_text())
     assert graph["nodes"][-1]["name"] == "bn1"
@@ -131,10 +132,10 @@ def test_existing_files_stay_unless_told(stage_two, tmp_path):
     output = str(tmp_path / "slim")
     (tmp_path / "slim-symbol.json").write_text("mine")
     with pytest.raises(InputError, match=r"slim-symbol\.json: exists; .*--overwrite"):
-        export_slim(stage_two, 0, output)
+        export_slim(Checkpoint(stage_two, 0), output)
     assert os.listdir(tmp_path) == ["slim-symbol.json"]
     assert (tmp_path / "slim-symbol.json").read_text() == "mine"
-    export_slim(stage_two, 0, output, overwrite=True)
+    export_slim(Checkpoint(stage_two, 0), output, overwrite=True)
     assert mx.sym.load(f"{output}-symbol.json").list_outputs() == ["fc1_output"]
 
 
@@ -146,16 +147,16 @@ def test_the_checkpoint_itself_is_never_replaced(stage_two, tmp_path):
     prefix = str(tmp_path / "model")
     for epoch in (0, 5):
         with pytest.raises(InputError, match=r"model-symbol\.json: is a file of the checkpoint"):
-            export_slim(prefix, epoch, prefix, overwrite=True)
+            export_slim(Checkpoint(prefix, epoch), prefix, overwrite=True)
     assert (tmp_path / "model-symbol.json").read_bytes() == before
 
 
 def test_neither_file_appears_when_one_cannot_be_written(stage_two, tmp_path):
     (tmp_path / "slim-0000.params").mkdir()
     with pytest.raises(InputError, match=r"slim-0000\.params: is a folder"):
-        export_slim(stage_two, 0, str(tmp_path / "slim"), overwrite=True)
+        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"), overwrite=True)
     with pytest.raises(InputError, match=r"there is no folder .*absent; make it"):
-        export_slim(stage_two, 0, str(tmp_path / "absent" / "slim"))
+        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "absent" / "slim"))
     assert os.listdir(tmp_path) == ["slim-0000.params"]
 
 
@@ -165,7 +166,7 @@ def test_a_full_disk_leaves_nothing(stage_two, tmp_path, monkeypatch):
 
     monkeypatch.setattr(mx.nd, "save", fail)
     with pytest.raises(InputError, match=r"slim-0000\.params: cannot be written"):
-        export_slim(stage_two, 0, str(tmp_path / "slim"))
+        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"))
     assert os.listdir(tmp_path) == []
 
 
@@ -179,14 +180,14 @@ def test_a_full_disk_leaves_nothing(stage_two, tmp_path, monkeypatch):
 )
 def test_a_layer_that_is_no_embedding_is_told(stage_two, tmp_path, layer, told):
     with pytest.raises(InputError, match=told) as caught:
-        export_slim(stage_two, 0, str(tmp_path / "slim"), layer=layer)
+        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"), layer=layer)
     assert "\n" not in str(caught.value) and os.listdir(tmp_path) == []
 
 
 def test_a_layer_that_needs_labels_is_told(stage_two, tmp_path):
     losses = mx.sym.load(f"{stage_two}-symbol.json").list_outputs()
     with pytest.raises(InputError, match=r"0000\.params: lacks softmax_label, .*--layer"):
-        export_slim(stage_two, 0, str(tmp_path / "slim"), layer=losses[-1])
+        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"), layer=losses[-1])
 
 
 def test_wrong_commands_end_with_status_2(stage_two, tmp_path, capsys):
@@ -205,10 +206,10 @@ def test_wrong_commands_end_with_status_2(stage_two, tmp_path, capsys):
 
 def test_official_y1_of_mxnet_1_0(shared, tmp_path):
     prefix = str(shared / "real" / "y1" / "model")
-    slim = export_slim(prefix, 0, str(tmp_path / "y1"))
+    slim = export_slim(Checkpoint(prefix, 0), str(tmp_path / "y1"))
     assert slim.left_out == []
     faces = load_bin(shared / "real" / "lfw_600.bin").images(range(6))
-    found = load_embedder(str(tmp_path / "y1"), 0)(faces)
-    np.testing.assert_array_equal(found, load_embedder(prefix, 0)(faces))
+    found = load_embedder(Checkpoint(str(tmp_path / "y1"), 0))(faces)
+    np.testing.assert_array_equal(found, load_embedder(Checkpoint(prefix, 0))(faces))
     after = (tmp_path / "y1-symbol.json").read_text()
     assert graph_nodes(after) == graph_nodes(Path(f"{prefix}-symbol.json").read_text())

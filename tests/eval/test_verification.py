@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from eval import verification
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError
 
@@ -29,7 +30,7 @@ def test_golden_figures(golden, name, batch_size):
     numbers = json.loads((folder / "meta.json").read_text())
     # the 2019 code fails with more images to a batch than there are
     expected = numbers[f"test {name} batch {min(batch_size, 120)}"]
-    embed = load_embedder(str(golden / "a_nets" / "r18narrow32_emb32"), 0)
+    embed = load_embedder(Checkpoint(str(golden / "a_nets" / "r18narrow32_emb32"), 0))
     result = verification.test(verification.load_bin(folder / f"{name}.bin"), embed, batch_size)
     for key in ("acc1", "std1", "acc2", "std2", "xnorm"):
         assert getattr(result, key) == pytest.approx(expected[key], abs=1e-6), key
@@ -40,7 +41,7 @@ def test_golden_embeddings_of_image_and_mirror_image_are_added(golden, golden_se
     plain, mirrored = numbers["lfw_py2_32px/embeddings"], numbers["lfw_py2_32px/embeddings_flip"]
     expected = plain + mirrored
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    embed = load_embedder(str(golden / "a_nets" / "r18narrow32_emb32"), 0)
+    embed = load_embedder(Checkpoint(str(golden / "a_nets" / "r18narrow32_emb32"), 0))
     result = verification.test(golden_set, embed, 50)
     assert result.embeddings.dtype == np.float64 and result.seconds > 0
     np.testing.assert_allclose(result.embeddings, expected, rtol=0, atol=1e-5)

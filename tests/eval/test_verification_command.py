@@ -10,6 +10,7 @@ import shutil
 import pytest
 
 from eval import verification
+from unequal.checkpoints.checkpoint import Checkpoint, find_checkpoints
 
 
 @pytest.fixture(autouse=True)
@@ -78,23 +79,27 @@ def test_a_prefix_alone_means_all_its_checkpoints_newest_first(models, run):
     assert out[-1] == "Max of [lfw] is 0.86667"
 
 
+def epochs(model):
+    return [checkpoint.epoch for checkpoint in find_checkpoints(model)]
+
+
 def test_several_epochs_in_the_order_given(models):
     model = f"{models}/model"
-    assert verification.find_checkpoints(f"{model},1|3") == (model, [1, 3])
-    assert verification.find_checkpoints(f"{model},3") == (model, [3])
-    assert verification.find_checkpoints(model) == (model, [3, 1])
+    assert epochs(f"{model},1|3") == [1, 3]
+    assert epochs(f"{model},3") == [3]
+    assert epochs(model) == [3, 1]
 
 
 def test_a_prefix_without_a_folder(models, monkeypatch):
     monkeypatch.chdir(models)
-    assert verification.find_checkpoints("model") == ("model", [3, 1])
+    assert find_checkpoints("model") == [Checkpoint("model", 3), Checkpoint("model", 1)]
 
 
 def test_a_prefix_with_special_characters_is_taken_literally(models):
     for path in list(models.glob("model-0*.params")) + [models / "model-symbol.json"]:
         os.rename(path, models / path.name.replace("model", "m.del+[1],x"))
     prefix = str(models / "m.del+[1],x")
-    assert verification.find_checkpoints(prefix) == (prefix, [3, 1])
+    assert epochs(prefix) == [3, 1]
 
 
 @pytest.mark.parametrize(

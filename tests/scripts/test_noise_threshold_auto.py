@@ -10,6 +10,7 @@ import pytest
 
 from record_fixtures import encode, write_face_set
 from script_runs import run_script
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.faces.decoding import ImageLoader
 from unequal.faces.face_records import FaceRecords
@@ -192,7 +193,7 @@ def cosines(made, scores):
     loader = ImageLoader(records, (3, 16, 16))
     images, _ = loader.load(scores.keys)
     loader.close()
-    embed = load_embedder(str(made / "m" / "t"), 0)
+    embed = load_embedder(Checkpoint(str(made / "m" / "t"), 0))
     faces = embed(np.stack(images).transpose(0, 3, 1, 2)).astype(np.float64)
     faces, weight = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (faces, weight))
     return faces @ weight.T

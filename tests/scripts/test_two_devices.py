@@ -6,6 +6,7 @@ import mxnet as mx
 import numpy as np
 
 from script_runs import SMALL, write_sets
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.commands import main
 from unequal.training import run
@@ -73,7 +74,7 @@ def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
     for value in (*args.values(), *aux.values()):
         assert np.isfinite(value.asnumpy()).all()
     # every device tests and mines with what is saved
-    saved = load_embedder("m/all", 0)
+    saved = load_embedder(Checkpoint("m/all", 0))
     images = np.random.RandomState(0).randint(0, 256, (6, 3, 16, 16)).astype(np.uint8)
     np.testing.assert_allclose(tested[-1](images), saved(images), rtol=0, atol=1e-4)
     # one device's share: 3 head rows and 6 tail rows, 2 identities of 3 images

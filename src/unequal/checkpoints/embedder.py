@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 import numpy as np
@@ -13,32 +12,37 @@ from unequal.support.errors import InputError  # readies the process for mxnet, 
 # isort: split
 import mxnet as mx
 
+from unequal.checkpoints.checkpoint import DATA, Checkpoint
 from unequal.checkpoints.on_devices import OnDevices
 
 Embed = Callable[[np.ndarray], np.ndarray]
 
-DATA = "data"
-
 
 def load_embedder(
-    prefix: str, epoch: int, ctx: mx.Context | None = None, layer: str = "fc1_output"
+    checkpoint: Checkpoint, ctx: mx.Context | None = None, layer: str = "fc1_output"
 ) -> OnDevices:
-    """Load `prefix`-symbol.json and `prefix`-%04d.params as an embedding function.
+    """Load a checkpoint as a function that makes embeddings of images.
 
-    The function takes uint8 RGB images (n, 3, height, width), feeds them as float32 0..255 (the
-    normalisation is in the graph) through the network in inference mode on `ctx` (default: the
-    CPU), and returns float32 (n, emb): the output `layer` of the graph, not normalised. Whatever
-    lies behind `layer` (margin, loss, labels) and parameters it does not need are left out. The
-    number of images may change from call to call; their size must be that of the training. Its
-    methods `push` and `push_with_mirror` do not wait for the result.
+    The function takes uint8 RGB images (n, 3, height, width) and returns float32 (n, emb), not
+    normalised. It feeds the images as float32 0..255 through the network in inference mode; the
+    normalisation is in the graph. The number of images may change from call to call; their size
+    must be that of the training. Its methods `push` and `push_with_mirror` do not wait for the
+    result.
 
-    Raises InputError when a file is missing or damaged, the graph has no such output, or the
-    file lacks a parameter of it; the function raises it for images of another shape or size.
+    Args:
+        checkpoint: what to load. Whatever lies behind `layer` (margin, loss, labels) and the
+            parameters that it does not need are left out.
+        ctx: the device; None means the CPU.
+        layer: the output of the graph that is the embedding.
+
+    Raises:
+        InputError: a file is missing or damaged, the graph has no such output, or the file lacks
+            a parameter of it. The function raises it for images of another shape or size.
     """
-    symbol_path, params_path = checkpoint_files(prefix, epoch)
-    output = graph_up_to(symbol_path, layer)
+    output = checkpoint.graph_up_to(layer)
     ctx = mx.cpu() if ctx is None else ctx
-    network = as_block(output, [DATA], read_parameters(params_path), [ctx], params_path)
+    params_path = checkpoint.params_path
+    network = as_block(output, [DATA], checkpoint.parameters(), [ctx], params_path)
 
     def checked(images: mx.nd.NDArray) -> mx.nd.NDArray:
         if images.ndim != 4 or images.shape[1] != 3:
@@ -57,11 +61,6 @@ def load_embedder(
     return OnDevices(checked, [ctx])
 
 
-def checkpoint_files(prefix: str, epoch: int) -> tuple[str, str]:
-    """The lineage's names of a checkpoint's symbol file and parameter file."""
-    return f"{prefix}-symbol.json", f"{prefix}-{epoch:04d}.params"
-
-
 def as_block(
     output: mx.sym.Symbol,
     inputs: Sequence[str],
@@ -69,9 +68,18 @@ def as_block(
     devices: Sequence[mx.Context],
     source: str,
 ) -> mx.gluon.SymbolBlock:
-    """A part of a saved graph as a hybridised Gluon block with saved parameters, on `devices`.
+    """Return a part of a saved graph as a hybridised Gluon block with saved parameters.
 
-    Raises InputError, naming `source`, when a parameter that `output` needs is not among them.
+    Args:
+        output: the end of the part.
+        inputs: names of the inputs, in the order of the block's arguments.
+        parameters: float32 or float16 values, by name; those that `output` does not need are
+            ignored.
+        devices: where the block will run.
+        source: the name of the checkpoint in messages.
+
+    Raises:
+        InputError: a parameter that `output` needs is not among `parameters`.
     """
     from symbols.compiled.rewrite import with_compiled_operator
 
@@ -94,50 +102,6 @@ def as_block(
         parameter.set_data(parameters[name].astype("float32"))
     network.hybridize(static_alloc=True)
     return network
-
-
-def read_graph(path: str) -> mx.sym.Symbol:
-    """All outputs inside a saved graph. Raises InputError for a missing or damaged file."""
-    _require(path)
-    try:
-        return mx.sym.load(path).get_internals()
-    except (mx.MXNetError, ValueError) as error:
-        raise InputError(f"{path}: not a symbol file of MXNet: copy it again") from error
-
-
-def graph_up_to(path: str, layer: str) -> mx.sym.Symbol:
-    """A saved graph, cut at its output `layer`, which must depend on images.
-
-    Raises InputError for a missing or damaged file, and where there is no such output.
-    """
-    internals = read_graph(path)
-    outputs = [name for name in internals.list_outputs() if name.endswith("_output")]
-    if layer not in outputs:
-        raise InputError(
-            f"{path}: has no output {layer}; its last ones are "
-            f"{', '.join(outputs[-4:]) or 'none'} (--layer)"
-        )
-    output = internals[layer]
-    if DATA not in output.list_arguments():
-        raise InputError(f"{path}: {layer} does not depend on an input named '{DATA}'")
-    return output
-
-
-def read_parameters(path: str) -> dict[str, mx.nd.NDArray]:
-    """{name: value} of a parameter file. Raises InputError where it is missing or damaged."""
-    _require(path)
-    try:
-        saved = mx.nd.load(path)
-    except (mx.MXNetError, ValueError) as error:
-        raise InputError(f"{path}: truncated or not a parameter file: copy it again") from error
-    if not isinstance(saved, dict):
-        raise InputError(f"{path}: its arrays have no names: save it with mx.model.save_checkpoint")
-    return {key.split(":", 1)[-1]: value for key, value in saved.items()}
-
-
-def _require(path: str) -> None:
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file: check the prefix and the epoch of the model")
 
 
 def _few(names: list[str]) -> str:

@@ -14,7 +14,8 @@ import mxnet as mx
 from eval.verification import VerificationResult, evaluate, test
 from eval.verification_parts import curves
 from eval.verification_parts.verification_set import VerificationSet
-from unequal.checkpoints.embedder import checkpoint_files, load_embedder
+from unequal.checkpoints.checkpoint import Checkpoint
+from unequal.checkpoints.embedder import load_embedder
 from unequal.support.console import aligned, say
 from unequal.support.files import replace_file
 
@@ -24,7 +25,7 @@ BATCH = 64
 
 def evaluate_models(
     output: str,
-    models: Mapping[str, str],
+    models: Mapping[str, Checkpoint],
     final: str,
     targets: Mapping[str, VerificationSet],
     device: mx.Context,
@@ -38,7 +39,7 @@ def evaluate_models(
 
     Args:
         output: the folder of the run.
-        models: checkpoint 'prefix,epoch' by the name of its stage.
+        models: checkpoint by the name of its stage.
         final: the stage whose model is the best.
         targets: verification set by name.
         device: where the models run.
@@ -47,12 +48,11 @@ def evaluate_models(
     rows: list[dict[str, Any]] = []
     drawn: dict[str, dict[str, Any]] = {name: {} for name in models}
     for stage, checkpoint in models.items():
-        prefix, _, epoch = checkpoint.rpartition(",")
-        embed = load_embedder(prefix, int(epoch), device)
+        embed = load_embedder(checkpoint, device)
         for name, pairs in targets.items():
             result = test(pairs, embed, min(BATCH, len(pairs)))
             row, drawn[stage][name] = _figures(result, pairs)
-            rows.append({"stage": stage, "checkpoint": checkpoint, "target": name, **row})
+            rows.append({"stage": stage, "checkpoint": str(checkpoint), "target": name, **row})
     facts = {
         "rows": rows,
         "first": drawn[next(iter(models))],
@@ -78,13 +78,11 @@ def _figures(
     return row, curves.curves(distances, pairs.issame)
 
 
-def copy_checkpoint(checkpoint: str, prefix: str) -> str:
-    """Copy a checkpoint 'prefix,epoch' to ``prefix``,0; return the name of the copy."""
-    os.makedirs(os.path.dirname(prefix), exist_ok=True)
-    source, _, epoch = checkpoint.rpartition(",")
-    for before, after in zip(checkpoint_files(source, int(epoch)), checkpoint_files(prefix, 0)):
+def copy_checkpoint(source: Checkpoint, copy: Checkpoint) -> None:
+    """Copy the files of a checkpoint, each as a whole; make the folder of the copy."""
+    os.makedirs(os.path.dirname(copy.prefix), exist_ok=True)
+    for before, after in zip(source.paths, copy.paths):
         replace_file(after, partial(shutil.copyfile, before))
-    return f"{prefix},0"
 
 
 def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> None:

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from eval import identification
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.recipe.plan import EVALUATION
 from unequal.recipe.progress_display import log_of
 from unequal.recipe.settings import RecipeSettings
 from unequal.support.errors import InputError
 
 
-def identify(settings: RecipeSettings, name: str, checkpoint: str) -> dict[str, Any]:
+def identify(settings: RecipeSettings, name: str, checkpoint: Checkpoint) -> dict[str, Any]:
     """Identify the people with the model of a stage, once; the result is kept in a file.
 
     Args:
         settings: those of the run, with people to identify.
         name: the stage.
-        checkpoint: its model, 'prefix,epoch'.
+        checkpoint: its model.
 
     Returns:
         The ``stage``, its ``rank1``, ``rank5`` and ``searches``.
@@ -32,7 +33,7 @@ def identify(settings: RecipeSettings, name: str, checkpoint: str) -> dict[str, 
     path = Path(settings.output, EVALUATION, f"{name}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        words = ["--model", checkpoint, "--gallery", settings.identify, "--output", str(path)]
+        words = ["--model", str(checkpoint), "--gallery", settings.identify, "--output", str(path)]
         words += ["--distractors", settings.distractors] if settings.distractors else []
         with log_of(os.path.join(path.parent, "log.txt"), terminal=True):
             try:

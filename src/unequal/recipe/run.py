@@ -10,6 +10,7 @@ from typing import Sequence
 
 import mxnet as mx
 
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.recipe import plan
 from unequal.recipe.clean_head import clean_head
 from unequal.recipe.evaluation import copy_checkpoint, evaluate_models, say_table
@@ -95,8 +96,8 @@ class RecipeRun:
     def train_stage(self, name: str, head: str, start: str = "") -> None:
         """Train a stage on the set ``head``, from the model of the stage ``start`` if any."""
         stage, output = self._stages[name], self._settings.output
-        start = start and self._checkpoint(start)
-        words = plan.command(stage, self._settings, self._test_every, head, start)
+        pretrained = str(self._checkpoint(start)) if start else ""
+        words = plan.command(stage, self._settings, self._test_every, head, pretrained)
         if self._record.begin(name, f"python {plan.SCRIPTS[stage.step]} {shlex.join(words)}"):
             trained = train_stage(stage, words, os.path.join(output, name), self._interrupt)
             outcome = trained.outcome
@@ -106,7 +107,7 @@ class RecipeRun:
             self._record.note(
                 name,
                 status="done",
-                checkpoint=trained.checkpoint,
+                checkpoint=str(trained.checkpoint),
                 seconds=round(outcome.seconds, 1),
                 steps=outcome.steps,
                 images=outcome.images,
@@ -159,10 +160,8 @@ class RecipeRun:
 
     def evaluate(self) -> None:
         """Test every model, copy the best one, and print the table."""
-        output, trained = (
-            self._settings.output,
-            self._names("softmax", "noise_resistance", "unequal"),
-        )
+        output = self._settings.output
+        trained = self._names("softmax", "noise_resistance", "unequal")
         names = [name for name in trained if self._record.stage(name)["status"] == "done"]
         self._end_early()
         if self._record.begin(plan.EVALUATION):
@@ -173,10 +172,11 @@ class RecipeRun:
             found = []
             if self._settings.identify:
                 found = [identify(self._settings, name, models[name]) for name in names]
-            copy = copy_checkpoint(models[final], os.path.join(output, plan.FINAL, "model"))
+            copy = Checkpoint(os.path.join(output, plan.FINAL, "model"), 0)
+            copy_checkpoint(models[final], copy)
             targets = quiet_targets(self._settings.head, self._settings.target)
             evaluate_models(output, models, final, targets, self._devices[0], found)
-            self._record.note(final={"stage": final, "checkpoint": copy}, finished=now())
+            self._record.note(final={"stage": final, "checkpoint": str(copy)}, finished=now())
             seconds = round(time.monotonic() - started, 1)
             self._record.note(plan.EVALUATION, status="done", seconds=seconds)
         say_table(output, names, self._record.facts["final"])
@@ -184,8 +184,8 @@ class RecipeRun:
     def _names(self, *steps: str) -> list[str]:
         return [stage.name for stage in self._stages.values() if stage.step in steps]
 
-    def _checkpoint(self, name: str) -> str:
-        return self._record.stage(name)["checkpoint"]
+    def _checkpoint(self, name: str) -> Checkpoint:
+        return Checkpoint.parse(self._record.stage(name)["checkpoint"])
 
     def _end_early(self) -> None:
         if self._interrupt.received is not None:

@@ -12,6 +12,7 @@ from typing import Sequence
 
 from eval.verification_parts.verification_set import VerificationSet
 from unequal.batches.head_and_tail_batches import BAGS_PER_EPOCH
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.faces.face_records import FaceRecords, read_property
 from unequal.recipe.flags import MORE_FLAGS
 from unequal.recipe.plan import Stage
@@ -30,7 +31,7 @@ class Trained:
     """What the training of a stage has left."""
 
     outcome: Outcome  # how it ended
-    checkpoint: str  # the model to keep, 'prefix,epoch'
+    checkpoint: Checkpoint  # the model to keep
     state: Path  # large; of no use once the stage is noted as done
 
 
@@ -63,7 +64,7 @@ def train_stage(stage: Stage, words: Sequence[str], folder: str, interrupt: Inte
             f"{MORE_FLAGS[stage.step][0]}"
         )
     prefix = args.prefix + (BEST if args.patience else "")
-    return Trained(outcome, f"{prefix},0", Path(state_file(args.prefix)))
+    return Trained(outcome, Checkpoint(prefix, 0), Path(state_file(args.prefix)))
 
 
 def head_batch(per_batch_size: int, devices: int) -> int:

@@ -8,7 +8,8 @@ import mxnet as mx
 from mxnet.gluon import HybridBlock, SymbolBlock
 
 from symbols.layers import lineage_symbol
-from unequal.checkpoints.embedder import as_block, checkpoint_files, read_graph, read_parameters
+from unequal.checkpoints.checkpoint import Checkpoint
+from unequal.checkpoints.embedder import as_block
 from unequal.checkpoints.on_devices import OnDevices
 from unequal.support.errors import InputError
 
@@ -68,19 +69,19 @@ def noise_predictor(
     Raises :class:`InputError` for a checkpoint without them.
     """
     say("loading", prefix, epoch)
-    symbol_path, params_path = checkpoint_files(prefix, epoch)
-    internals = read_graph(symbol_path)
+    checkpoint = Checkpoint(prefix, epoch)
+    internals = checkpoint.graph()
     names = internals.list_outputs()
     if "blockgrad1_output" not in names or "makeloss1_output" in names:
         raise InputError(
-            f"--pretrained {prefix},{epoch}: its graph has no blockgrad1_output with "
+            f"--pretrained {checkpoint}: its graph has no blockgrad1_output with "
             "logits to find noise with; pass it through train_NR_savemodel.py first"
         )
     say("all_layers:", internals)
     logits = internals["blockgrad1_output"]
     inputs = [name for name in ("data", "softmax_label") if name in logits.list_arguments()]
     network = as_block(
-        mx.sym.softmax(logits), inputs, read_parameters(params_path), devices, params_path
+        mx.sym.softmax(logits), inputs, checkpoint.parameters(), devices, checkpoint.params_path
     )
 
     def probabilities(images: mx.nd.NDArray, labels: mx.nd.NDArray) -> mx.nd.NDArray:

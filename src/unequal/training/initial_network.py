@@ -12,8 +12,7 @@ from easydict import EasyDict
 from mxnet.gluon import HybridBlock
 
 from symbols.layers import built_for, lineage_symbol
-from unequal.checkpoints import training_checkpoint as checkpoint
-from unequal.checkpoints.embedder import checkpoint_files, read_parameters
+from unequal.checkpoints.checkpoint import Checkpoint, apply_parameters
 from unequal.support.console import say
 from unequal.support.errors import InputError
 from unequal.training import flags as arguments
@@ -58,14 +57,14 @@ def make_graph(
         prefix, epoch = arguments.split_pretrained(args.pretrained)
         if stage.says_loading:
             say("loading", [prefix, str(epoch)])
-        values = read_parameters(checkpoint_files(prefix, epoch)[1])
+        values = Checkpoint(prefix, epoch).parameters()
     print_network(args, stage.network_lines)
     graph.initialize(initial_values(), ctx=list(devices))
     settle_shapes(graph, args)
     if values is not None:
         anew = ("fc7_weight", "fc7_bias") if stage.drops_classifier else ()
         source = f"--pretrained {args.pretrained}"
-        for name in checkpoint.apply_parameters(graph, values, source, anew):
+        for name in apply_parameters(graph, values, source, anew):
             logging.info("%s: has no %s, which starts anew", source, name)
     graph.hybridize(static_alloc=True)
     return graph

@@ -10,7 +10,8 @@ from typing import Callable
 
 from easydict import EasyDict
 
-from unequal.checkpoints import training_checkpoint as checkpoint
+from unequal.checkpoints.checkpoint import Checkpoint
+from unequal.checkpoints.training_checkpoint import make_folder
 from unequal.support.console import say
 from unequal.support.devices import usable_devices
 from unequal.support.errors import InputError
@@ -102,7 +103,7 @@ def train(
     saved = [0] if state is not None and state.facts["saved"] else []
 
     def save(number: int) -> None:
-        checkpoint.save_checkpoint(args.prefix, number, graph)
+        Checkpoint(args.prefix, number).save(graph)
         saved.append(number)
 
     # the size changes no number beyond rounding; stage three prints that of 2019
@@ -127,7 +128,7 @@ def train(
     ascent = Ascent(
         args.patience,
         args.lr_drops,
-        lambda: checkpoint.save_checkpoint(args.prefix + BEST, 0, graph),
+        lambda: Checkpoint(args.prefix + BEST, 0).save(graph),
     )
     verify = hooks.Verify(
         test_what_is_saved,
@@ -255,9 +256,9 @@ def _is_over(state: TrainingState, args: argparse.Namespace) -> bool:
 
 
 def _make_folders(stage: EasyDict, args: argparse.Namespace) -> None:
-    checkpoint.make_folder(os.path.dirname(args.prefix) or ".", "--prefix")
+    make_folder(os.path.dirname(args.prefix) or ".", "--prefix")
     if stage.writes_noise_list:
         args.bin_dir = args.bin_dir or os.path.dirname(args.prefix) or "."
-        checkpoint.make_folder(args.bin_dir, "--bin-dir")
+        make_folder(args.bin_dir, "--bin-dir")
     if args.log_dir:
-        checkpoint.make_folder(args.log_dir, "--log-dir")
+        make_folder(args.log_dir, "--log-dir")

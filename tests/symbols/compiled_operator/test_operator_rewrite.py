@@ -15,6 +15,7 @@ from symbols.compiled.program import read_program
 from symbols.compiled.rewrite import with_compiled_operator
 from symbols.fresnet import resnet
 from symbols.layers import lineage_symbol
+from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError
 
@@ -311,13 +312,13 @@ def saved(folder, **wrong) -> str:
 )
 def test_weights_of_other_shapes_are_refused(wrong, tmp_path):
     """They would be read beyond their end."""
-    embed = load_embedder(saved(tmp_path, **wrong), 0)
+    embed = load_embedder(Checkpoint(saved(tmp_path, **wrong), 0))
     with pytest.raises(InputError, match="Shape inconsistent"):
         embed(np.zeros((1, 3, 32, 32), np.uint8))
 
 
 def test_images_of_another_size_are_refused(tmp_path):
-    embed = load_embedder(saved(tmp_path), 0)
+    embed = load_embedder(Checkpoint(saved(tmp_path), 0))
     embed(np.zeros((1, 3, 32, 32), np.uint8))
     with pytest.raises(InputError, match="48x48"):
         embed(np.zeros((1, 3, 48, 48), np.uint8))
