@@ -142,12 +142,11 @@ def _embeddings(path: str, role: str, options: argparse.Namespace, folder: Path)
         return open_embeddings(path)
     if not options.model:
         raise InputError(f"--{role} {path}: is no .npy file: give --model to embed it with")
-    from unequal.checkpoints.embedder import load_embedder
 
     kept = f"{Path(options.output).stem}." if options.output else ""
     beside = Path(options.output).parent if options.output else folder
     output = beside / f"{kept}{role}.npy"
-    embed_to(load_embedder, path, output, options)
+    embed_to(path, output, options)
     return open_embeddings(output)
 
 

@@ -1,10 +1,10 @@
-"""The whole recipe on a small, long-tailed, noisy set of drawn faces; ends with a report.
+"""Run the whole recipe on a small, long-tailed, noisy set of drawn faces; end with a report.
 
     python examples/demo.py [--output demo_output] [--seed 0] [--fresh]
 
-The faces and their planted noise are drawn here (recordio_tools.make_synthetic); then
-train_unequal.py does all the rest, and may be ended, killed even, at any moment: started again,
-the demo goes on. Its last lines compare what was left out with what was planted.
+It draws the faces and plants the noise (recordio_tools.make_synthetic); train_unequal.py does the
+rest. It may be ended at any moment, by SIGKILL too: started again, the demo resumes. Its last lines
+compare what was left out with what was planted.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import unequal  # noqa: F401, E402  (readies the process before mxnet is importe
 # isort: split
 from recordio_tools.make_synthetic import make_synthetic  # noqa: E402
 from unequal.commands import main_of_recipe  # noqa: E402
+from unequal.recipe.plan import noise_list  # noqa: E402
 from unequal.support.errors import InputError  # noqa: E402
 from unequal.support.files import replace_file  # noqa: E402
 
@@ -39,7 +40,7 @@ FACES = dict(
     label_noise=0.1,
     outliers=0.1,
 )
-# people whom no stage sees, for rank-1: drawn with another seed they are others
+# people whom no training sees, for rank-1: with another seed other people are drawn
 PEOPLE = dict(
     size=32,
     identities=150,
@@ -58,40 +59,13 @@ NAMES = {
 }
 ANOTHER_SEED = 1_000_003
 RECIPE = [
-    "--network",
-    "r18",
-    "--width",
-    "0.25",
-    "--emb-size",
-    "128",
-    "--margin-s",
-    "32",
-    "--margin-m",
-    "0.3",
-    "--target",
-    "unseen",
-    "--per-batch-size",
-    "64",
-    "--test-every",
-    "75",
-    "--patience",
-    "2",
-    "--batch_size_mining",
-    "64",
-    "--bag-size",
-    "360",
-    "--batch-size1",
-    "60",
-    "--batchsize_id",
-    "60",
-    "--batch-size2",
-    "120",
-    "--stage1",
-    "--end-epoch 16",
-    "--stage2b",
-    "--lr 0.005 --end-epoch 5",
-    "--stage3",
-    "--lr 0.003 --end-epoch 1 --verbose 20",
+    *"--network r18 --width 0.25 --emb-size 128 --margin-s 32 --margin-m 0.3".split(),
+    *"--target unseen --per-batch-size 64 --test-every 75 --patience 2".split(),
+    *"--batch_size_mining 64 --bag-size 360".split(),
+    *"--batch-size1 60 --batchsize_id 60 --batch-size2 120".split(),
+    *("--step1", "--end-epoch 16"),
+    *("--step2.2", "--lr 0.005 --end-epoch 5"),
+    *("--step3.2", "--lr 0.003 --end-epoch 1 --verbose 20"),
 ]
 
 
@@ -114,9 +88,9 @@ def draw(output: Path, seed: int) -> None:
     replace_file(kept, lambda name: Path(name).write_text(json.dumps(made_of)))
 
 
-def noise_found(noise_list: Path, truth: Path) -> dict[str, tuple[int, int]]:
-    """{kind of image: (how many of them the list names, how many the head has)}."""
-    named = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
+def noise_found(listed: Path, truth: Path) -> dict[str, tuple[int, int]]:
+    """Return, by kind of image, how many the list names and how many the head has."""
+    named = {int(line.split()[1]) for line in listed.read_text().splitlines()}
     with open(truth, encoding="utf-8", newline="") as file:
         kinds = [
             (row["kind"], int(row["record"]) in named)
@@ -130,30 +104,18 @@ def noise_found(noise_list: Path, truth: Path) -> dict[str, tuple[int, int]]:
 
 
 def run(output: Path, seed: int, fresh: bool) -> int:
-    """Draw, run the recipe, compare the noise list; the recipe's exit status."""
+    """Draw, run the recipe, compare the noise list; return the recipe's exit status."""
     started = time.time()
     output.mkdir(parents=True, exist_ok=True)
     draw(output, seed)
     recipe = output / "recipe"
-    status = main_of_recipe(
-        [
-            "--head",
-            str(output / "data" / "head"),
-            "--tail",
-            str(output / "data" / "tail"),
-            "--output",
-            str(recipe),
-            "--identify",
-            str(output / "people" / "head"),
-            "--seed",
-            str(seed),
-            *RECIPE,
-            *(["--fresh"] if fresh else []),
-        ]
-    )
+    words = ["--head", str(output / "data" / "head"), "--tail", str(output / "data" / "tail")]
+    words += ["--output", str(recipe), "--identify", str(output / "people" / "head")]
+    words += ["--seed", str(seed), *RECIPE, *(["--fresh"] if fresh else [])]
+    status = main_of_recipe(words)
     if status != 0:
         return status
-    listed = recipe / "denoise" / "noiselist.txt"
+    listed = Path(noise_list(str(recipe)))
     found = noise_found(listed, output / "data" / "truth.csv") if listed.exists() else {}
     print()
     for kind, (out, all_of_them) in found.items():
@@ -166,6 +128,7 @@ def run(output: Path, seed: int, fresh: bool) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the flags and run; return the exit status."""
     parser = argparse.ArgumentParser(description="the whole recipe on drawn faces")
     parser.add_argument("--output", default="demo_output", help="folder for all that is made")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,15 +1,15 @@
-"""Does the method work? Its parts against plain ArcFace, with planted noise, on unknown people.
+"""Measure whether the method works: against plain ArcFace, with planted noise, on unknown people.
 
     python benchmarks/method/method.py --output benchmarks/results/method
     python benchmarks/method/method.py --output benchmarks/results/real --data DIR --size 32
         --seeds 0
     python benchmarks/method/method.py --output benchmarks/results/method --table
 
-The first draws faces; DIR holds rec_head, rec_tail and unseen*.bin; the last prints what there is.
-For every seed and share of noise: makes the sets, trains each method on as many images as the
-others by running the scripts, and measures it. What is in --output is not done again, so that a
-run can be interrupted, and other flags add to it. ``--set`` tries other numbers (see
-method_runs.Settings), beside the usual ones: ``--only e --set interweight=10``.
+The first command draws faces. In the second, DIR holds rec_head, rec_tail and unseen*.bin. The last
+prints what there is. For every seed and share of noise, the program makes the sets, trains each
+method on as many images as the others by running the scripts, and measures it. What is in --output
+is not done again: a run can be interrupted, and other flags add to it. ``--set`` tries other
+numbers (see method_runs.Settings) beside the usual ones: ``--only e --set interweight=10``.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ def measure(
         noise=noise,
         scores=scores(last.model, sets.pairs, sets.people),
         settings=settings._asdict(),
-        trained=sum(step.trained for step in runs.steps),
-        looked_at=sum(step.looked_at for step in runs.steps),
-        seconds=sum(step.seconds for step in runs.steps),
-        commands=[step.command for step in runs.steps],
+        trained=sum(run.trained for run in runs.finished),
+        looked_at=sum(run.looked_at for run in runs.finished),
+        seconds=sum(run.seconds for run in runs.finished),
+        commands=[run.command for run in runs.finished],
     )
     if runs.used_list:
         result["list"] = list_quality(runs.used_list, read_truth(sets.truth))

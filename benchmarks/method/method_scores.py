@@ -1,4 +1,4 @@
-"""How well a model tells people apart that no training has seen: pairs, and a gallery with probes.
+"""Measure how well a model tells people apart whom no training has seen: pairs, and a gallery.
 
 The gallery has the first image of each person, the probes are the others.
 """
@@ -22,12 +22,18 @@ FARS = (1e-2, 1e-3)
 
 
 def scores(prefix: Path, pairs: Path, people: Path) -> dict[str, float]:
-    """Measures of the checkpoint ``prefix``,0 on a verification set and a RecordIO set of people.
+    """Measure the checkpoint ``prefix``,0.
 
-    accuracy: over 10 folds, image and mirror image added. rank1: share of the probes whose nearest
-    gallery image shows the same person. TAR@FAR: share of the pairs of a probe and the gallery
-    image of its person that are closer than all but FAR of the pairs with another person; left
-    out where there are too few pairs.
+    Args:
+        prefix: of the checkpoint.
+        pairs: a verification set.
+        people: a RecordIO set of people.
+
+    Returns:
+        accuracy: over 10 folds, image and mirror image added. rank1: share of the probes whose
+        nearest gallery image shows the same person. TAR@FAR: share of the pairs of a probe and the
+        gallery image of its person that are closer than all but FAR of the pairs with another
+        person; left out where there are too few pairs.
     """
     embed = load_embedder(Checkpoint(str(prefix), 0))
     accuracy = verification.test(verification.load_bin(pairs), embed, BATCH).acc2
@@ -46,7 +52,7 @@ def scores(prefix: Path, pairs: Path, people: Path) -> dict[str, float]:
 
 
 def embeddings_of(folder: Path, embed: OnDevices) -> tuple[np.ndarray, np.ndarray]:
-    """Of a whole set: image and mirror image added (images, emb), and labels, in order of key."""
+    """Return embeddings, image and mirror image added (images, emb), and labels, by key."""
     records = FaceRecords(str(folder))
     _, height, width = read_property(folder)
     loader = ImageLoader(records, (3, height, width))

@@ -40,38 +40,36 @@ PEOPLE_SEED = 1_000_000
 
 
 class Source(NamedTuple):
-    """Where faces come from: ``data``, a folder of RecordIO sets, or '' for drawn ones.
+    """Where faces come from."""
 
-    ``size`` is the height and width of the images to train on; ``quick``: a few drawn faces;
-    ``budget``: how many images a method trains on.
-    """
-
-    data: str
-    size: int
-    quick: bool
-    budget: int
+    data: str  # a folder of RecordIO sets; '' for drawn faces
+    size: int  # height and width of the images to train on
+    quick: bool  # a few drawn faces
+    budget: int  # images that a method trains on
 
 
 class Sets(NamedTuple):
-    """What a method may train on, and what it is measured by.
-
-    ``people`` is a RecordIO set of identities in neither head nor tail, ``pairs`` a verification
-    set of such identities, ``truth`` a table of what each image of the head is.
-    """
+    """What a method may train on, and what it is measured by."""
 
     head: Path
     tail: Path
-    people: Path
-    pairs: Path
-    truth: Path
+    people: Path  # a RecordIO set of identities in neither head nor tail
+    pairs: Path  # a verification set of such identities
+    truth: Path  # a table of what each image of the head is
 
 
 def make_sets(folder: Path, source: Source, seed: int, noise: float) -> Sets:
-    """The sets in ``folder``/seed.../noise..., made if they are not there.
+    """Return the sets in ``folder``/seed.../noise...; make them if they are not there.
 
-    ``noise`` is a share of the head's images, half of them with wrong labels and half outliers;
-    the tail is as it is. The same images are noise in all methods, and those of a lower share
-    are noise at a higher one as well, as far as ``source`` allows.
+    The same images are noise in all methods, and those of a lower share are noise at a higher
+    one, too, as far as ``source`` allows.
+
+    Args:
+        folder: for all sets.
+        source: where the faces come from.
+        seed: of all random choices.
+        noise: share of the head's images, half of them with wrong labels and half outliers; the
+            tail has none.
     """
     of_seed = folder / f"seed{seed}"
     data = of_seed / f"noise{round(100 * noise)}" / "data"
@@ -103,7 +101,7 @@ def make_sets(folder: Path, source: Source, seed: int, noise: float) -> Sets:
 
 
 def read_truth(path: Path) -> dict[int, str]:
-    """What each record of the head is: clean, label or outlier."""
+    """Return what each record of the head is: clean, label or outlier."""
     with open(path, encoding="utf-8", newline="") as file:
         return {
             int(row["record"]): row["kind"] for row in csv.DictReader(file) if row["set"] == "head"
@@ -111,10 +109,11 @@ def read_truth(path: Path) -> dict[int, str]:
 
 
 def list_quality(noise_list: Path, truth: dict[int, str]) -> dict[str, float]:
-    """How a noise list compares with what was planted; shares of nothing are left out.
+    """Compare a noise list with what was planted; shares of nothing are left out.
 
-    precision: share of what is listed that is noise; outliers, labels: share of these that is
-    listed; clean: share of the good images that is listed.
+    Returns:
+        precision: share of what is listed that is noise; outliers, labels: share of these that is
+        listed; clean: share of the good images that is listed.
     """
     listed = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
     kinds = {

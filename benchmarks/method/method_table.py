@@ -15,7 +15,7 @@ SURE = 0.05
 
 
 def read_results(output: Path) -> list[dict]:
-    """All results in a folder, in the order of their files' names."""
+    """Read all results in a folder, in the order of their files' names."""
     return [
         json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(output.glob("seed*/noise*/results/*.json"))
@@ -23,7 +23,7 @@ def read_results(output: Path) -> list[dict]:
 
 
 def tables(results: Sequence[dict]) -> str:
-    """A table for each measure, one of the noise lists and one of the costs."""
+    """Return a table for each measure, one of the noise lists and one of the costs."""
     if not results:
         return "no results yet"
     measures = list(dict.fromkeys(name for row in results for name in row["scores"]))
@@ -50,7 +50,7 @@ def _measure_table(results: Sequence[dict], measure: str) -> str:
 
 
 def _cell(values: dict[int, float], base: dict[int, float]) -> str:
-    """Mean and spread; the difference to ``base``, seed by seed, * where it is hardly chance."""
+    """Return mean and spread, and the difference to ``base``, with * where it is hardly chance."""
     if not values:
         return ""
     text = _mean_and_spread(list(values.values()), "{:.3f}")
@@ -69,13 +69,13 @@ def _cell(values: dict[int, float], base: dict[int, float]) -> str:
 
 
 def _mean_and_spread(values: Sequence[float], form: str) -> str:
-    """Mean ± standard deviation over the seeds; the latter only of several."""
+    """Return mean ± standard deviation over the seeds; the latter only of several."""
     text = form.format(np.mean(values))
     return f"{text} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else text
 
 
 def _list_table(results: Sequence[dict]) -> str:
-    """What the noise lists of ``d`` hold, or of whoever has one with these settings."""
+    """Return what the noise lists hold."""
     names = ("listed", "noise", "precision", "outliers", "labels", "clean")
     rows = [
         [

@@ -1,12 +1,12 @@
-"""Does `train_NR.py --noise-threshold auto` find the images of nobody?
+"""Measure whether `train_NR.py --noise-threshold auto` finds the images of nobody.
 
     python benchmarks/method/noise_threshold.py [--classes 100 300]
         [--outliers 0 0.1 0.2 0.4] [--work DIR]
 
-For each number of classes, share of outliers and seed: draws a set whose noise is known, trains
-stages 1 and 2.1 as the scripts do, lets stage 2.2 look for noise, and compares the images that it
-flags with the truth. Beside it: a fixed threshold (with the margin, as in 2019), and the best that
-any threshold could do, which only the truth can tell. What is in --work is not done again.
+For each number of classes, share of outliers and seed: draws a set whose noise is known, runs
+steps 1 and 2.1, lets step 2.2 look for noise, and compares the images that it flags with the truth.
+Beside it stand a fixed threshold (with the margin, as in 2019) and the best that any threshold
+could do, which only the truth can tell. What is in --work is not done again.
 """
 
 from __future__ import annotations
@@ -23,30 +23,14 @@ from typing import Iterator, NamedTuple, Sequence
 import numpy as np
 
 from recordio_tools.make_synthetic import make_synthetic
-from run_script import run_stage
+from run_script import run_script
 from unequal.faces.noise_scores import Scores, read_scores
 from unequal.support.console import aligned
 from unequal.support.errors import InputError
 
 NETWORK = [
-    "--network",
-    "r18",
-    "--width",
-    "0.25",
-    "--emb-size",
-    "128",
-    "--loss-type",
-    "4",
-    "--margin-s",
-    "32",
-    "--margin-m",
-    "0.3",
-    "--target",
-    "none",
-    "--verbose",
-    "100000",
-    "--per-batch-size",
-    "64",
+    *"--network r18 --width 0.25 --emb-size 128 --loss-type 4 --margin-s 32 --margin-m 0.3".split(),
+    *"--target none --verbose 100000 --per-batch-size 64".split(),
 ]
 LEARNING_RATE, DROPS = 0.03, (0.67, 0.87)
 LEAST_IMAGES = 16
@@ -66,7 +50,7 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """The name of its folder."""
         return "_".join(f"{name}{value}" for name, value in zip("cnolse", self))
 
 
@@ -90,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
-    """Every set that the flags ask for."""
+    """Yield every set that the flags ask for."""
     for seed in options.seeds:
         for classes in options.classes:
             images = max(LEAST_IMAGES, options.images // classes)
@@ -100,7 +84,7 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def result(case: Case, folder: Path) -> dict:
-    """The row of a case: from its folder, if it is there, else made now."""
+    """Return the row of a case: from its folder if it is there, else made now."""
     done = folder / "row.json"
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,48 +107,21 @@ def result(case: Case, folder: Path) -> dict:
 
 
 def train(case: Case, folder: Path) -> None:
-    """Stages 1, 2.1 and twice the noise pass of stage 2.2: auto, and with FIXED."""
+    """Run steps 1, 2.1 and twice the noise pass of step 2.2: auto, and with FIXED."""
     common = [*NETWORK, "--data-dir", str(folder / "data" / "head"), "--seed", str(case.seed)]
     steps = case.epochs * (case.classes * case.images // 64)
     drops = ",".join(str(int(share * steps)) for share in DROPS)
-    run_stage(
-        "train_softmax.py",
-        [
-            *common,
-            "--lr",
-            str(LEARNING_RATE),
-            "--lr-steps",
-            drops,
-            "--end-epoch",
-            str(case.epochs),
-            "--prefix",
-            str(folder / "model"),
-        ],
-        folder / "stage1.log",
-    )
-    nr = [*common, "--lr", "0.01", "--noise-beta", "0.9", "--end-epoch", "1", "--max-steps", "1"]
-    run_stage(
-        "train_NR_savemodel.py",
-        [*nr, "--pretrained", f"{folder / 'model'},0", "--prefix", str(folder / "model_t")],
-        folder / "stage2.1.log",
-    )
+    flags = ["--lr", str(LEARNING_RATE), "--lr-steps", drops, "--end-epoch", str(case.epochs)]
+    flags += ["--prefix", str(folder / "model")]
+    run_script("train_softmax.py", [*common, *flags], folder / "softmax.log")
+    common += "--lr 0.01 --noise-beta 0.9 --end-epoch 1 --max-steps 1".split()
+    flags = ["--pretrained", f"{folder / 'model'},0", "--prefix", str(folder / "model_t")]
+    run_script("train_NR_savemodel.py", [*common, *flags], folder / "savemodel.log")
     for threshold in ("auto", str(FIXED)):
+        flags = ["--pretrained", f"{folder / 'model_t'},0", "--batch_size_mining", "64"]
+        flags += ["--noise-threshold", threshold, "--prefix", str(folder / threshold / "model")]
         try:
-            run_stage(
-                "train_NR.py",
-                [
-                    *nr,
-                    "--pretrained",
-                    f"{folder / 'model_t'},0",
-                    "--batch_size_mining",
-                    "64",
-                    "--noise-threshold",
-                    threshold,
-                    "--prefix",
-                    str(folder / threshold / "model"),
-                ],
-                folder / f"stage2.2_{threshold}.log",
-            )
+            run_script("train_NR.py", [*common, *flags], folder / f"noise_{threshold}.log")
         except InputError:
             # a threshold that keeps no batch ends the run; its scores are there
             if not (folder / threshold / SCORES).exists():
@@ -172,13 +129,13 @@ def train(case: Case, folder: Path) -> None:
 
 
 def compare(case: Case, folder: Path) -> dict:
-    """What was flagged, and what could have been."""
+    """Return what was flagged, and what could have been."""
     with open(folder / "data" / "truth.csv", encoding="utf-8", newline="") as file:
         kinds = {
             int(row["record"]): row["kind"] for row in csv.DictReader(file) if row["set"] == "head"
         }
     auto, fixed = (read_scores(folder / name / SCORES) for name in ("auto", str(FIXED)))
-    log = (folder / "stage2.2_auto.log").read_text(encoding="utf-8")
+    log = (folder / "noise_auto.log").read_text(encoding="utf-8")
     said = next(line for line in log.splitlines() if line.startswith("noise threshold "))
     threshold = float(said.split(" ")[2].rstrip(":"))
     outlier = np.array([kinds[key] == "outlier" for key in auto.keys.tolist()])
@@ -196,7 +153,7 @@ def compare(case: Case, folder: Path) -> dict:
 
 
 def quality(flagged: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
-    """How many are flagged, and precision, recall and their harmonic mean; 0 where undefined."""
+    """Return how many are flagged, precision, recall and their harmonic mean (0 if undefined)."""
     hits = np.count_nonzero(flagged & wanted)
     return {
         "flagged": int(np.count_nonzero(flagged)),
@@ -207,7 +164,7 @@ def quality(flagged: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
 
 
 def best(scores: Scores, wanted: np.ndarray) -> dict[str, float]:
-    """The threshold of the highest F1, and its quality."""
+    """Return the threshold of the highest F1, and its quality."""
     order = np.argsort(scores.largest, kind="stable")
     flagged = np.arange(1, len(order) + 1)
     twice = 2 * np.cumsum(wanted[order]) / (flagged + np.count_nonzero(wanted))
@@ -234,7 +191,7 @@ HEAD = (
 
 
 def line(row: dict) -> list[str]:
-    """The cells of a row, as HEAD names them; (any noise): wrong labels count as found, too."""
+    """Return the cells of a row, as HEAD names them; (any noise): wrong labels count, too."""
     auto = row["auto"]
     any_noise = row["wrong label or outlier"]["precision"]
     found = [auto["precision"], any_noise, auto["recall"], auto["F1"]]
@@ -265,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         default=4800,
         help=f"in a set ({LEAST_IMAGES} of each class, at least)",
     )
-    parser.add_argument("--epochs", type=int, default=20, help="of stage 1")
+    parser.add_argument("--epochs", type=int, default=20, help="of step 1")
     parser.add_argument("--work", help="folder for all that is made (default: a temporary one)")
     parser.add_argument("--json", help="file for the numbers")
     return parser

@@ -1,4 +1,4 @@
-"""Sets with noise planted in the head, made of somebody's faces, and people kept out of them.
+"""Plant noise in the head of a data set of real faces, and keep people out of it.
 
     OUTPUT/head, OUTPUT/tail   RecordIO sets to train on, the faces scaled down
     OUTPUT/people              a RecordIO set of people who are in neither
@@ -6,7 +6,7 @@
     OUTPUT/truth.csv           record of the head and what it is: clean, label or outlier
 
 Half of the noise is wrong labels: an image moves to another identity of the head. The other half
-is outliers: an image gives way to one of a stranger, who is in neither head nor tail nor people.
+is outliers: an image is replaced by one of a stranger, who is in neither head nor tail nor people.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Identity = list  # of encoded images
 
 
 class Roles(NamedTuple):
-    """Whose images go where; each a list of identities, an identity a list of encoded images."""
+    """Whose images go where: each a list of identities, an identity a list of encoded images."""
 
     head: list[Identity]
     tail: list[Identity]
@@ -53,9 +53,18 @@ class Shown(NamedTuple):
 def plant(data: Path, output: Path, noise: float, seed: int, size: int) -> None:
     """Make ``output`` of ``data``/rec_head, rec_tail and the one .bin in ``data`` named unseen*.
 
-    ``noise`` is a share of the head's images. Who gets which role depends on ``seed`` alone, and
-    what is noise at a low rate is noise at a higher one. Raises InputError where the sets are too
-    small, or there are no such pairs.
+    Who gets which role depends on the seed alone, and what is noise at a low rate is noise at a
+    higher one.
+
+    Args:
+        data: folder of the real sets.
+        output: folder for the new ones.
+        noise: share of the head's images.
+        seed: of all random choices.
+        size: height and width of the new images in pixels.
+
+    Raises:
+        InputError: the sets are too small, or there are no such pairs.
     """
     bins = sorted(data.glob("unseen*.bin"))
     if len(bins) != 1:
@@ -83,7 +92,7 @@ def plant(data: Path, output: Path, noise: float, seed: int, size: int) -> None:
 
 
 def identities_of(folder: Path, size: int) -> list[Identity]:
-    """The images of a set, scaled to ``size`` x ``size`` pixels, by label."""
+    """Return the images of a set, scaled to ``size`` x ``size`` pixels, by label."""
     faces = FaceSetReader(folder, by_label=True).faces()
     return [
         [scaled(face.image, size) for face in of_one]
@@ -92,17 +101,17 @@ def identities_of(folder: Path, size: int) -> list[Identity]:
 
 
 def scaled(image: bytes, size: int) -> bytes:
-    """An encoded image as a JPEG of ``size`` x ``size`` pixels."""
+    """Return an encoded image as a JPEG of ``size`` x ``size`` pixels."""
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
     pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
 
 def cast(head: list[Identity], tail: list[Identity], rng: np.random.Generator) -> Roles:
-    """Who is trained on, who is asked about, and whose images are outliers.
+    """Choose who is trained on, who is asked about, and whose images are outliers.
 
-    KEPT_OUT of both sets are people to ask about, with MOST_IMAGES_OF_A_PERSON each at most; of
-    the rest of the tail so many are strangers as LARGEST_NOISE needs.
+    A share of KEPT_OUT of both sets are people to ask about, with MOST_IMAGES_OF_A_PERSON each at
+    most. Of the rest of the tail, as many are strangers as LARGEST_NOISE needs.
     """
     head, tail = (
         [identities[i] for i in rng.permutation(len(identities))] for identities in (head, tail)
@@ -123,7 +132,7 @@ def cast(head: list[Identity], tail: list[Identity], rng: np.random.Generator) -
 def noisy(
     head: list[Identity], strangers: list[Identity], noise: float, rng: np.random.Generator
 ) -> list[Shown]:
-    """The head's images by label, ``noise`` / 2 of them wrongly labelled, as many of strangers."""
+    """Return the head's images by label, ``noise`` / 2 wrongly labelled, as many of strangers."""
     faces = [Shown(label, image, "clean") for label, image in _labelled(head)]
     order = rng.permutation(len(faces))
     others = rng.integers(1, len(head), len(faces))

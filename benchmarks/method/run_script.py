@@ -1,4 +1,4 @@
-"""Runs a script or tool as a user would, its output in a file."""
+"""Run a script or a tool as a user would, its output in a file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from unequal.support.errors import InputError
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def run_stage(script: str, flags: Sequence[str], log: Path) -> None:
-    """Run ``script``, a file of the repository or '-m MODULE', on the CPU; output in ``log``.
+def run_script(script: str, flags: Sequence[str], log: Path) -> None:
+    """Run a script on the CPU.
 
-    Raises InputError when it fails.
+    Args:
+        script: a file of the repository, or '-m MODULE'.
+        flags: its flags.
+        log: the file for its output.
+
+    Raises:
+        InputError: it has failed.
     """
     with open(log, "w", encoding="utf-8") as file:
         done = subprocess.run(

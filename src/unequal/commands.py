@@ -34,12 +34,12 @@ def main(step: str, argv: Sequence[str] | None = None) -> int:
 
         train(STEPS[step], settings, interrupt)
 
-    parsers = [flags.make_parser(step)]
+    parser = flags.make_parser(step)
     try:
         settings = flags.parse(step, argv)
     except InputError as error:
-        return _refuse(error, parsers)
-    return _run(work, parsers)
+        return _refuse(error, parser)
+    return _run(work, parser)
 
 
 def main_of_recipe(argv: Sequence[str] | None = None) -> int:
@@ -52,20 +52,20 @@ def main_of_recipe(argv: Sequence[str] | None = None) -> int:
         with alone(settings.output):
             run_recipe(settings, interrupt)
 
-    parsers = [recipe_flags.make_parser(), *map(flags.make_parser, flags.SCRIPTS)]
+    parser = recipe_flags.make_parser()
     try:
         settings = recipe_flags.parse(argv)
     except InputError as error:
-        return _refuse(error, parsers)
-    return _run(work, parsers)
+        return _refuse(error, parser)
+    return _run(work, parser)
 
 
-def _refuse(error: InputError, parsers: Sequence[argparse.ArgumentParser]) -> int:
-    print(f"{os.path.basename(sys.argv[0])}: {with_flags(error, *parsers)}", file=sys.stderr)
+def _refuse(error: InputError, parser: argparse.ArgumentParser) -> int:
+    print(f"{os.path.basename(sys.argv[0])}: {with_flags(error, parser)}", file=sys.stderr)
     return 2
 
 
-def _run(work: Callable[[Interrupt], None], parsers: Sequence[argparse.ArgumentParser]) -> int:
+def _run(work: Callable[[Interrupt], None], parser: argparse.ArgumentParser) -> int:
     """Call ``work`` with what notices signals, and return the exit status."""
     show_log_lines()
     try:
@@ -75,7 +75,7 @@ def _run(work: Callable[[Interrupt], None], parsers: Sequence[argparse.ArgumentP
         with Interrupt() as interrupt:
             work(interrupt)
     except InputError as error:
-        return _refuse(error, parsers)
+        return _refuse(error, parser)
     except KeyboardInterrupt:
         return 130
     return 0 if interrupt.received is None else 128 + interrupt.received

@@ -39,12 +39,12 @@ def test_sets_that_fit_pass(folder):
     "words,what",
     [
         (["--tail", "nowhere"], "nowhere"),
-        (["--batchsize_id", "7"], "--batchsize_id"),
-        (["--batchsize_id", "21", "--bag-size", "21"], "--batchsize_id"),
-        (["--batch-size1", "60"], "--batch-size1"),
+        (["--batchsize_id", "7"], "batchsize_id"),
+        (["--batchsize_id", "21", "--bag-size", "21"], "batchsize_id"),
+        (["--batch-size1", "60"], "fewer than `batch_size1` 60"),
         (["--output", "head/out"], "overlaps"),
-        (["--identify", "large"], "--identify large: images of 20x20"),
-        (["--tail", "large"], "--tail large: images of 20x20"),
+        (["--identify", "large"], "`identify` large: images of 20x20"),
+        (["--tail", "large"], "`tail` large: images of 20x20"),
         (["--identify", "absent"], "absent"),
     ],
 )
@@ -55,7 +55,7 @@ def test_what_does_not_is_one_line(folder, words, what):
 
 
 def test_sizes_must_divide_by_the_devices(folder):
-    with pytest.raises(InputError, match="--batch-size1"):
+    with pytest.raises(InputError, match="batch.size1"):
         check("--batch-size1", "7", devices=2)
 
 

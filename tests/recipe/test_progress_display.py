@@ -48,7 +48,7 @@ def test_all_lines_are_in_the_file_and_on_a_terminal_nowhere_else(
     assert one_handler.handlers == before
 
 
-def test_a_bar_shows_step_loss_and_mean_and_goes_on_where_a_run_does(capsys, monkeypatch):
+def test_a_bar_shows_step_loss_and_mean_and_resumes_where_a_run_does(capsys, monkeypatch):
     every_step = partial(tqdm, mininterval=0, miniters=1, ncols=120)
     monkeypatch.setattr("unequal.recipe.progress_display.tqdm", every_step)
     history = SimpleNamespace(

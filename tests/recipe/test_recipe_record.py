@@ -12,19 +12,19 @@ from unequal.support.errors import InputError
 
 
 def opened(folder, *words):
-    args = flags.parse(["--head", "H", "--tail", "T", "--output", str(folder), *words])
-    return open_record(args, plan.stages(args), "cpu(0)")
+    settings = flags.parse(["--head", "H", "--tail", "T", "--output", str(folder), *words])
+    return open_record(settings, plan.stages_of(settings), "cpu(0)")
 
 
 def test_a_record_is_opened_again_with_what_was_noted(tmp_path):
-    opened(tmp_path).note("2b-NR", status="done", seconds=3.5)
-    assert opened(tmp_path).stage("2b-NR")["seconds"] == 3.5
-    assert opened(tmp_path, "--workers", "3").stage("2b-NR")["status"] == "done"
+    opened(tmp_path).note("2.2-noise_resistance", status="done", seconds=3.5)
+    assert opened(tmp_path).stage("2.2-noise_resistance")["seconds"] == 3.5
+    assert opened(tmp_path, "--workers", "3").stage("2.2-noise_resistance")["status"] == "done"
 
 
 def test_other_flags_are_refused_by_name(tmp_path):
     opened(tmp_path)
-    with pytest.raises(InputError, match="--margin-m 0.5, not 0.3"):
+    with pytest.raises(InputError, match="`margin_m` 0.5, not 0.3"):
         opened(tmp_path, "--margin-m", "0.3")
 
 
@@ -55,11 +55,24 @@ def test_fresh_removes_what_the_recipe_made_and_says_so(tmp_path, capsys):
     assert not (tmp_path / "1-softmax").exists() and record.facts["flags"]["seed"] == 5
 
 
-def test_a_removal_that_was_cut_short_is_not_gone_on_with(tmp_path):
+def test_a_removal_that_was_cut_short_is_not_resumed(tmp_path):
     opened(tmp_path)
     facts = json.loads((tmp_path / "recipe.json").read_text())
     facts["flags"] = {"head": "that is being removed"}
     (tmp_path / "recipe.json").write_text(json.dumps(facts))
-    with pytest.raises(InputError, match="--fresh"):
+    with pytest.raises(InputError, match="`fresh`"):
         opened(tmp_path)
-    assert opened(tmp_path, "--fresh").stage("denoise")["status"] == "waiting"
+    assert opened(tmp_path, "--fresh").stage("3.1-denoise")["status"] == "waiting"
+
+
+def test_a_run_of_an_earlier_version_is_refused_by_name_and_fresh_removes_it(tmp_path, capsys):
+    old = ["1-again", "1-softmax", "2a-savemodel", "2b-NR", "3-interweight-5", "denoise"]
+    for name in old:
+        (tmp_path / name).mkdir()
+    (tmp_path / "recipe.json").write_text('{"version": 1, "flags": {"head": "H", "stage1": []}}')
+    with pytest.raises(InputError, match="finish it with that version, give `fresh`"):
+        opened(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 7
+    opened(tmp_path, "--fresh")
+    assert f"removing {', '.join(old)}, recipe.json" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]

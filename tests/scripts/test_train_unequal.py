@@ -1,4 +1,4 @@
-"""train_unequal.py: the stages, what it keeps of them, and going on after whatever ended it."""
+"""train_unequal.py: its stages, what it keeps of them, and resuming after whatever ended it."""
 
 from __future__ import annotations
 
@@ -13,45 +13,16 @@ import pytest
 
 from record_fixtures import write_face_set
 from script_runs import REPOSITORY, run_script, write_sets
+from unequal.commands import main_of_recipe
 
 FLAGS = [
-    "--identify",
-    "people",
-    "--distractors",
-    "tail",
-    "--head",
-    "head",
-    "--tail",
-    "tail",
-    "--network",
-    "r18",
-    "--width",
-    "0.125",
-    "--emb-size",
-    "16",
-    "--per-batch-size",
-    "8",
-    "--test-every",
-    "4",
-    "--patience",
-    "2",
-    "--batch-size1",
-    "6",
-    "--batchsize_id",
-    "6",
-    "--batch-size2",
-    "15",
-    "--bag-size",
-    "15",
-    "--noise-threshold",
-    "0.95",
-    "--label-below",
-    "0",
-    "--interweights",
-    "1,5",
-    "--stage1=--end-epoch 3",
-    "--stage2b=--end-epoch 2",
-    "--stage3=--end-epoch 1 --verbose 3",
+    *"--head head --tail tail --identify people --distractors tail".split(),
+    *"--network r18 --width 0.125 --emb-size 16 --per-batch-size 8 --test-every 4".split(),
+    *"--batch-size1 6 --batchsize_id 6 --batch-size2 15 --bag-size 15 --patience 2".split(),
+    *"--noise-threshold 0.95 --label-below 0 --interweights 1,5".split(),
+    "--step1=--end-epoch 3",
+    "--step2.2=--end-epoch 2",
+    "--step3.2=--end-epoch 1 --verbose 3",
 ]
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 
@@ -98,18 +69,11 @@ def table(text, output):
     return text[text.index("\nstage ") :].replace(output, "OUTPUT")
 
 
-def killed(folder, output, line):
-    """Start the recipe, kill it at a line."""
-    command = [
-        sys.executable,
-        "-u",
-        str(REPOSITORY / "train_unequal.py"),
-        *FLAGS,
-        "--output",
-        output,
-    ]
+def ended(folder, output, line, by):
+    """Start the recipe, send it a signal at a line; return its status and what it printed."""
+    command = [sys.executable, "-u", str(REPOSITORY / "train_unequal.py"), *FLAGS]
     process = subprocess.Popen(
-        command,
+        [*command, "--output", output],
         cwd=folder,
         stdout=subprocess.PIPE,
         env=ENVIRONMENT,
@@ -120,31 +84,44 @@ def killed(folder, output, line):
     for text in process.stdout:
         seen.append(text)
         if re.search(line, text):
-            process.kill()
+            process.send_signal(by)
             break
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL, "".join(seen)
+    seen.append(process.communicate(timeout=120)[0])
+    return process.returncode, "".join(seen)
+
+
+@pytest.fixture
+def run_here(folder, monkeypatch, capfd):
+    """Run the recipe on FLAGS and others in this process: status and lines."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    def run(*flags):
+        status = main_of_recipe([*FLAGS, *flags])
+        return status, "".join(capfd.readouterr())
+
+    return run
 
 
 def test_stages_run_in_order_and_leave_what_the_readme_says(folder, undisturbed):
     facts = record(folder / "one")
     assert [stage["name"] for stage in facts["stages"]] == [
         "1-softmax",
-        "2a-savemodel",
-        "2b-NR",
-        "denoise",
-        "1-again",
-        "3-interweight-1",
-        "3-interweight-5",
+        "2.1-savemodel",
+        "2.2-noise_resistance",
+        "3.1-denoise",
+        "1-softmax-again",
+        "3.2-unequal-1",
+        "3.2-unequal-5",
         "evaluation",
     ]
     assert {stage["status"] for stage in facts["stages"]} <= {"done", "skipped"}
     assert facts["finished"] and facts["versions"]["mxnet"] == "1.9.1"
-    for name in ("1-softmax", "2b-NR", "1-again", "3-interweight-1"):
+    for name in ("1-softmax", "2.2-noise_resistance", "1-softmax-again", "3.2-unequal-1"):
         left = {path.name for path in (folder / "one" / name).iterdir()}
         assert {"model-0000.params", "model-best-0000.params", "log.txt", "history.jsonl"} <= left
         assert any("tfevents" in name for name in left)
-    assert (folder / "one" / "2b-NR" / "0_noiselist.txt").exists()
+    assert (folder / "one" / "2.2-noise_resistance" / "0_noiselist.txt").exists()
     assert (folder / "one" / "final" / "model-0000.params").exists()
     assert undisturbed.rstrip().endswith("report: one/report.html")
     assert (folder / "one" / "report.html").stat().st_size > 10000
@@ -208,9 +185,14 @@ def test_every_stage_equals_its_command(folder, undisturbed):
             assert (folder / "two" / name).read_bytes() == model, name
 
 
-def test_killed_at_three_moments_it_comes_to_the_same_end(folder, undisturbed):
-    for line in (r"^\[4\]Accuracy-Highest", "^== 2b-NR", r"^\[3\]Accuracy-Highest"):
-        killed(folder, "three", line)
+def test_killed_and_interrupted_it_comes_to_the_same_end(folder, undisturbed):
+    """SIGKILL within steps 1 and 3.2, and SIGINT where step 2.2 begins."""
+    status, _ = ended(folder, "three", r"^\[4\]Accuracy-Highest", signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    status, text = ended(folder, "three", "^== 2.2-noise_resistance", signal.SIGINT)
+    assert status == 130 and "start it again to resume three" in text
+    status, _ = ended(folder, "three", r"^\[3\]Accuracy-Highest", signal.SIGKILL)
+    assert status == -signal.SIGKILL
     assert record(folder / "three")["finished"] is None
     assert (folder / "three" / "report.html").exists()
     done = run_script("train_unequal.py", *FLAGS, "--output", "three", folder=folder)
@@ -219,65 +201,24 @@ def test_killed_at_three_moments_it_comes_to_the_same_end(folder, undisturbed):
     assert table(done.stdout, "three") == table(undisturbed, "one")
 
 
-def test_a_signal_ends_it_and_it_goes_on(folder, undisturbed):
-    command = [
-        sys.executable,
-        "-u",
-        str(REPOSITORY / "train_unequal.py"),
-        *FLAGS,
-        "--output",
-        "four",
-    ]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        env=ENVIRONMENT,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for text in process.stdout:
-        if "Speed" in text:
-            process.send_signal(signal.SIGINT)
-            break
-    rest, _ = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "start it again to go on with four" in rest
-    done = run_script("train_unequal.py", *FLAGS, "--output", "four", folder=folder)
-    assert done.returncode == 0 and numbers(folder / "four") == numbers(folder / "one")
-
-
-def test_a_finished_run_does_nothing_and_says_the_same(folder, undisturbed):
+def test_a_finished_run_does_nothing_and_says_the_same(folder, undisturbed, run_here):
     before = {path: path.stat().st_mtime_ns for path in (folder / "one").rglob("*.params")}
-    done = run_script("train_unequal.py", *FLAGS, "--output", "one", folder=folder)
-    assert done.returncode == 0 and table(done.stdout, "one") == table(undisturbed, "one")
+    status, text = run_here("--output", "one")
+    assert status == 0 and table(text, "one") == table(undisturbed, "one")
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def refused(folder, *flags):
-    done = run_script("train_unequal.py", *flags, folder=folder)
-    assert done.returncode == 2, done.stdout
-    return done.stdout.strip().splitlines()[-1]
-
-
-def test_another_run_does_not_go_on_in_the_same_folder(folder, undisturbed):
+@pytest.mark.parametrize(
+    "flags,what",
+    [
+        (["--output", "one", "--seed", "3"], "--seed 0, not 3; .* --fresh"),
+        (["--output", "six", "--target", "nothing"], "--target nothing"),
+        (["--output", "six", "--step3.2", "--lr nan"], "--lr nan"),
+        (["--output", "six", "--tail", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_the_flag(folder, undisturbed, run_here, flags, what):
     before = numbers(folder / "one")
-    line = refused(folder, *FLAGS, "--output", "one", "--seed", "3")
-    assert "--seed 0, not 3" in line and "--fresh" in line
+    status, text = run_here(*flags)
+    assert status == 2 and re.search(what, text.strip().splitlines()[-1])
     assert numbers(folder / "one") == before
-
-
-def test_without_people_to_identify_the_targets_decide(folder):
-    words = FLAGS[4:] + ["--stage1=--end-epoch 1", "--stage2b=--end-epoch 1"]
-    done = run_script("train_unequal.py", *words, "--output", "seven", folder=folder)
-    assert done.returncode == 0, done.stdout
-    facts = record(folder / "seven")
-    best = {stage["name"]: stage["best"]["mean"] for stage in facts["stages"] if stage.get("best")}
-    assert best[facts["final"]["stage"]] == max(best.values())
-    verdict = next(stage["verdict"] for stage in facts["stages"] if "3-" in stage["name"])
-    assert verdict.startswith("mean over the targets")
-
-
-def test_without_a_verification_set_it_does_not_start(folder):
-    line = refused(folder, *FLAGS, "--output", "six", "--target", "nothing")
-    assert "--target nothing" in line

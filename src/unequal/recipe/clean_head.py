@@ -1,15 +1,15 @@
 """The head without noise: without the images whose labels the model does not believe.
 
-That finds images of nobody as well as wrong labels, and did better than the noise list of stage 2b
-by itself wherever it was tried (benchmarks/method/METHOD.md); --label-below 0 takes that list.
+That finds images of nobody and wrong labels. It did better than the noise list of step 2.2 by
+itself wherever it was tried (benchmarks/method/METHOD.md); ``label_below`` 0 takes that list.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,81 +19,81 @@ from unequal.faces.noise_list import write_noise_list
 from unequal.faces.noise_scores import Scores, read_scores
 from unequal.faces.noise_threshold import choose_threshold
 from unequal.recipe import plan
-from unequal.recipe.record import Record, begin, skip
+from unequal.recipe.record import Record
+from unequal.recipe.settings import RecipeSettings
 from unequal.support.console import say
-from unequal.training import flags as arguments
 
 # where a model believes fewer labels it has learned too little to judge them
 MOST_UNLIKELY = 0.5
 MANY_UNLIKELY = 0.25
 
 
-def clean_head(record: Record, args: argparse.Namespace) -> str:
-    """Make the cleaned head, if there is anything to leave out; the set that later stages read."""
-    if record.stage(plan.DENOISE)["status"] == "skipped":
-        return args.head
-    words = plan.denoise_words(args)
-    head = words[words.index("--output") + 1]
-    if record.stage(plan.DENOISE)["status"] == "done":
-        return head
-    if not os.path.exists(plan.scores_file(args)):  # a threshold of 0 writes none
-        skip(record, plan.DENOISE, "no noise was looked for; the next stages read the whole head")
-        return args.head
-    scores = read_scores(plan.scores_file(args))
-    threshold, label_below, remark = _limits(scores, args)
-    noisy = noisy_images(scores, threshold, label_below)
+def clean_head(settings: RecipeSettings, record: Record) -> str:
+    """Make the cleaned head if there is noise; return the folder that later stages read."""
+    output = settings.output
+    head, scores_file = os.path.join(output, plan.DENOISED), plan.scores_file(output)
+    status = record.stage(plan.DENOISE)["status"]
+    if status in ("done", "skipped"):
+        return head if status == "done" else settings.head
+    if not os.path.exists(scores_file):  # a threshold of 0 writes none
+        reason = "no noise was looked for; the next stages read the whole head"
+        record.skip(plan.DENOISE, reason)
+        return settings.head
+    scores = read_scores(scores_file)
+    limits = limits_of(scores, settings.noise_threshold, settings.label_below)
+    noisy = noisy_images(scores, limits.threshold, limits.label_below)
     if not noisy.any():
-        skip(
-            record,
-            plan.DENOISE,
-            "no image was taken for noise; the next stages read the whole head" + remark,
-        )
-        return args.head
-    listing = plan.list_words(args, threshold, label_below)
-    begin(
-        record,
-        plan.DENOISE,
-        f"python -m recordio_tools.noise_threshold {shlex.join(listing)} && "
-        f"python -m recordio_tools.denoise {shlex.join(words)}",
-    )
+        reason = "no image was taken for noise; the next stages read the whole head"
+        record.skip(plan.DENOISE, reason + limits.remark)
+        return settings.head
+    commands = plan.clean_commands(settings, limits.threshold, limits.label_below)
+    record.begin(plan.DENOISE, " && ".join(f"python -m {shlex.join(one)}" for one in commands))
     started = time.monotonic()
-    os.makedirs(os.path.dirname(plan.noise_list(args)), exist_ok=True)
-    write_noise_list(plan.noise_list(args), scores.rows(noisy))
-    found = denoise(args.head, [plan.noise_list(args)], head, overwrite=True)
+    noise_list = plan.noise_list(output)
+    os.makedirs(os.path.dirname(noise_list), exist_ok=True)
+    write_noise_list(noise_list, scores.rows(noisy))
+    found = denoise(settings.head, [noise_list], head, overwrite=True)
     verdict = (
         f"{found.removed} of {found.images} images left out; {found.lost_all} identities "
-        f"lost all theirs{remark}"
+        f"lost all theirs{limits.remark}"
     )
-    record.note(
-        plan.DENOISE, status="done", verdict=verdict, seconds=round(time.monotonic() - started, 1)
-    )
+    seconds = round(time.monotonic() - started, 1)
+    record.note(plan.DENOISE, status="done", verdict=verdict, seconds=seconds)
     say(f"== {plan.DENOISE}: {verdict}")
     return head
 
 
-def _limits(scores: Scores, args: argparse.Namespace) -> tuple[float, float, str]:
-    """Below which largest probability, and which of the label, an image is noise; and a remark."""
-    if not args.label_below:
-        threshold = args.noise_threshold
-        automatic = threshold == arguments.AUTO
-        return choose_threshold(scores.largest).threshold if automatic else threshold, 0.0, ""
-    unlikely = float(np.mean(noisy_images(scores, label_below=args.label_below)))
+@dataclass(frozen=True)
+class Limits:
+    """Below which probabilities an image is noise; 0 where that does not count."""
+
+    threshold: float = 0.0  # of the most likely class
+    label_below: float = 0.0  # of the label
+    remark: str = ""  # what a person should know, after '; '
+
+
+def limits_of(scores: Scores, noise_threshold: float | str, label_below: float) -> Limits:
+    """Return the limits for these scores: on the label, unless most labels are not believed.
+
+    Args:
+        scores: those of the noise pass.
+        noise_threshold: the limit on the most likely class where ``label_below`` is 0; 'auto': the
+            valley between noise and the rest.
+        label_below: the limit on the label; 0: none.
+    """
+    if not label_below:
+        if isinstance(noise_threshold, str):
+            return Limits(choose_threshold(scores.largest).threshold)
+        return Limits(noise_threshold)
+    unlikely = float(np.mean(noisy_images(scores, label_below=label_below)))
     if unlikely > MOST_UNLIKELY:
-        return (
-            0.0,
-            0.0,
-            (
-                f"; {unlikely:.0%} of the labels have a probability below "
-                f"{args.label_below:g}, too many to believe that they are wrong"
-            ),
+        remark = (
+            f"; {unlikely:.0%} of the labels have a probability below {label_below:g}, too many to "
+            "believe that they are wrong"
         )
-    if unlikely > MANY_UNLIKELY:
-        return (
-            0.0,
-            args.label_below,
-            (
-                "; that is much: look at the report, and give a lower "
-                "--label-below if good images are among them"
-            ),
-        )
-    return 0.0, args.label_below, ""
+        return Limits(remark=remark)
+    remark = (
+        "; that is much: look at the report, and give a lower --label-below if good images are "
+        "among them"
+    )
+    return Limits(label_below=label_below, remark=remark if unlikely > MANY_UNLIKELY else "")

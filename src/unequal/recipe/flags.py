@@ -1,4 +1,4 @@
-"""The flags of ``train_unequal.py``: its own, and those of the scripts that it passes on."""
+"""The flags of ``train_unequal.py``: its own, and those that it passes on to the scripts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 import io
 import shlex
 from contextlib import redirect_stderr
-from typing import Sequence
+from dataclasses import fields
+from typing import Any, Mapping, Sequence
 
-from unequal.support.errors import InputError
-from unequal.training import flags as arguments
+from unequal.recipe.settings import RecipeSettings
+from unequal.support.errors import InputError, with_flags
+from unequal.training import flags as training_flags
 
 # flags of the scripts, with the names they have there
 SHARED = tuple(
@@ -19,165 +21,154 @@ SHARED = tuple(
     "--batchsize_id --batch-size2 --bag-size --images-per-identity --rand-mirror --mom --wd "
     "--workers --max-bad-images".split()
 )
-DEFAULTS = {"--noise-beta": 0.9, "--noise-threshold": arguments.AUTO}
-STAGES = {"softmax": "stage1", "noise_resistance": "stage2b", "unequal": "stage3"}
+OPTIONS = (*training_flags.OPTIONS, *training_flags.ADDED)
+DEFAULTS = {"--noise-beta": 0.9, "--noise-threshold": training_flags.AUTO}
+# the step, the flag for more flags of its script, and the name that this flag had before
+MORE_FLAGS = {
+    "softmax": ("--step1", "--stage1"),
+    "noise_resistance": ("--step2.2", "--stage2b"),
+    "unequal": ("--step3.2", "--stage3"),
+}
 # what the recipe itself sets in every command
 GOVERNED = frozenset(
     "--data-dir --data-dir-interclass --prefix --pretrained --bin-dir --log-dir --resume --seed "
     "--interweight --save-state --patience --help".split()
-) | frozenset(SHARED)
+)
+# a run that is resumed may be given these anew, because they change no number
+MAY_CHANGE = ("fresh", "workers")
 MOST_WEIGHTS = 100
 LABEL_BELOW = 0.1
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of ``train_unequal.py``."""
+    """Return the parser of ``train_unequal.py``."""
     parser = argparse.ArgumentParser(
         prog="train_unequal.py",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description="All stages, from a head and a tail to the best model and a report; started "
-        "again after whatever ended it, it goes on",
+        description="Run all steps, from a head and a tail to the best model and a report. "
+        "Start it again after whatever ended it, and it resumes.",
     )
-    own = parser.add_argument_group("the recipe")
-    own.add_argument("--head", required=True, help="folder of the head, with verification sets")
-    own.add_argument("--tail", required=True, help="folder of the tail")
-    own.add_argument("--output", required=True, help="folder for all that is made")
-    own.add_argument(
-        "--patience",
-        type=int,
-        default=5,
-        help="tests without a better mean over the "
-        "targets that a stage waits for, before the rate drops or the stage ends",
-    )
-    own.add_argument(
-        "--test-every",
-        type=int,
-        default=0,
-        help="batches between tests of stages 1 "
-        "and 2b (0: an epoch of the head, 50 at least and 2000 at most)",
-    )
-    own.add_argument(
-        "--interweights",
-        default="1,5,10",
-        help="weights of the inter-class loss, in the order in which stage 3 tries them",
-    )
-    own.add_argument(
-        "--label-below",
-        type=float,
-        metavar="P",
-        help="images whose label has a "
-        "probability below it are left out when the head is cleaned; 0: those "
-        "of stage 2b's noise list (None: 0.1 where --noise-threshold is "
-        "auto, for then margins are not in the probabilities, else 0)",
-    )
-    own.add_argument(
-        "--again",
-        type=int,
-        choices=(0, 1),
-        default=1,
-        help="1: train ArcFace again, from scratch, on the cleaned head",
-    )
-    own.add_argument(
-        "--identify",
-        default="",
-        metavar="DIR",
-        help="face set or folder of people "
-        "who are in no training set: how well a model finds them among each other "
-        "then decides which stage is kept, instead of the mean over the targets",
-    )
-    own.add_argument(
-        "--distractors",
-        default="",
-        metavar="DIR",
-        help="face set or folder of others, among whom --identify looks as well",
-    )
-    own.add_argument("--seed", type=int, default=0, help="seed of all random choices")
-    own.add_argument(
-        "--fresh",
-        action="store_true",
-        help="remove what an earlier run left in --output, and start over",
-    )
-    for script, name in STAGES.items():
-        own.add_argument(
-            f"--{name}",
-            default="",
-            metavar="FLAGS",
-            help="more flags for that stage "
-            f"({script}), in quotes: they go last, e.g. --{name}='--lr 0.05'",
-        )
+    _add_own(parser.add_argument_group("the recipe"))
     shared = parser.add_argument_group("flags of the scripts, passed on to all that have them")
     for flag in SHARED:
-        option = next(
-            option for option in (*arguments.OPTIONS, *arguments.ADDED) if option.flag == flag
-        )
-        shared.add_argument(
-            flag, type=option.type, help=option.help, default=DEFAULTS.get(flag, option.default)
-        )
+        option = next(option for option in OPTIONS if option.flag == flag)
+        default = DEFAULTS.get(flag, option.default)
+        shared.add_argument(flag, type=option.type, help=option.help, default=default)
     return parser
 
 
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse and check; ``interweights`` becomes numbers, those of the stages lists of words.
+def _add_own(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--head", required=True, help="folder of the head, with verification sets")
+    add("--tail", required=True, help="folder of the tail")
+    add("--output", required=True, help="folder for all that is made")
+    text = "tests without a better mean over the targets until the rate drops or the stage ends"
+    add("--patience", type=int, default=5, help=text)
+    text = "batches between tests of steps 1 and 2.2 (0: an epoch of the head, from 50 to 2000)"
+    add("--test-every", type=int, default=0, help=text)
+    text = "weights of the inter-class loss, in the order in which step 3.2 tries them"
+    add("--interweights", default="1,5,10", help=text)
+    text = (
+        "images whose label has a lower probability are left out when the head is cleaned; "
+        "0: those of the noise list of step 2.2 are (None: 0.1 where --noise-threshold is auto, "
+        "because margins are not in the probabilities then, else 0)"
+    )
+    add("--label-below", type=float, metavar="P", help=text)
+    text = "1: train step 1 again, from scratch, on the cleaned head"
+    add("--again", type=int, choices=(0, 1), default=1, help=text)
+    text = (
+        "face set or folder of people who are in no training set: how well a model finds them "
+        "among each other then decides which stage is kept, instead of the mean over the targets"
+    )
+    add("--identify", default="", metavar="DIR", help=text)
+    text = "face set or folder of other people, among whom --identify searches, too"
+    add("--distractors", default="", metavar="DIR", help=text)
+    add("--seed", type=int, default=0, help="seed of all random choices")
+    text = "remove what an earlier run left in --output, and start over"
+    add("--fresh", action="store_true", help=text)
+    for step, (flag, before) in MORE_FLAGS.items():
+        name = _name(flag)
+        # the older name comes first, because messages name the last flag of a parameter
+        add(before, dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        text = f"more flags for step {flag[6:]} ({step}), in quotes: {flag} '--lr 0.05'"
+        add(flag, dest=name, default="", metavar="FLAGS", help=text)
 
-    Raises :class:`InputError` for values that no run can have.
+
+def parse(argv: Sequence[str] | None = None) -> RecipeSettings:
+    """Parse and check the flags, those for the scripts too.
+
+    Args:
+        argv: the words behind the script's name; None: those of this process.
+
+    Raises:
+        InputError: a value is one that no run can have.
     """
-    args = make_parser().parse_args(argv)
+    values = vars(make_parser().parse_args(argv))
+    label_below = values["label_below"]
+    if label_below is None:
+        automatic = values["noise_threshold"] == training_flags.AUTO
+        label_below = LABEL_BELOW if automatic else 0.0
+    weights = _weights(values["interweights"])
+    more = {_name(flag): _words(flag, values[_name(flag)]) for flag, _ in MORE_FLAGS.values()}
+    values = {**values, **more, "label_below": label_below, "interweights": weights}
+    _check(values)
+    words = {step: _words_of(step, values) for step in training_flags.SCRIPTS}
+    for step, of_step in words.items():
+        _check_words(step, of_step, values)
+    derived = {
+        "words": words,
+        "flags": {name: value for name, value in values.items() if name not in MAY_CHANGE},
+        "again": bool(values["again"]),
+    }
+    names = [field.name for field in fields(RecipeSettings)]
+    return RecipeSettings(**{name: {**values, **derived}[name] for name in names})
+
+
+def _name(flag: str) -> str:
+    return flag[2:].replace("-", "_").replace(".", "_")
+
+
+def _check(values: Mapping[str, Any]) -> None:
     for name, bound in (("patience", 1), ("test_every", 0)):
-        if getattr(args, name) < bound:
-            raise InputError(
-                f"{arguments.flag_of(name)} {getattr(args, name)}: must be at least {bound}"
-            )
+        if values[name] < bound:
+            raise InputError(f"`{name}` {values[name]}: must be at least {bound}")
     for name in ("head", "tail", "output"):
-        if not getattr(args, name):
-            raise InputError(f"--{name}: is empty; name a folder")
-    if args.distractors and not args.identify:
-        raise InputError("--distractors: needs --identify")
-    if args.label_below is None:
-        args.label_below = LABEL_BELOW if args.noise_threshold == arguments.AUTO else 0.0
-    if args.label_below and not args.noise_threshold:
-        raise InputError("--label-below: needs the noise pass; give a --noise-threshold but 0")
-    if not 0 <= args.label_below <= 1:
-        raise InputError(f"--label-below {args.label_below}: must be a probability, from 0 to 1")
-    args.interweights = _weights(args.interweights)
-    for name in STAGES.values():
-        setattr(args, name, _words(name, getattr(args, name)))
-    for script in arguments.SCRIPTS:
-        extra = getattr(args, STAGES.get(script, ""), [])
-        usage = io.StringIO()
-        try:
-            with redirect_stderr(usage):
-                arguments.parse(
-                    script,
-                    [
-                        "--data-dir",
-                        args.head,
-                        "--seed",
-                        str(args.seed),
-                        *_tail(script, args),
-                        *passed_on(script, args),
-                        *extra,
-                    ],
-                    abbreviations=False,
-                )
-        except SystemExit:
-            wrong = usage.getvalue().strip().rpartition("error: ")[2]
-            raise InputError(f"--{STAGES.get(script, script)}: {wrong}") from None
-    return args
+        if not values[name]:
+            raise InputError(f"`{name}`: is empty; name a folder")
+    if values["distractors"] and not values["identify"]:
+        raise InputError("`distractors`: needs `identify`")
+    below = values["label_below"]
+    if below and not values["noise_threshold"]:
+        raise InputError("`label_below`: needs the noise pass; give a `noise_threshold` but 0")
+    if not 0 <= below <= 1:
+        raise InputError(f"`label_below` {below}: must be a probability, from 0 to 1")
 
 
-def passed_on(script: str, args: argparse.Namespace) -> list[str]:
-    """The words of a script's command that stand for ``args``, but for what is default there."""
+def _words_of(step: str, values: Mapping[str, Any]) -> list[str]:
+    """Return the shared flags that differ from the script's defaults, and the step's own."""
     words = []
-    for option in (*arguments.OPTIONS, *arguments.ADDED):
-        if option.flag in SHARED and script in option.scripts:
-            value = getattr(args, option.flag[2:].replace("-", "_"))
+    for option in OPTIONS:
+        if option.flag in SHARED and step in option.steps:
+            value = values[_name(option.flag)]
             if value != option.default:
                 words += [option.flag, str(value)]
-    return words
+    return words + (values[_name(MORE_FLAGS[step][0])] if step in MORE_FLAGS else [])
 
 
-def _tail(script: str, args: argparse.Namespace) -> list[str]:
-    return ["--data-dir-interclass", args.tail] if script == "unequal" else []
+def _check_words(step: str, words: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Raise InputError for flags that the script of a step would refuse."""
+    sets = ["--data-dir", values["head"], "--seed", str(values["seed"])]
+    sets += ["--data-dir-interclass", values["tail"]] if step == "unequal" else []
+    usage = io.StringIO()
+    try:
+        with redirect_stderr(usage):
+            training_flags.parse(step, [*sets, *words], abbreviations=False)
+    except SystemExit:
+        wrong = usage.getvalue().strip().rpartition("error: ")[2]
+        flag = f"{MORE_FLAGS[step][0]}: " if step in MORE_FLAGS else ""
+        raise InputError(flag + wrong) from None
+    except InputError as error:
+        raise InputError(with_flags(error, training_flags.make_parser(step))) from error
 
 
 def _weights(text: str) -> list[float]:
@@ -185,27 +176,23 @@ def _weights(text: str) -> list[float]:
         weights = [float(part) for part in text.split(",")]
     except ValueError:
         weights = []
-    if (
-        not 0 < len(weights) <= MOST_WEIGHTS
-        or not all(0 <= weight < 1e9 for weight in weights)
-        or len(set(weights)) < len(weights)
-    ):
+    good = 0 < len(weights) <= MOST_WEIGHTS and all(0 <= weight < 1e9 for weight in weights)
+    if not good or len(set(weights)) < len(weights):
         raise InputError(
-            f"--interweights {text}: write different numbers of 0 or more with commas, e.g. 1,5,10"
+            f"`interweights` {text}: write different numbers of 0 or more with commas, e.g. 1,5,10"
         )
     return weights
 
 
-def _words(name: str, text: str) -> list[str]:
+def _words(flag: str, text: str) -> list[str]:
+    """Return the words of ``flag``, which gives more flags to one step."""
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise InputError(f"--{name} {text}: {error}") from None
-    for word in words:
-        flag = word.partition("=")[0]
-        if flag in GOVERNED:
-            raise InputError(
-                f"--{name}: {flag} is not for one stage; "
-                + ("give it by itself" if flag in SHARED else "the recipe sets it")
-            )
+        raise InputError(f"{flag} {text}: {error}") from None
+    for name in (word.partition("=")[0] for word in words):
+        if name in SHARED:
+            raise InputError(f"{flag}: {name} is not for one step; give it by itself")
+        if name in GOVERNED:
+            raise InputError(f"{flag}: {name} is not for one step; the recipe sets it")
     return words

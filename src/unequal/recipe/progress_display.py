@@ -1,4 +1,4 @@
-"""What a run of the recipe shows: the scripts' lines into a file, a bar on a terminal."""
+"""What a run of the recipe shows: the lines of the scripts in a file, a bar on a terminal."""
 
 from __future__ import annotations
 
@@ -10,38 +10,31 @@ from typing import Callable, Iterator, TextIO
 
 from tqdm import tqdm
 
-from unequal.training.history import History
+from unequal.training.history import TrainingHistory
 from unequal.training.loop import Progress
 
 MEAN = "mean_accuracy"
 
 
 class _Tee(io.TextIOBase):
-    """Text goes into a file, and where ``also`` is given there as well."""
+    """Writes text into a file, and into ``also`` where that is given."""
 
     def __init__(self, file: TextIO, also: TextIO | None):
         self._file, self._also = file, also
 
     def write(self, text: str) -> int:
         self._file.write(text)
-        if self._also is not None:
-            try:
+        try:
+            if self._also is not None:
                 self._also.write(text)
-            except BrokenPipeError:  # the file is what counts
-                self._also = None
-        return len(text)
-
-    def flush(self) -> None:
-        self._file.flush()
-        if self._also is not None:
-            try:
                 self._also.flush()
-            except BrokenPipeError:
-                self._also = None
+        except BrokenPipeError:  # the file is what counts
+            self._also = None
+        return len(text)
 
 
 class _AboveBar(io.TextIOBase):
-    """Lines go to stderr, above a bar that may be there."""
+    """Writes lines to stderr, above a bar that may be there."""
 
     def write(self, text: str) -> int:
         tqdm.write(text, file=sys.stderr, end="")
@@ -50,9 +43,12 @@ class _AboveBar(io.TextIOBase):
 
 @contextmanager
 def log_of(path: str, terminal: bool) -> Iterator[None]:
-    """While this lasts, all lines of the log go to the end of ``path``; on a terminal only there.
+    """Append all lines of the log to ``path`` while this lasts.
 
-    ``terminal``: a bar is shown, which lines would break; warnings are written above it.
+    Args:
+        path: a text file.
+        terminal: a bar is shown, which lines would break: they go into the file only, and
+            warnings above the bar, too.
     """
     root = logging.getLogger()
     shown = list(root.handlers)
@@ -80,19 +76,25 @@ def log_of(path: str, terminal: bool) -> Iterator[None]:
 @contextmanager
 def bar_of(
     title: str, steps: int, rows: int, terminal: bool
-) -> Iterator[Callable[[Progress, History], None] | None]:
-    """A bar for a stage of at most ``steps`` steps of ``rows`` images; None without a terminal.
+) -> Iterator[Callable[[Progress, TrainingHistory], None] | None]:
+    """Show a bar for a stage; what is yielded is called after every step.
 
     It shows the speed, the metrics of the last line of the history, and the time left if the stage
     were to make all its steps.
+
+    Args:
+        title: the name of the stage.
+        steps: how many it makes at most.
+        rows: images in a step.
+        terminal: whether there is one; without it nothing is shown, and None is yielded.
     """
     if not terminal:
         yield None
         return
     with tqdm(total=steps, desc=title, unit="step", dynamic_ncols=True, leave=False) as bar:
 
-        def watch(progress: Progress, history: History) -> None:
-            if bar.n == 0:  # a run that goes on did not make the steps before now
+        def watch(progress: Progress, history: TrainingHistory) -> None:
+            if bar.n == 0:  # a resumed run did not make the steps before now
                 bar.n = bar.initial = progress.step - 1
             bar.update(progress.step - bar.n)
             numbers = {

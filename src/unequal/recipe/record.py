@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import json
 import os
@@ -13,173 +12,167 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 import unequal
-from unequal.recipe.plan import Stage, names_in
+from unequal.recipe.plan import Stage, is_ours
+from unequal.recipe.settings import RecipeSettings
 from unequal.support.console import say
 from unequal.support.errors import InputError
 from unequal.support.files import replace_file
 
-VERSION = 1
+VERSION = 2  # 1 had other names of stages and flags
 FILE = "recipe.json"
 LOCK = ".lock"
 PACKAGES = ("mxnet", "mxnet-cu112", "numpy", "opencv-python", "scikit-learn")
-LEFT_BY_A_KILL = re.compile(
-    r"(recipe|evaluation)\.json\.\d+\.tmp|report\.html\.\d+\.tmp"
-    r"|\.head_denoised\.\d+\.partial"
-)
-# a run that goes on may be given these anew: they change no number
-MAY_CHANGE = ("fresh", "workers")
 
 
 @contextmanager
 def alone(output: str) -> Iterator[None]:
-    """Nobody else runs the recipe in this folder, which is made; InputError where somebody does."""
+    """Make the folder, and keep other runs of the recipe out of it.
+
+    Raises:
+        InputError: another run is at work there, or the folder cannot be written.
+    """
     try:
         os.makedirs(output, exist_ok=True)
         lock = open(os.path.join(output, LOCK), "w")
     except OSError as error:
         raise InputError(
-            f"--output {output}: cannot be written ({error.strerror}); name another folder"
+            f"`output` {output}: cannot be written ({error.strerror}); name another folder"
         ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(
-                f"--output {output}: another run is at work there; wait for it, or "
+                f"`output` {output}: another run is at work there; wait for it, or "
                 "name another folder"
             ) from None
         yield
 
 
 class Record:
-    """The record of one run; every change is on the disk before the next thing is done."""
+    """The record of one run; every change is on the disk before anything else is done."""
 
-    def __init__(self, output: str, facts: dict):
+    def __init__(self, output: str, facts: dict[str, Any]):
         self._path = os.path.join(output, FILE)
         self.facts = facts
 
-    def stage(self, name: str) -> dict:
-        """What is known of a stage; change it with :meth:`note`."""
+    def stage(self, name: str) -> dict[str, Any]:
+        """Return what is known of a stage; :meth:`note` changes it."""
         return next(stage for stage in self.facts["stages"] if stage["name"] == name)
 
     def note(self, name: str = "", **facts: object) -> None:
-        """Note facts of a stage, or of the whole run."""
+        """Note facts of a stage, or of the whole run where no stage is named."""
         (self.stage(name) if name else self.facts).update(facts)
-        text = json.dumps(self.facts, indent=1)
-        replace_file(self._path, lambda to: Path(to).write_text(text + "\n", encoding="utf-8"))
+        text = json.dumps(self.facts, indent=1) + "\n"
+        replace_file(self._path, lambda to: Path(to).write_text(text, "utf-8"))
+
+    def begin(self, name: str, command: str = "") -> bool:
+        """Say and note that a stage begins; return False where it is over already."""
+        known = self.stage(name)
+        if known["status"] in ("done", "skipped"):
+            return False
+        say(f"\n== {name}: {known['title']}" + (f"\n{command}" if command else ""))
+        self.note(name, status="running", command=command)
+        return True
+
+    def skip(self, name: str, why: str) -> None:
+        """Say and note, once, that a stage is left out."""
+        if self.stage(name)["status"] != "skipped":
+            self.note(name, status="skipped", verdict=why)
+            say(f"\n== {name}: {why}")
 
 
-def begin(record: Record, name: str, command: str = "") -> bool:
-    """Say and note that a stage begins; False where it is over already."""
-    known = record.stage(name)
-    if known["status"] in ("done", "skipped"):
-        return False
-    say(f"\n== {name}: {known['title']}" + (f"\n{command}" if command else ""))
-    record.note(name, status="running", command=command)
-    return True
+def open_record(settings: RecipeSettings, stages: Sequence[Stage], devices: str) -> Record:
+    """Return the record in the output folder: the one that is there, or a new one.
 
+    Args:
+        settings: those of the run; with ``fresh``, what an earlier run has left is removed.
+        stages: all that may run.
+        devices: what the run trains on, in words.
 
-def skip(record: Record, name: str, why: str) -> None:
-    """Say and note, once, that a stage is left out."""
-    if record.stage(name)["status"] != "skipped":
-        record.note(name, status="skipped", verdict=why)
-        say(f"\n== {name}: {why}")
-
-
-def open_record(args: argparse.Namespace, stages: Sequence[Stage], devices: str) -> Record:
-    """The record in ``args.output``: the one that is there, or a new one.
-
-    Raises :class:`InputError` where the folder holds something else, or a run with other flags.
+    Raises:
+        InputError: the folder holds something else, or a run with other flags.
     """
-    flags = {name: value for name, value in vars(args).items() if name not in MAY_CHANGE}
-    path = Path(args.output, FILE)
-    if path.exists() and not args.fresh:
-        return Record(args.output, _read(path, flags))
-    ours = names_in(args.output) if path.exists() and _is_record(path) else []
-    strangers = sorted(
-        name
-        for name in set(os.listdir(args.output)) - {LOCK, *ours}
-        if not LEFT_BY_A_KILL.fullmatch(name)
-    )
-    if strangers:
+    output, path = settings.output, Path(settings.output, FILE)
+    before = _facts_in(path)
+    if path.exists() and not settings.fresh:
+        _check_same(path, before, settings.flags)
+        return Record(output, before)
+    # a name that begins with a dot or ends in .tmp is the lock's, or was left by a kill
+    found = {name for name in os.listdir(output) if not re.match(r"\.|.*\.tmp$", name)}
+    ours = {name for name in found if before and is_ours(name)}
+    if found - ours:
         raise InputError(
-            f"--output {args.output}: holds {strangers[0]}, which is not this "
+            f"`output` {output}: holds {min(found - ours)}, which is not this "
             "recipe's; move it away, or name an empty or a new folder"
         )
     if ours:
-        _clear(args.output)
-    record = Record(
-        args.output,
-        {
-            "version": VERSION,
-            "created": now(),
-            "finished": None,
-            "flags": flags,
-            "versions": _versions(),
-            "machine": {"processor": _processor(), "cores": os.cpu_count(), "devices": devices},
-            "stages": [
-                {
-                    "name": stage.name,
-                    "title": stage.title,
-                    "why": stage.why,
-                    "command": "",
-                    "folder": stage.name,
-                    "status": "waiting",
-                }
-                for stage in stages
-            ],
-            "final": None,
-        },
-    )
+        _clear(output, ours)
+    facts = {
+        "version": VERSION,
+        "created": now(),
+        "finished": None,
+        "flags": settings.flags,
+        "versions": _versions(),
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "devices": devices},
+        "stages": [
+            {
+                "name": stage.name,
+                "title": stage.title,
+                "why": stage.why,
+                "command": "",
+                "folder": stage.name,
+                "status": "waiting",
+            }
+            for stage in stages
+        ],
+        "final": None,
+    }
+    record = Record(output, facts)
     record.note()
     return record
 
 
 def now() -> str:
-    """The time, to a second, in the zone of the machine."""
+    """Return the time, to a second, in the zone of the machine."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _is_record(path: Path) -> bool:
+def _facts_in(path: Path) -> dict[str, Any]:
+    """Return the facts of a record of this or another version; {} where there is none."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        return {"version", "flags"} <= set(facts) and "head" in facts["flags"]
-    except (OSError, ValueError, TypeError):
-        return False
+        return facts if "version" in facts and "head" in facts["flags"] else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
-def _read(path: Path, flags: dict) -> dict:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        before, version = facts["flags"], facts["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is not the record of a recipe; name another --output") from error
-    if version != VERSION:
+def _check_same(path: Path, before: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+    """Raise InputError unless the facts ``before`` are of a run with these flags."""
+    if not before:
+        raise InputError(f"{path}: is not the record of a recipe; name another `output`")
+    if before["version"] != VERSION:
         raise InputError(
-            f"{path}: is of another version of this software; name another --output, "
-            "or give --fresh"
+            f"{path}: is of a run that another version of this software began; finish it with that "
+            "version, give `fresh` to start over, or name another `output`"
         )
     for name, value in flags.items():
-        if before.get(name) != value:
-            flag = "--" + name.replace("_", "-")
+        if before["flags"].get(name) != value:
             raise InputError(
-                f"{path}: is of a run with {flag} {before.get(name)}, not {value}; "
-                "give the same flags to go on, --fresh to start over, or another "
-                "--output"
+                f"{path}: is of a run with `{name}` {before['flags'].get(name)}, not {value}; give "
+                "the same flags to resume it, `fresh` to start over, or another `output`"
             )
-    return facts
 
 
-def _clear(output: str) -> None:
-    names = names_in(output)
-    say(f"--fresh: removing {', '.join(names)} from {output}")
-    # killed in the middle of this, no run must go on with what is left
+def _clear(output: str, names: Collection[str]) -> None:
+    """Remove what a recipe has made, its record last."""
+    say(f"--fresh: removing {', '.join(sorted(names))} from {output}")
+    # where this is killed in the middle, no run must resume what is left
     Record(output, {"version": VERSION, "flags": {"head": "that is being removed"}}).note()
-    for name in [*(name for name in names if name != FILE), FILE]:
-        path = Path(output, name)
+    for path in (Path(output, name) for name in sorted(names, key=FILE.__eq__)):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -196,10 +189,7 @@ def _versions() -> dict[str, str]:
 def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        return next(
-            line.partition(":")[2].strip()
-            for line in text.splitlines()
-            if line.startswith("model name")
-        )
-    except (OSError, StopIteration):
+        names = [line for line in text.splitlines() if line.startswith("model name")]
+        return names[0].partition(":")[2].strip()
+    except (OSError, IndexError):
         return platform.processor() or platform.machine()

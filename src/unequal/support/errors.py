@@ -15,17 +15,14 @@ class InputError(ValueError):
     """
 
 
-def with_flags(message: object, *parsers: argparse.ArgumentParser) -> str:
+def with_flags(message: object, parser: argparse.ArgumentParser) -> str:
     """Return a message in which `parameter` stands as the flag that sets it, such as --parameter.
 
     Args:
         message: an :class:`InputError` or its text.
-        parsers: those of the command; the first that knows a name counts. Names in backquotes that
-            are none of their parameters stay.
+        parser: the command's. Names in backquotes that are none of its parameters stay.
     """
-    flags: dict[str, str] = {}
-    for parser in reversed(parsers):
-        flags.update((action.dest, action.option_strings[0]) for action in _actions(parser))
+    flags = {action.dest: action.option_strings[0] for action in _actions(parser)}
     return re.sub(r"`(\w+)`", lambda name: flags.get(name[1], name[0]), str(message))
 
 
