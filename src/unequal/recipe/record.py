@@ -118,17 +118,7 @@ def open_record(settings: RecipeSettings, stages: Sequence[Stage], devices: str)
         "flags": settings.flags,
         "versions": _versions(),
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "devices": devices},
-        "stages": [
-            {
-                "name": stage.name,
-                "title": stage.title,
-                "why": stage.why,
-                "command": "",
-                "folder": stage.name,
-                "status": "waiting",
-            }
-            for stage in stages
-        ],
+        "stages": [_waiting(stage) for stage in stages],
         "final": None,
     }
     record = Record(output, facts)
@@ -139,6 +129,11 @@ def open_record(settings: RecipeSettings, stages: Sequence[Stage], devices: str)
 def now() -> str:
     """Return the time, to a second, in the zone of the machine."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _waiting(stage: Stage) -> dict[str, Any]:
+    texts = {"name": stage.name, "title": stage.title, "why": stage.why}
+    return {**texts, "command": "", "folder": stage.name, "status": "waiting"}
 
 
 def _facts_in(path: Path) -> dict[str, Any]:
@@ -177,13 +172,9 @@ def _clear(output: str, names: Collection[str]) -> None:
 
 
 def _versions() -> dict[str, str]:
-    found = {"unequal": unequal.__version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    installed = {found.metadata["Name"]: found.version for found in metadata.distributions()}
+    versions = {"unequal": unequal.__version__, "python": platform.python_version()}
+    return {**versions, **{name: installed[name] for name in PACKAGES if name in installed}}
 
 
 def _processor() -> str:
