@@ -90,7 +90,7 @@ def _add_own(group: argparse._ArgumentGroup) -> None:
         name = _name(flag)
         # the older name comes first, because messages name the last flag of a parameter
         add(before, dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        text = f"more flags for step {flag[6:]} ({step}), in quotes: {flag} '--lr 0.05'"
+        text = f"more flags for step {flag[6:]} ({step}), in quotes: {flag}='--lr 0.05'"
         add(flag, dest=name, default="", metavar="FLAGS", help=text)
 
 
