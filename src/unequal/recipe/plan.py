@@ -7,12 +7,6 @@ from dataclasses import dataclass
 
 from unequal.recipe.settings import RecipeSettings
 
-SCRIPTS = {
-    "softmax": "train_softmax.py",
-    "savemodel": "train_NR_savemodel.py",
-    "noise_resistance": "train_NR.py",
-    "unequal": "train_debug_soft_gs.py",
-}
 # what a stage has that its script has not by default; flags of the user go after it
 LIMITS = {
     "softmax": "--lr 0.1 --end-epoch 40 --lr-drops 2",

@@ -24,6 +24,7 @@ from unequal.report.page import write_report
 from unequal.support.console import say
 from unequal.support.devices import usable_devices
 from unequal.support.errors import InputError, with_flags
+from unequal.training.flags import SCRIPTS
 from unequal.training.hooks import Interrupt
 
 
@@ -98,7 +99,7 @@ class RecipeRun:
         stage, output = self._stages[name], self._settings.output
         pretrained = str(self._checkpoint(start)) if start else ""
         words = plan.command(stage, self._settings, self._test_every, head, pretrained)
-        if self._record.begin(name, f"python {plan.SCRIPTS[stage.step]} {shlex.join(words)}"):
+        if self._record.begin(name, f"python {SCRIPTS[stage.step]} {shlex.join(words)}"):
             trained = train_stage(stage, words, os.path.join(output, name), self._interrupt)
             outcome = trained.outcome
             if outcome.ended_by == "signal":
