@@ -100,6 +100,7 @@ FLOORS = (
     ("unequal.report",),
     ("unequal.recipe",),
     ("unequal.commands", "unequal.build"),
+    ("unequal.__main__",),
 )
 
 
