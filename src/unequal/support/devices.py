@@ -34,7 +34,7 @@ def usable_devices(
 
     CUDA_VISIBLE_DEVICES with n entries gives gpu(0) .. gpu(n-1), as in the 2019 code; '' and '-1'
     give the CPU; unset gives every usable GPU, else the CPU. A GPU is usable from compute
-    capability 5.0 to 8.x. With UNEQUAL_TRUST_GPU=1, for an MXNet built for newer ones, it always is.
+    capability 5.0 to 8.x, and always with UNEQUAL_TRUST_GPU=1 (an MXNet built for newer GPUs).
 
     Args:
         environ: The environment variables.

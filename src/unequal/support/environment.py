@@ -52,7 +52,7 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
     if not gpu_build_installed():
         return
-    # The wheels' cuDNN is newer than the one MXNet was built with. It is compatible, but MXNet warns.
+    # The wheels' cuDNN is newer than the one MXNet was built with; compatible, but MXNet warns.
     environ.setdefault("MXNET_CUDNN_LIB_CHECKING", "0")
     missing = load_libraries((DRIVER,) + CUDA_LIBRARIES, wheel_folders())
     if missing:
