@@ -11,15 +11,21 @@ VENV_PYTHON := .venv/bin/python
 INSTALLED_BUILD := $(if $(filter setup,$(MAKECMDGOALS)),,$(wildcard .venv/.installed-gpu))
 BUILD := $(if $(filter-out 0,$(GPU))$(if $(GPU),,$(INSTALLED_BUILD)),gpu,cpu)
 STAMP := .venv/.installed-$(BUILD)
+# a file of tests stays in one process, because its tests share what they made
+PYTEST := $(VENV_PYTHON) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help setup demo test lint bench always
+.PHONY: help setup demo test test-quick coverage lint types wheel-test bench always
 
 help:
 	@echo 'make setup   make .venv and install (GPU=1: with the CUDA build of MXNet)'
 	@echo 'make demo    the whole recipe on a small made-up data set, on the CPU'
-	@echo "make test    the test suite (ARGS='tests/losses -x' for a part of it)"
-	@echo 'make lint    ruff'
-	@echo 'make bench   the figures that the README quotes'
+	@echo "make test    the test suite (ARGS='tests/method -x' for a part of it)"
+	@echo 'make test-quick   the tests that take less than a second each'
+	@echo 'make coverage     the test suite, and which lines it runs: build/coverage/index.html'
+	@echo 'make lint    ruff: rules and format'
+	@echo 'make types   mypy'
+	@echo 'make wheel-test   build the wheel, install it elsewhere, train and verify with it'
+	@echo 'make bench   measure the speed'
 
 setup: $(STAMP)
 
@@ -27,11 +33,24 @@ demo: $(STAMP)
 	@$(VENV_PYTHON) examples/demo.py $(ARGS)
 
 test: $(STAMP)
-	@$(VENV_PYTHON) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-quick: $(STAMP)
+	@$(PYTEST) -m 'not slow' $(ARGS)
+
+coverage: $(STAMP)
+	@mkdir -p build/coverage
+	@$(PYTEST) --cov --cov-report=term --cov-report=html:build/coverage $(ARGS)
 
 lint: $(STAMP)
 	@$(VENV_PYTHON) -m ruff check $(or $(ARGS),.)
 	@$(VENV_PYTHON) -m ruff format --check $(or $(ARGS),.)
+
+types: $(STAMP)
+	@$(VENV_PYTHON) -m mypy $(ARGS)
+
+wheel-test: $(STAMP)
+	@bash tests/wheel/run $(VENV_PYTHON)
 
 bench: $(STAMP)
 	@$(VENV_PYTHON) benchmarks/speed/run.py $(ARGS)

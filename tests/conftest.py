@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import unequal  # noqa: F401  (sets MXNet's threads and libraries before mxnet is imported)
+# One thread a process: the same numbers in this process and in those that tests start, and no
+# threads that wait for one another where two processes share two cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import unequal  # noqa: E402, F401  (before mxnet)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

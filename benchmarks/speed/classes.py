@@ -48,7 +48,7 @@ class Identity(HybridBlock):
 
 
 def make(form: str, loss: str, classes: int, embedding: int, batch: int) -> HybridBlock:
-    """The head of stage one or two, with random weights."""
+    """Make the classifier of step 1 or 2.2, with random weights."""
     classifier = MarginClassifier(4, classes, embedding)
     graph = SoftmaxGraph(Identity(), classifier)
     if loss == "NR":
@@ -107,7 +107,7 @@ def in_child(*case: object) -> dict:
 
 
 def measure(loss: str, classes: int, embedding: int, batch: int, repeats: int) -> list[Comparison]:
-    """A row for memory, and one for time."""
+    """Return a row for memory and one for time."""
     least = max(1, batch // 8)
     whole: dict[str, list[dict]] = {form: [] for form in FORMS}
     scores: dict[str, list[float]] = {form: [] for form in FORMS}

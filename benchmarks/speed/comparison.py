@@ -51,7 +51,7 @@ def rates(seconds: Iterable[float], count: float) -> list[float]:
 
 
 def table(rows: Iterable[Mapping]) -> str:
-    """The rows (as ``Comparison.numbers`` gives them) as aligned text."""
+    """Return rows, as `Comparison.numbers` gives them, as aligned text."""
     cells = [COLUMNS] + [_cells(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join(

@@ -29,7 +29,7 @@ class FaceSets(NamedTuple):
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """--data and --tail."""
+    """Add --data and --tail."""
     parser.add_argument("--data", help="folder of a RecordIO set (default: 112 px faces, drawn)")
     parser.add_argument(
         "--tail", help="beside --data, a set with few images an identity (default: --data)"
@@ -44,7 +44,7 @@ def draw(folder: Path) -> FaceSets:
 
 @contextlib.contextmanager
 def face_sets(options: argparse.Namespace) -> Iterator[FaceSets]:
-    """The sets named by the flags, or drawn ones, which are gone afterwards."""
+    """Give the sets that the flags name, or drawn ones, which are removed afterwards."""
     if options.data:
         yield FaceSets(options.data, options.tail or options.data)
         return

@@ -84,7 +84,7 @@ def job(form: str, folder: Path, memory: int) -> Job:
 
 
 def most_held(work: Callable[[], None]) -> float:
-    """The most megabytes that ``work`` adds to what this process holds, files left out."""
+    """Return the most megabytes that `work` adds to what this process holds, without files."""
     before, most = held(), [0.0]
     ended = threading.Event()
 
@@ -109,7 +109,7 @@ def held() -> float:
 
 
 def measure(folder: Path, gallery: int, probes: int, memory: int, repeats: int) -> Comparison:
-    """The one row."""
+    """Return the one row."""
     draw(folder, gallery, probes)
     seconds: dict[str, list[float]] = {form: [] for form in FORMS}
     workers = {}

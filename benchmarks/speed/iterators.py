@@ -4,7 +4,7 @@
 
 The bare decoder gets bytes that lie in memory, in as many threads as the iterator has workers, an
 equal share each: what no iterator can beat. ``plain`` only orders and decodes, ``mirror`` and
-``colour`` are the recipes of stages one and 2b, ``bags`` that of stage three. The bags' rows are
+``colour`` are the batches of steps 1 and 2.2, ``bags`` those of step 3.2. The bags' rows are
 mined before the clock starts; ``passes.py`` measures mining.
 """
 
@@ -50,7 +50,7 @@ class Mined:
 
 
 def silent(line: str) -> None:
-    """A log that nobody reads."""
+    """Ignore a line of the log."""
 
 
 def decode(payloads: Iterable[bytes]) -> None:
@@ -78,7 +78,7 @@ def mean_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def bag_iterator(head: FaceRecords, tail: FaceRecords, shape: tuple, workers: int) -> BagIter:
-    """Stage three's iterator, with as many bags as the head has batches, mined already."""
+    """Make the iterator of step 3.2, with as many mined bags as the head has batches."""
     iterator = BagIter(
         head,
         tail,
@@ -95,7 +95,7 @@ def bag_iterator(head: FaceRecords, tail: FaceRecords, shape: tuple, workers: in
 
 
 def measure(sets: FaceSets, threads: int, repeats: int) -> list[Comparison]:
-    """A row for each recipe, decoded by so many threads."""
+    """Return a row for each recipe, decoded by this number of threads."""
     head, tail = FaceRecords(sets.head), FaceRecords(sets.tail)
     head.image_keys = head.image_keys[:MOST_IMAGES]  # for their bytes are all kept in memory
     size = read_property(sets.head)

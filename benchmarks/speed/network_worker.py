@@ -42,7 +42,7 @@ class OneConvolution(HybridBlock):
 
 
 def ours(name: str, batch: int) -> HybridBlock:
-    """The network with random weights, all shapes settled."""
+    """Return the network with random weights and known shapes."""
     network = backbone(name, EMBEDDING)
     network.initialize(initial_values())
     network.infer_shape(mx.nd.zeros((batch, *IMAGE)))
@@ -52,7 +52,7 @@ def ours(name: str, batch: int) -> HybridBlock:
 
 
 def plain(network: HybridBlock) -> HybridBlock:
-    """The network's lineage graph as a Gluon block with the same parameter values."""
+    """Return the network's lineage graph as a Gluon block with the same parameter values."""
     block = SymbolBlock(lineage_symbol(network, "data"), [mx.sym.var("data", dtype="float32")])
     values = network.collect_params()
     for name, parameter in block.collect_params().items():
@@ -111,7 +111,7 @@ def train(network: HybridBlock, x: mx.nd.NDArray) -> None:
 
 
 def make(form: str, name: str, kind: str, batch: int) -> Job:
-    """What a turn does, whether the compiled operator does it, and the network's size."""
+    """Return what a turn does, whether the compiled operator does it, and the network's size."""
     network = ours(name, batch)
     facts = {
         "compiled": form == "ours" and compiled.available(),

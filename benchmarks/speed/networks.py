@@ -38,7 +38,7 @@ FORWARD_ONLY = ("onnxruntime",)
 
 
 def start(form: str, network: str, kind: str, batch: int, torch_python: str) -> Worker:
-    """The process of one form, ready for its first turn."""
+    """Start the process of one form, ready for its first turn."""
     program, name, environ = FORMS[form]
     python = torch_python if program == "torch_worker.py" else sys.executable
     command = [
@@ -80,7 +80,7 @@ def started(network: str, kind: str, batch: int, torch_python: str) -> Iterator[
 def measure(
     network: str, kind: str, batch: int, repeats: int, torch_python: str
 ) -> list[Comparison]:
-    """A row for each form beside ours."""
+    """Return a row for each form beside ours."""
     with started(network, kind, batch, torch_python) as workers:
         if OURS not in workers:
             sys.exit(f"networks: {network} does not run")

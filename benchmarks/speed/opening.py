@@ -41,7 +41,7 @@ def ours(data_dir: str) -> float:
 
 
 def by_mxnet(data_dir: str) -> float:
-    """The same with MXNet's reader."""
+    """Do the same with MXNet's reader."""
     import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
     # isort: split
@@ -80,7 +80,7 @@ def in_child(form: str, data_dir: Path) -> dict:
 
 
 def measure(data_dir: Path, records: int, repeats: int) -> list[Comparison]:
-    """A row for the first time, and one for later."""
+    """Return a row for the first opening, and one for later ones."""
     found: dict[str, list[dict]] = {form: [] for form in FORMS}
     for turn in range(repeats):
         # whichever of ours comes second finds what the first has kept

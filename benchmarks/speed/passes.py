@@ -24,7 +24,7 @@ from mxnet.gluon import HybridBlock
 
 from comparison import Comparison, finish, rates
 from face_sets import FaceSets, add_flags, face_sets
-from stage_graph import EMBEDDING, stage_graph
+from step_graph import EMBEDDING, step_graph
 from symbols import backbone
 from symbols.lineage_2019 import lineage_symbol
 from timing import flags, in_turns, positive
@@ -43,7 +43,7 @@ CPU = [mx.cpu()]
 
 
 def silent(*words: object) -> None:
-    """A log that nobody reads."""
+    """Ignore a line of the log."""
 
 
 def save(graph: HybridBlock, prefix: str) -> None:
@@ -62,14 +62,14 @@ def in_batches(loader: ImageLoader, keys: Sequence[int], batch: int) -> list[tup
 
 
 def forward(network: Callable, batches: Sequence[tuple]) -> None:
-    """The network on all batches; what comes out is looked at when all have been given to it."""
+    """Run the network on all batches, and wait for the results after the last batch."""
     results = [network(*batch) for batch in batches]
     for result in results:
         result.wait_to_read()
 
 
 def noise_row(sets: FaceSets, network: str, batch: int, repeats: int) -> Comparison:
-    """The noise pass over the head, the first images of it."""
+    """Time the noise pass over the first images of the head."""
     records, size = FaceRecords(sets.head), read_property(sets.head)
     shape = (3, size.height, size.width)
     loader = ImageLoader(records, shape)
@@ -77,9 +77,9 @@ def noise_row(sets: FaceSets, network: str, batch: int, repeats: int) -> Compari
     keys = keys[: len(keys) // batch * batch]
     with tempfile.TemporaryDirectory() as folder:
         prefix = str(Path(folder) / "model")
-        save(stage_graph(backbone(network, EMBEDDING), batch, shape), prefix)
-        predict = noise_predictor(Checkpoint(prefix, 0), CPU, silent)
+        save(step_graph(backbone(network, EMBEDDING), batch, shape), prefix)
         checkpoint = Checkpoint(prefix, 0)
+        predict = noise_predictor(checkpoint, CPU, silent)
         probabilities = mx.sym.softmax(checkpoint.graph()["blockgrad1_output"])
         bare = as_block(
             probabilities, ["data", "softmax_label"], checkpoint.parameters(), CPU, prefix
@@ -101,7 +101,7 @@ def mining_row(sets: FaceSets, network: str, batch: int, bags: int, repeats: int
     records, size = FaceRecords(sets.tail), read_property(sets.tail)
     shape = (3, size.height, size.width)
     loader = ImageLoader(records, shape)
-    body = stage_graph(backbone(network, EMBEDDING), batch, shape).backbone
+    body = step_graph(backbone(network, EMBEDDING), batch, shape).backbone
     lines: list[str] = []
     miner = TailMiner(
         loader, BAG, IMAGES_PER_IDENTITY, IDENTITIES, embedder(body, CPU), batch, lines.append

@@ -59,7 +59,7 @@ def network(activation: HybridBlock, channels: int) -> HybridBlock:
 
 
 def forward(net: HybridBlock, x: mx.nd.NDArray) -> None:
-    """A forward pass, and the wait for it."""
+    """Run a forward pass and wait for it."""
     net(x)
     mx.nd.waitall()
 

@@ -1,12 +1,12 @@
-"""Every figure of the README: runs the benchmarks, prints one table: ``make bench``.
+"""Run the benchmarks and print one table: `make bench`.
 
     python benchmarks/speed/run.py [--only iterators,networks] [--quick] [--data DIR] [--tail DIR]
                              [--torch-python PYTHON]
 
-Each benchmark is a program of this folder and leaves its numbers in benchmarks/results/NAME.json.
-Some 12 minutes on two cores that have nothing else to do, which is needed: other busy threads
-distort all this. The ratio says how many times as good ours is as the floor or alternative beside
-it: the median over rounds that alternate, and the spread is that of the rounds.
+Each benchmark is a program of this folder. It leaves its numbers in benchmarks/results/NAME.json.
+All take about 12 minutes on two cores. Nothing else may run meanwhile, because other busy threads
+distort the numbers. The ratio says how many times as good our number is as the floor or the
+alternative beside it. It is the median over alternating rounds, and the spread is that of the rounds.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     RESULTS.mkdir(exist_ok=True)
     started, failed = time.time(), []
-    # what a benchmark writes goes with this folder, also when it is killed
+    # what a benchmark writes is removed with this folder, also when the benchmark is killed
     with tempfile.TemporaryDirectory(prefix="unequal-bench-") as folder:
         if set(names) & set(READ_SETS) and not options.data:
             print("drawing faces", flush=True)
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def chosen(only: str | None) -> list[str]:
-    """The benchmarks that ``--only`` names, in the order of running; all without it."""
+    """Return the benchmarks that `--only` names, in the order of running; all without it."""
     names = list(QUICK) if only is None else only.split(",")
     unknown = sorted(set(names) - set(QUICK))
     if unknown:
@@ -93,7 +93,7 @@ def chosen(only: str | None) -> list[str]:
 
 
 def command(name: str, options: argparse.Namespace) -> list[str]:
-    """What starts a benchmark, whose older numbers are removed."""
+    """Remove the older numbers of a benchmark, and return the command that starts it."""
     if _result(name).exists():
         _result(name).unlink()
     program = str(Path(__file__).resolve().with_name(f"{name}.py"))
@@ -107,7 +107,7 @@ def command(name: str, options: argparse.Namespace) -> list[str]:
 
 
 def machine() -> Mapping[str, str]:
-    """What the numbers were measured on."""
+    """Describe what the numbers were measured on."""
     processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()

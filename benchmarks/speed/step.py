@@ -4,7 +4,7 @@
 
 "Bare" hands float32 batches that lie on the device to the hybridised graph, to autograd and to the
 trainer, and waits at the end. "Loop" is `unequal.training.loop.fit` with the metric and the hooks
-of stage 2b, on the same images as uint8. Both train the same graph in turns, each time as many
+of step 2.2, on the same images as uint8. Both train the same graph in turns, each time as many
 steps. The network "none" takes pixels as embedding: there, loop - bare is the time that the loop
 adds to a step, less what MXNet's threads do beside the network's work.
 """
@@ -23,7 +23,7 @@ import numpy as np
 from mxnet.gluon import HybridBlock
 
 from comparison import Comparison, finish
-from stage_graph import CLASSES, EMBEDDING, stage_graph
+from step_graph import CLASSES, EMBEDDING, step_graph
 from symbols import backbone
 from timing import flags, in_turns, positive
 from unequal.method.graphs import NoiseResistanceGraph
@@ -51,16 +51,16 @@ class Pixels(HybridBlock):
 
 
 def make(network: str, width: float, batch: int) -> NoiseResistanceGraph:
-    """The graph of stage 2b on a network."""
+    """Return the graph of step 2.2 on a network."""
     if network == "none":
         body = Pixels()
     else:
         body = backbone(network, EMBEDDING, width=width if network.startswith("r") else 1.0)
-    return stage_graph(body, batch, IMAGE)
+    return step_graph(body, batch, IMAGE)
 
 
 def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Callable[[], None]]:
-    """``steps`` of training, bare and by the loop."""
+    """Train `steps` steps, bare and by the loop."""
     rng = np.random.RandomState(0)
     images = rng.randint(0, 256, (batch, *IMAGE)).astype(np.uint8)
     labels = mx.nd.array(rng.randint(0, CLASSES, batch))

@@ -9,7 +9,7 @@ from typing import Callable, Mapping, Sequence
 
 
 def flags(description: str) -> argparse.ArgumentParser:
-    """A parser with --repeats and --json."""
+    """Return a parser with --repeats and --json."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--repeats", type=positive, default=5, help="rounds (default %(default)s)")
     parser.add_argument("--json", help="file for the numbers")
@@ -17,7 +17,7 @@ def flags(description: str) -> argparse.ArgumentParser:
 
 
 def positive(text: str) -> int:
-    """A whole number of 1 or more, for argparse."""
+    """Return a whole number of 1 or more, for argparse."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)

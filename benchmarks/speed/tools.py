@@ -134,7 +134,7 @@ def run(command: Sequence[str]) -> tuple[float, float]:
 
 
 def watch_memory(process: int, peak: list[int], done: threading.Event) -> None:
-    """The largest sum of the resident memory of a process and its children, looked at often."""
+    """Sample the resident memory of a process and its children; return the largest sum."""
     while not done.wait(0.05):
         peak[0] = max(peak[0], sum(map(resident, [process, *children(process)])))
 
@@ -149,7 +149,7 @@ def resident(process: int) -> int:
 
 
 def children(process: int) -> list[int]:
-    """The children of a process, theirs included."""
+    """Return the children of a process, theirs included."""
     try:
         found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
@@ -174,7 +174,7 @@ def copy(path: Path) -> float:
 
 
 def write_files(folder: Path, size: int) -> list[str]:
-    """A thousand images, and their paths from the folder above."""
+    """Write a thousand images; return their paths from the folder above."""
     folder.mkdir()
     random = np.random.RandomState(0)
     names = []
@@ -186,7 +186,7 @@ def write_files(folder: Path, size: int) -> list[str]:
 
 
 def write_list(path: Path, files: list[str], count: int) -> None:
-    """A list of `count` images of identities with few and with many images."""
+    """Return a list of `count` images of identities with few and with many images."""
     with open(path, "w", encoding="utf-8") as file:
         for image, label in zip(range(count), labels(count)):
             file.write(f"1\t{files[image % FILES]}\t{label}\n")

@@ -1,7 +1,7 @@
-"""Training face recognition on long-tailed, noisy data.
+"""Train face recognition on long-tailed, noisy data.
 
-Importing this package, which costs nothing else, readies the process for MXNet: see
-`unequal.support.environment`. Import it before `mxnet`.
+Import this package before `mxnet`: it prepares the process for MXNet, see
+`unequal.support.environment`, and does nothing else.
 """
 
 from unequal.support.environment import prepare

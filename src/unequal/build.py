@@ -1,14 +1,23 @@
-"""Build the compiled operator of ``symbols.compiled``: ``python -m unequal.build``.
+"""Build the compiled operator of `symbols.compiled`: `python -m unequal.build`.
 
-Ends with status 1, and says why, where it cannot be built; everything works without it, slower.
+The operator computes networks on the CPU. Without it everything works, but slower.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+from typing import Sequence
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build the operator, unless it is there already.
+
+    Returns:
+        0, or 1 after one line that says why it cannot be built here.
+    """
+    parser = argparse.ArgumentParser(prog="python -m unequal.build", description=__doc__)
+    parser.parse_args(argv)
     try:
         from symbols.compiled.build import Unavailable, build
     except (ImportError, OSError) as error:

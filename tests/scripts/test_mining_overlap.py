@@ -11,31 +11,13 @@ import sys
 import mxnet as mx
 import pytest
 
-from script_runs import REPOSITORY, SMALL, run_script, write_sets
+from script_runs import REPOSITORY, SMALL, run_here, write_sets
 
 ANNOUNCED = "mining the bags of the next epoch meanwhile"
 FLAGS = [
     *SMALL,
-    "--data-dir",
-    "head",
-    "--data-dir-interclass",
-    "tail",
-    "--batch-size1",
-    6,
-    "--batchsize_id",
-    6,
-    "--bag-size",
-    6,
-    "--batch-size2",
-    6,
-    "--lr",
-    0.01,
-    "--interweight",
-    5,
-    "--verbose",
-    150,
-    "--target",
-    "lfw",
+    *"""--data-dir head --data-dir-interclass tail --batch-size1 6 --batchsize_id 6 --bag-size 6
+    --batch-size2 6 --lr 0.01 --interweight 5 --verbose 150 --target lfw""".split(),
 ]
 
 
@@ -60,18 +42,8 @@ def timeless(text):
 def test_the_log_is_the_same_but_for_the_line_and_the_numbers_of_later_epochs(folder):
     logs = []
     for name, flags in (("models", []), ("models2", ["--mining-overlap"])):
-        done = run_script(
-            "train_debug_soft_gs.py",
-            *FLAGS,
-            *flags,
-            "--end-epoch",
-            2,
-            "--max-steps",
-            101,
-            "--prefix",
-            f"{name}/m",
-            folder=folder,
-        )
+        words = [*FLAGS, *flags, "--end-epoch", 2, "--max-steps", 101, "--prefix", f"{name}/m"]
+        done = run_here("train_debug_soft_gs.py", *words, folder=folder)
         assert done.returncode == 0, done.stdout
         logs.append(timeless(done.stdout))
     plain, ahead = logs

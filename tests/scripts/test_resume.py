@@ -11,44 +11,12 @@ import sys
 
 import pytest
 
-from script_runs import REPOSITORY, SMALL, run_script, write_sets
+from script_runs import REPOSITORY, SMALL, Stop, run_here, write_sets
 
-HEAD = [
-    "--data-dir",
-    "head",
-    "--per-batch-size",
-    5,
-    "--verbose",
-    4,
-    "--end-epoch",
-    2,
-    "--lr-steps",
-    "9,15",
-    "--ckpt",
-    2,
-]
-TAIL = [
-    "--data-dir",
-    "head",
-    "--data-dir-interclass",
-    "tail",
-    "--batch-size1",
-    6,
-    "--batchsize_id",
-    6,
-    "--batch-size2",
-    5,
-    "--bag-size",
-    15,
-    "--verbose",
-    4,
-    "--end-epoch",
-    2,
-    "--ckpt",
-    2,
-    "--lr-steps",
-    "9",
-]
+HEAD = """--data-dir head --per-batch-size 5 --verbose 4 --end-epoch 2 --lr-steps 9,15
+    --ckpt 2""".split()
+TAIL = """--data-dir head --data-dir-interclass tail --batch-size1 6 --batchsize_id 6
+    --batch-size2 5 --bag-size 15 --verbose 4 --end-epoch 2 --ckpt 2 --lr-steps 9""".split()
 RUNS = {
     "train_softmax.py": HEAD,
     "train_NR.py": [*HEAD, "--noise-threshold", 0.2, "--pretrained", "start/model,0"],
@@ -67,36 +35,32 @@ def flags(script, prefix, *more):
 
 
 def run(script, folder, *words):
-    done = run_script(script, *words, folder=folder)
+    done = run_here(script, *words, folder=folder)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
-def ended_at(line, number, script, folder, *words, count=1):
-    """Run, and send a signal at the ``count``-th line that matches; what was printed by then."""
-    command = [sys.executable, "-u", str(REPOSITORY / script), *map(str, words)]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+def stopped(line, number, script, folder, *words, count=1):
+    """Run, and send a signal at the ``count``-th line that matches."""
+    done = run_here(script, *words, folder=folder, stop=Stop(line, number, count))
+    assert done.returncode == 128 + number, done.stdout
+
+
+def killed(line, script, folder, *words):
+    """Run in another process, and kill that at the first line that matches."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-u", str(REPOSITORY / script), *map(str, words)],
         cwd=folder,
         stdout=subprocess.PIPE,
         env=environment,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    seen = []
-    for text in process.stdout:
-        seen.append(text)
-        count -= bool(re.search(line, text))
-        if not count:
-            process.send_signal(number)
-            break
-    else:
-        process.wait()
-        pytest.fail(f"no such line in {''.join(seen)}")
-    rest, _ = process.communicate(timeout=120)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), rest
-    return "".join(seen) + rest
+    assert any(re.search(line, text) for text in process.stdout)
+    process.kill()
+    process.communicate(timeout=120)
+    assert process.returncode == -9
 
 
 def left_behind(folder):
@@ -118,57 +82,36 @@ def lines(text):
     ]
 
 
-def start_model(script, folder):
-    if script == "train_NR.py":
-        run(
-            "train_NR_savemodel.py",
-            folder,
-            *SMALL,
-            "--data-dir",
-            "head",
-            "--per-batch-size",
-            5,
-            "--max-steps",
-            3,
-            "--prefix",
-            "start/model",
-        )
-
-
 @pytest.mark.parametrize("script", RUNS)
-def test_killed_runs_end_as_if_nothing_had_happened(script, folder):
-    start_model(script, folder)
+def test_ended_runs_end_as_if_nothing_had_happened(script, folder):
+    """A run that was killed, and one that got SIGTERM in a test or between two epochs."""
+    if script == "train_NR.py":
+        words = [*SMALL, *HEAD, "--max-steps", 3, "--prefix", "start/model"]
+        run("train_NR_savemodel.py", folder, *words)
     undisturbed = run(script, folder, *flags(script, "one"))
-    ended_at(
-        r"\[8\]Accuracy-Highest|^saving 2", signal.SIGKILL, script, folder, *flags(script, "two")
-    )
-    resumed = run(script, folder, *flags(script, "two", "--resume"))
-    assert "--resume: going on after step" in resumed
     models, history = left_behind(folder / "one")
     assert len(models) > 3 and len(history) > 5
-    assert left_behind(folder / "two") == (models, history)
-    tail = lines(resumed)
-    assert tail and tail == lines(undisturbed)[-len(tail) :]
-
-
-@pytest.mark.parametrize(
-    "script,line,count",
-    [
-        ("train_softmax.py", "testing verification", 2),
-        ("train_debug_soft_gs.py", "Epoch.0. Time cost", 1),
-    ],
-)
-def test_a_signal_at_any_moment_changes_nothing(script, line, count, folder):
-    run(script, folder, *flags(script, "one"))
-    ended_at(line, signal.SIGTERM, script, folder, *flags(script, "two"), count=count)
-    run(script, folder, *flags(script, "two", "--resume"))
-    assert left_behind(folder / "two") == left_behind(folder / "one")
+    killed(r"\[8\]Accuracy-Highest|^saving 2", script, folder, *flags(script, "two"))
+    if script == "train_debug_soft_gs.py":
+        stopped("Epoch.0. Time cost", signal.SIGTERM, script, folder, *flags(script, "three"))
+    else:
+        line = "testing verification"
+        stopped(line, signal.SIGTERM, script, folder, *flags(script, "three"), count=2)
+    for prefix in ("two", "three"):
+        resumed = run(script, folder, *flags(script, prefix, "--resume"))
+        assert "--resume: going on after step" in resumed
+        assert left_behind(folder / prefix) == (models, history)
+        tail = lines(resumed)
+        assert tail and tail == lines(undisturbed)[-len(tail) :]
 
 
 def test_a_signal_while_more_bags_are_mined_changes_nothing(folder):
-    script, longer = "train_debug_soft_gs.py", ["--end-epoch", 11, "--verbose", 45]
+    script, longer = (
+        "train_debug_soft_gs.py",
+        ["--end-epoch", 11, "--verbose", 200, "--target", "lfw", "--bag-size", 6],
+    )
     run(script, folder, *flags(script, "one", *longer))
-    ended_at("^eval ", signal.SIGINT, script, folder, *flags(script, "two", *longer), count=104)
+    stopped("^eval ", signal.SIGINT, script, folder, *flags(script, "two", *longer), count=104)
     text = run(script, folder, *flags(script, "two", "--resume", *longer))
     assert "going on after step 100, in epoch 10" in text
     assert left_behind(folder / "two") == left_behind(folder / "one")
@@ -191,11 +134,11 @@ def test_a_run_that_is_over_is_not_done_again_but_goes_on_when_more_is_asked_for
     ] == lines_of_one
 
 
-def test_the_model_of_stage_2a_stays_that_of_its_first_step(folder):
+def test_the_model_of_savemodel_stays_that_of_its_first_step(folder):
     script = "train_NR_savemodel.py"
     words = [*SMALL, "--data-dir", "head", "--per-batch-size", 5, "--max-steps", 4]
     run(script, folder, *words, "--prefix", "one/model_t")
-    ended_at("Saved checkpoint", signal.SIGTERM, script, folder, *words, "--prefix", "two/model_t")
+    stopped("Saved checkpoint", signal.SIGTERM, script, folder, *words, "--prefix", "two/model_t")
     assert "going on" in run(script, folder, *words, "--prefix", "two/model_t", "--resume")
     one, two = ((folder / name / "model_t-0000.params").read_bytes() for name in ("one", "two"))
     assert one == two
@@ -210,7 +153,7 @@ def test_without_a_state_a_run_begins_and_says_so(folder):
 
 def test_a_run_without_a_seed_goes_on_with_its_own(folder):
     words = [word for word in flags("train_softmax.py", "one") if word not in ("--seed", "1")]
-    ended_at(r"\[8\]Accuracy-H", signal.SIGKILL, "train_softmax.py", folder, *words)
+    stopped(r"\[8\]Accuracy-H", signal.SIGTERM, "train_softmax.py", folder, *words)
     assert "going on after step" in run("train_softmax.py", folder, *words, "--resume")
 
 
@@ -222,10 +165,10 @@ def test_another_run_does_not_go_on_from_it(folder):
         (["--per-batch-size", 6], "--per-batch-size 5, not 6"),
         (["--seed", 3], "--seed 1, not 3"),
     ):
-        done = run_script(script, *flags(script, "one", "--resume", *words), folder=folder)
+        done = run_here(script, *flags(script, "one", "--resume", *words), folder=folder)
         assert done.returncode == 2 and what in done.stdout.splitlines()[-1]
     (folder / "one" / "model.state").write_bytes(b"PK\x03\x04 cut short")
-    done = run_script(script, *flags(script, "one", "--resume"), folder=folder)
+    done = run_here(script, *flags(script, "one", "--resume"), folder=folder)
     assert done.returncode == 2 and "one/model.state: is not the state" in done.stdout
     assert left_behind(folder / "one") == before
 

@@ -12,7 +12,7 @@ import time
 import mxnet as mx
 import pytest
 
-from script_runs import REPOSITORY, SMALL, run_script, write_sets
+from script_runs import REPOSITORY, SMALL, Stop, run_here, write_sets
 
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
 
@@ -71,58 +71,34 @@ def test_a_signal_ends_the_run_with_a_checkpoint(number, tmp_path):
 
 def test_a_signal_in_verification_keeps_the_model(tmp_path):
     write_sets(tmp_path)
-    status, text = interrupted(
-        command("train_NR_savemodel.py", "--per-batch-size", 4, "--prefix", "models/model_t"),
-        tmp_path,
-        "testing",
-    )
-    assert status == 130
+    flags = [*SMALL, *"--data-dir head --per-batch-size 4 --prefix models/model_t".split()]
+    stop = Stop("testing", signal.SIGINT)
+    done = run_here("train_NR_savemodel.py", *flags, folder=tmp_path, stop=stop)
+    assert done.returncode == 130
     assert (tmp_path / "models" / "model_t-0000.params").exists()
 
 
 def test_a_signal_in_the_noise_pass_or_in_mining_leaves_what_was_there(tmp_path):
     write_sets(tmp_path, head=(60,) * 6)
-    run_script(
-        "train_NR_savemodel.py",
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--per-batch-size",
-        4,
-        "--prefix",
-        "models/model",
-        "--max-steps",
-        1,
-        folder=tmp_path,
-    )
+    flags = [*SMALL, *"--data-dir head --prefix models/model".split()]
+    one_step = "--per-batch-size 4 --max-steps 1".split()
+    run_here("train_NR_savemodel.py", *flags, *one_step, folder=tmp_path)
     model = tmp_path / "models" / "model-0000.params"
     before = model.read_bytes()
-    for script, flags, line in (
-        ("train_NR.py", ["--per-batch-size", 4, "--batch_size_mining", 1], "start bb,ba 10 "),
+    for script, more, line in (
+        ("train_NR.py", "--per-batch-size 4 --batch_size_mining 1", "start bb,ba 10 "),
         (
             "train_debug_soft_gs.py",
-            [
-                "--data-dir-interclass",
-                "tail",
-                "--batch-size1",
-                6,
-                "--batchsize_id",
-                6,
-                "--batch-size2",
-                1,
-                "--bag-size",
-                12,
-            ],
+            "--data-dir-interclass tail --batch-size1 6 --batchsize_id 6 --batch-size2 1 "
+            "--bag-size 12",
             "eval ",
         ),
     ):
-        status, text = interrupted(
-            command(script, *flags, "--prefix", "models/model", "--pretrained", "models/model,0"),
-            tmp_path,
-            line,
-        )
-        assert status == 130, text
-        assert "Saved checkpoint" not in text
+        words = [*flags, "--pretrained", "models/model,0", *more.split()]
+        stop = Stop(line, signal.SIGINT)
+        done = run_here(script, *words, folder=tmp_path, stop=stop)
+        assert done.returncode == 130, done.stdout
+        assert "Saved checkpoint" not in done.stdout
         assert model.read_bytes() == before
 
 

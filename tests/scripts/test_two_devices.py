@@ -12,7 +12,7 @@ from unequal.commands import main
 from unequal.training import run
 
 
-def test_four_stages_on_two_devices(tmp_path, monkeypatch, capfd):
+def test_four_steps_on_two_devices(tmp_path, monkeypatch, capfd):
     write_sets(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("unequal.training.run.usable_devices", lambda: [mx.cpu(0), mx.cpu(1)])

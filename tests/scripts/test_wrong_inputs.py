@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from record_fixtures import write_face_set
-from script_runs import SMALL, run_script, write_bin, write_sets
+from script_runs import SMALL, run_here, write_bin, write_sets
 from unequal.commands import main
 
-STAGE_THREE = ["--batch-size1", 6, "--batchsize_id", 6, "--batch-size2", 4, "--bag-size", 12]
+UNEQUAL = ["--batch-size1", 6, "--batchsize_id", 6, "--batch-size2", 4, "--bag-size", 12]
 
 
 class Malicious:
@@ -25,7 +25,7 @@ class Malicious:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Sets, and a checkpoint of stages one and 2a."""
+    """Sets, and checkpoints of the steps softmax and savemodel."""
     folder = tmp_path_factory.mktemp("made")
     write_sets(folder)
     flags = [*SMALL, "--data-dir", "head", "--per-batch-size", 4, "--max-steps", 1]
@@ -33,7 +33,7 @@ def made(tmp_path_factory):
         ("train_softmax.py", ["--prefix", "models/model"]),
         ("train_NR_savemodel.py", ["--prefix", "models/model_t", "--pretrained", "models/model,0"]),
     ):
-        done = run_script(script, *flags, *extra, folder=folder)
+        done = run_here(script, *flags, *extra, folder=folder)
         assert done.returncode == 0, done.stdout
     return folder
 
@@ -69,6 +69,12 @@ def refused(capfd, script, *flags, says, prefix="new/model"):
     for text in [says] if isinstance(says, str) else says:
         assert text in lines[0]
     assert files(Path.cwd()) == before
+
+
+def run(step, words, *more, prefix="new/model"):
+    """The exit status of a step on the head, in this process."""
+    flags = [*SMALL, "--data-dir", "head", "--prefix", prefix, *words.split(), *map(str, more)]
+    return main(step, flags)
 
 
 def test_no_property(here, capfd):
@@ -180,7 +186,7 @@ def test_noise_pass_needs_a_model(here, capfd):
     refused(capfd, "noise_resistance", says="--pretrained")
 
 
-def test_noise_pass_with_a_model_of_stage_one(here, capfd):
+def test_noise_pass_with_a_model_of_softmax(here, capfd):
     refused(
         capfd, "noise_resistance", "--pretrained", "models/model,0", says="train_NR_savemodel.py"
     )
@@ -199,22 +205,13 @@ def test_threshold_that_is_no_probability(here, capfd, value):
 
 
 def test_threshold_that_keeps_less_than_a_batch(here, capfd):
-    flags = [
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--prefix",
-        "new/model",
-        "--per-batch-size",
-        "96",
-        "--pretrained",
-        "models/model_t,0",
-        "--noise-threshold",
-        "1",
-        "--max-steps",
-        "1",
-    ]
-    assert main("noise_resistance", flags) == 2
+    assert (
+        run(
+            "noise_resistance",
+            "--per-batch-size 96 --pretrained models/model_t,0 --noise-threshold 1 --max-steps 1",
+        )
+        == 2
+    )
     assert "--noise-threshold" in capfd.readouterr().err
     assert {p.name for p in (here / "new").iterdir()} == {
         "0_noiselist.txt",
@@ -236,36 +233,12 @@ def test_bin_that_is_no_bin(here, capfd):
 
 def test_bin_with_fewer_images_than_a_batch_is_fine(here, capfd):
     write_bin(here / "head" / "lfw.bin", pairs=3)
-    flags = [
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--prefix",
-        "new/model",
-        "--per-batch-size",
-        "16",
-        "--max-steps",
-        "1",
-        "--verbose",
-        "1",
-    ]
-    assert main("softmax", flags) == 0
+    assert run("softmax", "--per-batch-size 16 --max-steps 1 --verbose 1") == 0
     assert "[lfw][1]Accuracy-Flip" in capfd.readouterr().out
 
 
 def test_prefix_in_a_new_folder_is_made(here, capfd):
-    flags = [
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--prefix",
-        "a/b/c/model",
-        "--per-batch-size",
-        "4",
-        "--max-steps",
-        "1",
-    ]
-    assert main("softmax", flags) == 0
+    assert run("softmax", "--per-batch-size 4 --max-steps 1", prefix="a/b/c/model") == 0
     assert (here / "a" / "b" / "c" / "model-0000.params").exists()
 
 
@@ -275,18 +248,7 @@ def test_prefix_that_cannot_be_written(here, capfd):
 
 
 def test_prefix_without_a_folder_is_the_working_folder(here):
-    flags = [
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--prefix",
-        "model",
-        "--per-batch-size",
-        "4",
-        "--max-steps",
-        "1",
-    ]
-    assert main("softmax", flags) == 0
+    assert run("softmax", "--per-batch-size 4 --max-steps 1", prefix="model") == 0
     assert (here / "model-0000.params").exists()
 
 
@@ -302,8 +264,8 @@ def test_prefix_without_a_folder_is_the_working_folder(here):
         (["--images-per-identity", 0], "--images-per-identity"),
     ],
 )
-def test_sizes_of_stage_three(sizes, says, here, capfd):
-    refused(capfd, "unequal", "--data-dir-interclass", "tail", *STAGE_THREE, *sizes, says=says)
+def test_sizes_of_unequal(sizes, says, here, capfd):
+    refused(capfd, "unequal", "--data-dir-interclass", "tail", *UNEQUAL, *sizes, says=says)
 
 
 def test_sizes_that_devices_do_not_divide(here, capfd, monkeypatch):
@@ -315,7 +277,7 @@ def test_sizes_that_devices_do_not_divide(here, capfd, monkeypatch):
         "unequal",
         "--data-dir-interclass",
         "tail",
-        *STAGE_THREE,
+        *UNEQUAL,
         "--batch-size1",
         7,
         says="--batch-size1",
@@ -325,7 +287,7 @@ def test_sizes_that_devices_do_not_divide(here, capfd, monkeypatch):
         "unequal",
         "--data-dir-interclass",
         "tail",
-        *STAGE_THREE,
+        *UNEQUAL,
         "--batchsize_id",
         9,
         says="--batchsize_id",
@@ -362,18 +324,7 @@ def test_too_many_corrupt_images_before_the_first_batch(here, capfd):
 def test_a_late_fault_keeps_the_model(here, capfd):
     broken = {key: b"not a picture" for key in range(1, 30)}
     write_face_set(here / "head", (16,) * 6, size=16, payloads=broken)
-    flags = [
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--prefix",
-        "new/model",
-        "--per-batch-size",
-        "4",
-        "--max-bad-images",
-        "28",
-    ]
-    assert main("softmax", flags) == 2
+    assert run("softmax", "--per-batch-size 4 --max-bad-images 28") == 2
     error = capfd.readouterr().err.strip().splitlines()
     assert "28" in error[-1] and "Traceback" not in "".join(error)
     assert sorted(p.name for p in (here / "new").iterdir()) == [
@@ -402,22 +353,8 @@ def test_values_that_no_run_can_have(flags, says, here, capfd):
 
 def test_a_map_as_embedding(here, capfd):
     flags = ["--version-output", "Z", "--emb-size", 64]  # 64 filters, a map of 1x1
-    refused(capfd, "unequal", "--data-dir-interclass", "tail", *STAGE_THREE, *flags, says="a map")
-    flags = [
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--prefix",
-        "new/model",
-        "--per-batch-size",
-        "4",
-        "--max-steps",
-        "1",
-        "--verbose",
-        "1",
-        *map(str, flags),
-    ]
-    assert main("softmax", flags) == 0
+    refused(capfd, "unequal", "--data-dir-interclass", "tail", *UNEQUAL, *flags, says="a map")
+    assert run("softmax", "--per-batch-size 4 --max-steps 1 --verbose 1", *flags) == 0
 
 
 def test_more_classes_than_an_array_holds(here, capfd):
@@ -439,17 +376,4 @@ def test_noise_list_that_cannot_be_written(here, capfd):
 
 
 def test_squeeze_and_excite_in_a_narrow_network_is_fine(here):
-    flags = [
-        *SMALL,
-        "--data-dir",
-        "head",
-        "--prefix",
-        "new/model",
-        "--per-batch-size",
-        "4",
-        "--max-steps",
-        "1",
-        "--version-se",
-        "1",
-    ]
-    assert main("softmax", flags) == 0
+    assert run("softmax", "--per-batch-size 4 --max-steps 1 --version-se 1") == 0

@@ -100,6 +100,7 @@ FLOORS = (
     ("unequal.report",),
     ("unequal.recipe",),
     ("unequal.commands", "unequal.build"),
+    ("unequal.__main__",),
 )
 
 
@@ -188,7 +189,7 @@ def order_of_loading(module: str, loaded: dict[str, None]) -> dict[str, None]:
 def test_unequal_comes_before_mxnet_in_what_a_user_starts(module):
     """MXNet's threads and CUDA libraries are settled by `import unequal`, before MXNet loads.
 
-    The mend where this fails: `import unequal`, then a line `# isort: split`, then the rest.
+    The fix where this fails: `import unequal`, then a line `# isort: split`, then the rest.
     """
     loaded = list(order_of_loading(module, {}))
     for library in {"mxnet", "gluoncv"}.intersection(loaded):

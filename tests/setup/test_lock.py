@@ -28,49 +28,48 @@ def locked(python: str) -> dict[str, list[str]]:
         if line.startswith("#"):
             continue
         requirement = Requirement(line)
-        environment = {"python_version": python, "python_full_version": f"{python}.0"}
-        if requirement.marker is None or requirement.marker.evaluate(environment):
+        if applies(requirement, python):
             (specifier,) = requirement.specifier
             assert specifier.operator == "==", line
             versions.setdefault(canonicalize_name(requirement.name), []).append(specifier.version)
     return versions
 
 
-def declared() -> list[str]:
-    """All requirements of pyproject.toml, those of the extras included."""
-    extras = PROJECT["optional-dependencies"].values()
-    return PROJECT["dependencies"] + [text for extra in extras for text in extra]
+def applies(requirement: Requirement, python: str) -> bool:
+    """Whether a requirement of no extra counts under this Python."""
+    environment = {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+def declared(python: str, *extras: str) -> list[Requirement]:
+    """The requirements of pyproject.toml, those of the extras (default: all) included."""
+    optional = PROJECT["optional-dependencies"]
+    texts = PROJECT["dependencies"] + [text for e in extras or optional for text in optional[e]]
+    return [need for need in map(Requirement, texts) if applies(need, python)]
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("text", declared())
-def test_every_declared_package_is_locked_once_within_its_range(python, text):
-    requirement = Requirement(text)
-    versions = locked(python)[canonicalize_name(requirement.name)]
-    assert len(versions) == 1
-    assert requirement.specifier.contains(versions[0])
-
-
-@pytest.mark.parametrize("python", PYTHONS)
-def test_no_package_is_locked_twice_for_one_python(python):
-    twice = {name: versions for name, versions in locked(python).items() if len(versions) > 1}
-    assert twice == {}
+def test_every_package_is_locked_once_and_the_declared_ones_within_their_ranges(python):
+    lock = locked(python)
+    assert {name: versions for name, versions in lock.items() if len(versions) > 1} == {}
+    for requirement in declared(python):
+        (version,) = lock[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), requirement
 
 
 def test_what_the_declared_packages_need_is_locked_too():
     """Follows the metadata of the installed packages, under the Python that runs this."""
-    lock = locked("{}.{}".format(*sys.version_info))
-    extras = PROJECT["optional-dependencies"]
-    waiting = [Requirement(text) for text in PROJECT["dependencies"] + extras["dev"]]
+    python = "{}.{}".format(*sys.version_info)
+    lock = locked(python)
+    waiting = declared(python, "dev")
     seen = set()
-    no_extra = {"extra": ""}
     while waiting:
         name = canonicalize_name(waiting.pop().name)
         if name in seen:
             continue
         seen.add(name)
         needs = [Requirement(text) for text in metadata.requires(name) or []]
-        waiting += [need for need in needs if not need.marker or need.marker.evaluate(no_extra)]
+        waiting += [need for need in needs if applies(need, python)]
     assert seen - set(lock) == set()
 
 

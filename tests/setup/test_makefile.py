@@ -38,7 +38,7 @@ def make(clone: Path, *arguments: str, **programs: str) -> subprocess.CompletedP
     return subprocess.run(command, env=environ, text=True, **streams)
 
 
-@pytest.mark.parametrize("target", ["setup", "demo", "test", "lint", "bench"])
+@pytest.mark.parametrize("target", ["setup", "demo", "test", "lint", "types", "bench"])
 def test_without_a_python_every_target_ends_with_one_clear_line(clone, target):
     result = make(clone, target, python3="exit 127")  # as a version manager's stand-in
     line, make_itself = result.stderr.splitlines()
@@ -68,7 +68,7 @@ def commands(clone: Path, *arguments: str) -> str:
 def test_plain_targets_keep_the_build_that_setup_chose(clone):
     (clone / ".venv").mkdir()
     (clone / ".venv" / ".installed-gpu").touch()
-    assert commands(clone, "test").strip() == ".venv/bin/python -m pytest"
+    assert commands(clone, "types").strip() == ".venv/bin/python -m mypy"
 
 
 @pytest.mark.parametrize(

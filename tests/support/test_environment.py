@@ -142,20 +142,20 @@ def test_the_gpu_build_loads_driver_and_libraries(before_mxnet, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "missing, mend",
+    "missing, fix",
     [
         (("libcuda.so.1",), "CPU build with `make setup`"),
         (("libcuda.so.1", "libcudnn.so.8"), "CPU build with `make setup`"),
         (("libcudnn.so.8", "libnccl.so.2"), "libcudnn.so.8, libnccl.so.2 cannot be loaded"),
     ],
 )
-def test_importing_mxnet_without_its_libraries_tells_the_mend(
-    before_mxnet, monkeypatch, missing, mend
+def test_importing_mxnet_without_its_libraries_tells_the_fix(
+    before_mxnet, monkeypatch, missing, fix
 ):
     monkeypatch.setattr(preload, "gpu_build_installed", lambda: True)
     monkeypatch.setattr(preload, "load_libraries", lambda *_: missing)
     preload.prepare({})
     with pytest.raises(InputError) as caught:
         importlib.import_module("mxnet")
-    assert mend in str(caught.value)
+    assert fix in str(caught.value)
     assert "\n" not in str(caught.value)

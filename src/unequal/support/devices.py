@@ -1,8 +1,8 @@
-"""Which devices to train on: CUDA_VISIBLE_DEVICES as in the 2019 code, GPUs MXNet can really use.
+"""Choose the devices: those of CUDA_VISIBLE_DEVICES, as in the 2019 code, that MXNet can use.
 
-MXNet's own count of GPUs cannot decide that: the mxnet-cu112 wheel holds machine code for compute
-capability 5.0 to 8.x and nothing that a driver could translate for newer ones, so on a Hopper GPU
-the count is 1 and the first operation fails.
+MXNet's own count of GPUs cannot decide that. The mxnet-cu112 wheel holds machine code for compute
+capability 5.0 to 8.x, and nothing that a driver could translate for newer GPUs. So on a Hopper GPU
+the count is 1, and the first operation fails.
 """
 
 from __future__ import annotations
@@ -30,17 +30,21 @@ def usable_devices(
     capabilities: Sequence[Capability] | None = None,
     log: Callable[[str], None] = logging.getLogger(__name__).warning,
 ) -> list[mx.Context]:
-    """The devices that the environment asks for and that this MXNet can compute on.
+    """Return the devices that the environment asks for and that this MXNet can compute on.
 
     CUDA_VISIBLE_DEVICES with n entries gives gpu(0) .. gpu(n-1), as in the 2019 code; '' and '-1'
     give the CPU; unset gives every usable GPU, else the CPU. A GPU is usable from compute
-    capability 5.0 to 8.x, or always with UNEQUAL_TRUST_GPU=1 (an MXNet built for newer ones).
-    Where GPUs were there or asked for but none is usable, `log` gets one line and the CPU is
-    returned. `capabilities` (major, minor) of the visible GPUs are asked of the driver by default.
+    capability 5.0 to 8.x, and always with UNEQUAL_TRUST_GPU=1 (an MXNet built for newer GPUs).
 
-    Raises InputError when CUDA_VISIBLE_DEVICES names more GPUs than there are, or usable and
-    unusable ones together: the number of devices changes the effective learning rate, so it is
-    never changed silently.
+    Args:
+        environ: The environment variables.
+        capabilities: (major, minor) of each visible GPU; by default the driver is asked.
+        log: Gets one line where there are GPUs, or the user named some, and none is usable.
+
+    Raises:
+        InputError: CUDA_VISIBLE_DEVICES names more GPUs than there are, or usable and unusable
+            ones together. The number of devices changes the effective learning rate, so it is
+            never changed silently.
     """
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     names = None if visible is None else [name for name in visible.split(",") if name.strip()]
@@ -78,10 +82,10 @@ def usable_devices(
 
 
 def gpu_capabilities(driver: ctypes.CDLL | None = None) -> list[Capability]:
-    """Compute capability (major, minor) of each GPU that the driver shows, in its order.
+    """Return the compute capability (major, minor) of each GPU that the driver shows, in its order.
 
-    The driver itself obeys CUDA_VISIBLE_DEVICES of the process. No driver, or one that cannot
-    start, means no GPU: an empty list.
+    The driver itself obeys the CUDA_VISIBLE_DEVICES of the process. The list is empty where there
+    is no driver, or one that cannot start.
     """
     if driver is None:
         try:

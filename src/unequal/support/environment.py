@@ -1,6 +1,6 @@
-"""What has to be settled in a process before `import mxnet`: threads, defaults, CUDA libraries.
+"""Settle what a process needs before `import mxnet`: threads, defaults, CUDA libraries.
 
-`import unequal` calls `prepare`. A value that the user has set in the environment always wins.
+`import unequal` calls `prepare`. It never replaces a value that the user set in the environment.
 """
 
 from __future__ import annotations
@@ -35,36 +35,39 @@ CUDA_LIBRARIES = (
 def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     """Set MXNet's defaults in `environ` and load the CUDA libraries of the gpu extra.
 
-    Never raises and never prints. Threads and libraries are fixed once `mxnet` has been
-    imported, so then only the default that is read later is set.
+    It never raises and never prints. After `mxnet` has been imported, threads and libraries are
+    fixed; then it sets only the defaults that MXNet reads later.
+
+    Args:
+        environ: The environment variables to complete.
     """
-    # With oneDNN's subgraphs, the second forward of a Module bound for inference on the CPU dies
-    # for some networks, y1 for one ("can't generate TBlob for MKLDNN data"), whatever the batch
-    # size. Gluon blocks do not meet it; users' Module code does. MXNet reads this at every bind.
+    # With oneDNN's subgraphs, a Module bound for inference on the CPU dies at its second forward
+    # for some networks, y1 among them ("can't generate TBlob for MKLDNN data"). Gluon blocks do
+    # not, but users' Module code does. MXNet reads this variable at every bind.
     environ.setdefault("MXNET_SUBGRAPH_BACKEND", "NONE")
-    _without_primitive_cache(environ)
+    _switch_off_primitive_cache(environ)
     if "mxnet" in sys.modules:
         return
-    # On Intel MXNet takes half of the processors, for it believes them to be hyper-threads.
+    # On Intel, MXNet uses half of the processors, because it takes them for hyper-threads.
     environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
     if not gpu_build_installed():
         return
-    # The wheels' cuDNN is newer than the one MXNet was built with: compatible, but warned about.
+    # The wheels' cuDNN is newer than the one MXNet was built with; compatible, but MXNet warns.
     environ.setdefault("MXNET_CUDNN_LIB_CHECKING", "0")
     missing = load_libraries((DRIVER,) + CUDA_LIBRARIES, wheel_folders())
     if missing:
         sys.meta_path.insert(0, _ExplainMissing(missing))
 
 
-def _without_primitive_cache(environ: MutableMapping[str, str]) -> None:
-    """Keep MXNet's oneDNN, 2.4, from giving one BatchNorm the layout of another; read at first use.
+def _switch_off_primitive_cache(environ: MutableMapping[str, str]) -> None:
+    """Switch off the primitive cache of MXNet's oneDNN 2.4, which is read at the first use.
 
-    Its cache compares layouts without the strides of sides of length 1. After a BatchNorm in
-    inference over maps of 1x1 pixels that lie channels last (on processors with AVX-512), one over
-    as many embeddings of as many features gets the primitive of the maps, whose layout MXNet cannot
-    give it: a segmentation fault. MXNet keeps most primitives by itself; without the cache small
-    networks of its own operators take up to twice as long, large ones some 1.05 to 1.15 times.
-    The compiled operator's oneDNN, which obeys the other name first, has its cache.
+    The cache compares layouts, but not the strides of sides of length 1. So after a BatchNorm in
+    inference over maps of 1x1 pixels that lie channels last (on processors with AVX-512), a
+    BatchNorm over as many embeddings of as many features gets the primitive of the maps. MXNet
+    cannot give it that layout: a segmentation fault. Without the cache, small networks on MXNet's
+    own operators take up to twice as long, large ones 1.05 to 1.15 times. The oneDNN of the
+    compiled operator reads the other name first and keeps its cache.
     """
     if "DNNL_PRIMITIVE_CACHE_CAPACITY" not in environ:
         environ["DNNL_PRIMITIVE_CACHE_CAPACITY"] = "0"
@@ -72,7 +75,7 @@ def _without_primitive_cache(environ: MutableMapping[str, str]) -> None:
 
 
 def usable_cores(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Processors this process may use at once: its affinity, or a container's quota if smaller."""
+    """Return how many processors this process may use: its affinity or a container's quota."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -84,7 +87,7 @@ def usable_cores(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def _cpu_quota(control_groups: Path) -> float | None:
-    """The container's processor quota in cores (control groups version 2, then 1), if any."""
+    """Return the container's processor quota in cores, if any (control groups version 2 or 1)."""
     try:
         limit, period = (control_groups / "cpu.max").read_text().split()
     except (OSError, ValueError):
@@ -101,7 +104,7 @@ def _cpu_quota(control_groups: Path) -> float | None:
 
 
 def gpu_build_installed() -> bool:
-    """Whether MXNet was installed from the wheel that needs the CUDA 11 libraries."""
+    """Tell whether MXNet was installed from the wheel that needs the CUDA 11 libraries."""
     try:
         metadata.distribution(GPU_BUILD)
     except metadata.PackageNotFoundError:
@@ -110,7 +113,7 @@ def gpu_build_installed() -> bool:
 
 
 def wheel_folders() -> list[Path]:
-    """The `lib` folders of the nvidia-*-cu11 wheels, which all install into `nvidia`."""
+    """Return the `lib` folders of the nvidia-*-cu11 wheels, which all install into `nvidia`."""
     spec = find_spec("nvidia")
     places = [] if spec is None else list(spec.submodule_search_locations or [])
     return sorted(folder for place in places for folder in Path(place).glob("*/lib"))
@@ -119,7 +122,8 @@ def wheel_folders() -> list[Path]:
 def load_libraries(names: Iterable[str], folders: Iterable[Path]) -> tuple[str, ...]:
     """Load each shared library for the whole process: from `folders`, else from the system.
 
-    Returns the names that could not be loaded, in order.
+    Returns:
+        The names that could not be loaded, in order.
     """
     folders = list(folders)
     return tuple(name for name in names if not _load(name, folders))
@@ -137,7 +141,7 @@ def _load(name: str, folders: list[Path]) -> bool:
 
 
 def missing_libraries_message(missing: tuple[str, ...]) -> str:
-    """One line: which libraries the GPU build of MXNet does not find, and the mend."""
+    """Return one line: which libraries the GPU build of MXNet does not find, and the fix."""
     if DRIVER in missing:
         return (
             f"{GPU_BUILD} is installed, but the NVIDIA driver ({DRIVER}) is not there: "
@@ -150,12 +154,12 @@ def missing_libraries_message(missing: tuple[str, ...]) -> str:
 
 
 class _ExplainMissing(importlib.abc.MetaPathFinder):
-    """Refuses `import mxnet`, which would end in a bare linker message, with the mend."""
+    """Refuse `import mxnet` with the fix; it would end in a bare linker message."""
 
     def __init__(self, missing: tuple[str, ...]) -> None:
         self.missing = missing
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Raise InputError for `mxnet`; leave every other module to the other finders."""
         if fullname == "mxnet":
             raise InputError(missing_libraries_message(self.missing))
-        return None

@@ -1,4 +1,4 @@
-"""The graph of stage 2b with random weights, as the scripts hybridise it."""
+"""The graph of step 2.2 with random weights, as the scripts hybridise it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unequal.training.initial_network import initial_values
 CLASSES, EMBEDDING = 1000, 512
 
 
-def stage_graph(body: HybridBlock, batch: int, shape: Sequence[int]) -> NoiseResistanceGraph:
+def step_graph(body: HybridBlock, batch: int, shape: Sequence[int]) -> NoiseResistanceGraph:
     """`body` maps images (batch, *`shape`) to embeddings (batch, EMBEDDING)."""
     graph = NoiseResistanceGraph(
         body, MarginClassifier(4, CLASSES, EMBEDDING), NoiseResistanceLoss(CLASSES, 0.9, (batch, 2))

@@ -8,7 +8,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from script_runs import SMALL, run_script, write_sets
+from script_runs import SMALL, run_here, run_script, write_sets
 from unequal.training.inference import embedder
 
 NUMBER = r"(?:-?\d+(?:\.\d+)?(?:e-?\d+)?)"
@@ -42,7 +42,7 @@ LINES = [
     r"Initialize done:  96 \d+ \d+",
     r"call reset[12]\(\)",
     # ours: what the 2019 code died of
-    r"INFO:unequal\.data\.mining_rounds:tail/train\.rec: 1 identities with fewer than 2 images "
+    r"INFO:unequal\.batches\.[a-z_]+:tail/train\.rec: 1 identities with fewer than 2 images "
     r"are not used",
     r"(cur1|seq1): \d+",
     r"interclass_oseq_reset",
@@ -70,94 +70,23 @@ def runs(tmp_path_factory):
     """{script: log} of the whole sequence, and the folder it ran in."""
     folder = tmp_path_factory.mktemp("run")
     write_sets(folder)
-    head = [*SMALL, "--data-dir", "head"]
+    head = "--data-dir head --per-batch-size 4"
+    noise = f"{head} --lr 0.01 --noise-beta 0.9 --bin-dir src"
     commands = {
-        "train_softmax.py": [
-            *head,
-            "--per-batch-size",
-            4,
-            "--prefix",
-            "models/model",
-            "--end-epoch",
-            2,
-            "--verbose",
-            20,
-            "--lr-steps",
-            "30,40,50",
-            "--ckpt",
-            2,
-        ],
-        "train_NR_savemodel.py": [
-            *head,
-            "--per-batch-size",
-            4,
-            "--prefix",
-            "models/model_t",
-            "--end-epoch",
-            1,
-            "--lr",
-            0.01,
-            "--noise-beta",
-            0.9,
-            "--bin-dir",
-            "src",
-            "--pretrained",
-            "models/model,2",
-            "--max-steps",
-            1,
-        ],
-        "train_NR.py": [
-            *head,
-            "--per-batch-size",
-            4,
-            "--prefix",
-            "models/model_nr",
-            "--lr",
-            0.01,
-            "--noise-beta",
-            0.9,
-            "--bin-dir",
-            "src",
-            "--pretrained",
-            "models/model_t,0",
-            "--max-steps",
-            30,
-            "--verbose",
-            10,
-            "--noise-threshold",
-            0.2,
-        ],
-        "train_debug_soft_gs.py": [
-            *head,
-            "--data-dir-interclass",
-            "tail",
-            "--lr",
-            0.001,
-            "--interweight",
-            5,
-            "--bag-size",
-            15,
-            "--batch-size1",
-            6,
-            "--batchsize_id",
-            6,
-            "--batch-size2",
-            4,
-            "--prefix",
-            "models/model_all",
-            "--pretrained",
-            "models/model_nr,0",
-            "--end-epoch",
-            2,
-            "--max-steps",
-            20,
-            "--verbose",
-            6,
-        ],
+        "train_softmax.py": f"{head} --prefix models/model --end-epoch 2 --verbose 20 "
+        "--lr-steps 30,40,50 --ckpt 2",
+        "train_NR_savemodel.py": f"{noise} --prefix models/model_t --end-epoch 1 "
+        "--pretrained models/model,2 --max-steps 1",
+        "train_NR.py": f"{noise} --prefix models/model_nr --pretrained models/model_t,0 "
+        "--max-steps 30 --verbose 10 --noise-threshold 0.2",
+        "train_debug_soft_gs.py": "--data-dir head --data-dir-interclass tail --lr 0.001 "
+        "--interweight 5 --bag-size 15 --batch-size1 6 --batchsize_id 6 --batch-size2 4 "
+        "--prefix models/model_all --pretrained models/model_nr,0 --end-epoch 2 --max-steps 20 "
+        "--verbose 6",
     }
     logs = {}
     for script, flags in commands.items():
-        done = run_script(script, *flags, folder=folder)
+        done = run_script(script, *SMALL, *flags.split(), folder=folder)
         assert done.returncode == 0, done.stdout
         logs[script] = done.stdout.splitlines()
     return logs, folder
@@ -241,7 +170,7 @@ def test_settings_come_first_and_in_order(script, runs):
     )
 
 
-def test_stage_one_order(runs):
+def test_lines_of_softmax_in_order(runs):
     log = runs[0]["train_softmax.py"]
     places(
         log,
@@ -280,7 +209,7 @@ def test_stage_one_order(runs):
     assert log[-1].endswith('model-0000.params"')
 
 
-def test_stage_2a_saves_the_model_after_one_step(runs):
+def test_savemodel_saves_the_model_after_one_step(runs):
     logs, folder = runs
     log = logs["train_NR_savemodel.py"]
     test, save = places(log, r"\[lfw\]\[1\]Accuracy-Flip.*", "INFO:root:Saved.*model_t-0000.*")
@@ -288,7 +217,7 @@ def test_stage_2a_saves_the_model_after_one_step(runs):
     assert not (folder / "models" / "model_t-0001.params").exists()
 
 
-def test_stage_2b_noise_pass(runs):
+def test_noise_pass_of_noise_resistance(runs):
     logs, folder = runs
     log = logs["train_NR.py"]
     places(
@@ -318,7 +247,7 @@ def test_stage_2b_noise_pass(runs):
         assert float(of_label) <= float(largest) < 0.2
 
 
-def test_stage_three_order(runs):
+def test_lines_of_unequal_in_order(runs):
     log = runs[0]["train_debug_soft_gs.py"]
     places(
         log,
@@ -407,23 +336,13 @@ def test_module_code_trains_on_from_each_checkpoint(runs):
 
 def test_what_helps_a_user_who_forgot_something(runs):
     """Lines of ours on stderr: no model given, no verification set there, a useless threshold."""
-    flags = [*SMALL, "--data-dir", "head", "--per-batch-size", 4, "--max-steps", 1]
-    done = run_script(
-        "train_NR_savemodel.py", *flags, "--target", "none", "--prefix", "other/m", folder=runs[1]
-    )
+    flags = [*SMALL, *"--data-dir head --per-batch-size 4 --max-steps 1".split()]
+    no_target = "--target none --prefix other/m".split()
+    done = run_here("train_NR_savemodel.py", *flags, *no_target, folder=runs[1])
     assert "WARNING:root:--pretrained is not given" in done.stdout
     assert "WARNING:root:head: holds none of the sets of --target none" in done.stdout
-    done = run_script(
-        "train_NR.py",
-        *flags,
-        "--pretrained",
-        "other/m,0",
-        "--prefix",
-        "other/n",
-        "--noise-threshold",
-        0.1,
-        folder=runs[1],
-    )
+    useless = "--pretrained other/m,0 --prefix other/n --noise-threshold 0.1".split()
+    done = run_here("train_NR.py", *flags, *useless, folder=runs[1])
     assert "WARNING:root:--noise-threshold 0.1 leaves nothing out: among 6 classes" in done.stdout
 
 
