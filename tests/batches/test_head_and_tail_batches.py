@@ -1,4 +1,4 @@
-"""Stage two's iterator: layout, epochs, mining, and everything that broke the 2019 one."""
+"""The iterator of step 3.2: layout, epochs, mining, and everything that broke the 2019 one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def quiet(line):
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes stage-two iterators and closes them at the end."""
+    """Makes iterators of step 3.2 and closes them at the end."""
     made = []
 
     def build(

@@ -1,4 +1,4 @@
-"""The plain iterator and the boot iterator: batches, epochs, repeatability, mends."""
+"""The iterators over one set: batches, epochs, repeatability, what the 2019 ones did wrong."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Model:
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes stage-two iterators over one head and one tail, and closes them at the end."""
+    """Makes iterators of step 3.2 over one head and one tail, and closes them at the end."""
     head = write_face_set(tmp_path / "head", (60, 60))
     tail = write_face_set(tmp_path / "tail", (4,) * 30, seed=1)
     made = []
