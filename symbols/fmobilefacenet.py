@@ -16,11 +16,12 @@ from symbols.layers import (
     activation,
     chain,
 )
+from symbols.lineage_2019 import Ops, Tensor
 from symbols.network import Network
 
 # (name, input channels, expanded channels, output channels) of a strided block, then the blocks
 # with a shortcut after it: (name, count, channels, expanded channels)
-STAGES = (
+BLOCKS = (
     (("dconv_23", 64, 128, 64), ("res_3", 4, 64, 128)),
     (("dconv_34", 64, 256, 128), ("res_4", 6, 128, 256)),
     (("dconv_45", 128, 512, 128), ("res_5", 2, 128, 256)),
@@ -28,6 +29,8 @@ STAGES = (
 
 
 class _Parts:
+    """Makes the layers of one network: what all of them share is given once."""
+
     def __init__(self, momentum: float, act: str):
         self.momentum, self.act = momentum, act
 
@@ -64,7 +67,7 @@ class _Parts:
     def separable(
         self, name: str, channels: int, expanded: int, filters: int, stride: int
     ) -> list[HybridBlock]:
-        """1x1 expansion, 3x3 depthwise, 1x1 projection without activation."""
+        """Return 1x1 expansion, 3x3 depthwise convolution, 1x1 projection without activation."""
         return [
             *self.conv(f"{name}_conv_sep", channels, expanded),
             *self.conv(
@@ -81,32 +84,34 @@ class _Parts:
 
 
 class Shortcut(HybridBlock):
-    """body(x) + x."""
+    """The body's output plus its input."""
 
     def __init__(self, *body: HybridBlock):
         super().__init__(prefix="")
         self.body = chain(*body)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return body(x) + x."""
         return self.body(x) + x
 
 
 def fmobilefacenet(
     layers: int, embedding: int, *, bn_mom: float = 0.9, version_act: str = "prelu"
 ) -> HybridBlock:
-    """The network ``y1``: input (N, 3, 112, 112) pixels 0..255 RGB, output (N, ``embedding``).
+    """Build the network ``y1``: (N, 3, 112, 112) pixels 0..255 RGB -> (N, ``embedding``).
 
-    Raises ``ValueError`` for other numbers than 1.
+    Raises:
+        ValueError: ``layers`` is not 1.
     """
     if layers != 1:
-        raise ValueError(f"--network y{layers}: known is y1")
+        raise ValueError(f"`network` y{layers}: known is y1")
     parts = _Parts(bn_mom, version_act)
     blocks = [
         Normalise(),
         *parts.conv("conv_1", 3, 64, kernel=3, stride=2, pad=1),
         *parts.conv("conv_2_dw", 64, 64, kernel=3, pad=1, groups=64),
     ]
-    for (name, channels, expanded, filters), (run, count, width, run_expanded) in STAGES:
+    for (name, channels, expanded, filters), (run, count, width, run_expanded) in BLOCKS:
         blocks += parts.separable(name, channels, expanded, filters, stride=2)
         for index in range(count):
             blocks.append(

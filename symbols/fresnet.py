@@ -20,6 +20,7 @@ from symbols.layers import (
     activation,
     chain,
 )
+from symbols.lineage_2019 import Ops, Tensor
 from symbols.network import Network
 
 UNITS = {
@@ -42,7 +43,7 @@ BOTTLENECK_WIDTHS = (64, 256, 512, 1024, 2048)
 class _Parts:
     """Makes the layers of one network: what all of them share is given once.
 
-    ``small_input`` is ``--version-input 1``: unit 1 then strides in its last convolution.
+    ``small_input`` is version_input 1: unit 1 then strides in its last convolution.
     """
 
     def __init__(self, momentum: float, act: str, squeeze: bool, small_input: bool):
@@ -63,7 +64,7 @@ class _Parts:
         )
 
     def projection(self, name: str, channels: int, filters: int, stride: int) -> HybridBlock:
-        """The 1x1 convolution of a shortcut; the 2019 code names no padding here."""
+        """Return the 1x1 convolution of a shortcut; the 2019 code names no padding here."""
         return Convolution(
             name, channels, filters, 1, stride=(stride, stride), no_bias=True, workspace=256
         )
@@ -81,7 +82,7 @@ class SqueezeExcite(HybridBlock):
     def __init__(self, parts: _Parts, name: str, channels: int):
         super().__init__(prefix="")
         narrow = max(1, channels // 16)
-        spelling = dict(stride=(1, 1), pad=(0, 0), workspace=256)
+        spelling: dict = dict(stride=(1, 1), pad=(0, 0), workspace=256)
         self.gate = chain(
             Pooling(global_pool=True, kernel=(7, 7), pool_type="avg", name=f"{name}_se_pool1"),
             Convolution(f"{name}_se_conv1", channels, narrow, 1, **spelling),
@@ -90,7 +91,8 @@ class SqueezeExcite(HybridBlock):
             Activation(f"{name}_se_sigmoid", "sigmoid"),
         )
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return x times its gates."""
         return F.broadcast_mul(x, self.gate(x))
 
 
@@ -101,12 +103,20 @@ class ResidualUnit(HybridBlock):
     ``project_entry`` (unit 2) a projecting shortcut starts after ``entry``, else at the input.
     """
 
-    def __init__(self, entry, body, shortcut, exit_, project_entry: bool):
+    def __init__(
+        self,
+        entry: HybridBlock | None,
+        body: HybridBlock,
+        shortcut: HybridBlock | None,
+        exit_: HybridBlock | None,
+        project_entry: bool,
+    ):
         super().__init__(prefix="")
         self.entry, self.body, self.shortcut, self.exit = entry, body, shortcut, exit_
         self._project_entry = project_entry
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Ops, x: Tensor) -> Tensor:
+        """Return the output of the unit."""
         entered = x if self.entry is None else self.entry(x)
         y = self.body(entered)
         if self.shortcut is not None:
@@ -125,7 +135,10 @@ def residual_unit(
     match: bool,
     bottleneck: bool,
 ) -> ResidualUnit:
-    """One unit (N, channels, H, W) -> (N, filters, H/stride, W/stride)."""
+    """Build a unit: (N, channels, H, W) -> (N, filters, H/stride, W/stride).
+
+    ``match`` says that input and output have the same shape.
+    """
     inner = filters // 4 if bottleneck else filters
     # (output channels, kernel) of each convolution of the unit, and which of them strides
     if bottleneck:
@@ -181,15 +194,18 @@ def resnet(
     version_act: str = "prelu",
     bn_mom: float = 0.9,
 ) -> HybridBlock:
-    """A face ResNet with ``units[i]`` units of width ``filters[i + 1]`` in stage i.
+    """Build a face ResNet, as ``fresnet.resnet`` of the 2019 code does.
 
-    Input (N, 3, H, W) pixels 0..255 RGB, output (N, ``embedding``). As the 2019 code's
-    ``fresnet.resnet``. Raises ``ValueError`` for an unknown version.
+    (N, 3, H, W) pixels 0..255 RGB -> (N, ``embedding``). Group i of its units has ``units[i]`` of
+    them, of width ``filters[i + 1]``; their names begin with ``stage``.
+
+    Raises:
+        ValueError: a version is unknown.
     """
     if version_input not in (0, 1):
-        raise ValueError(f"--version-input {version_input}: known are 0 and 1")
+        raise ValueError(f"`version_input` {version_input}: known are 0 and 1")
     if version_unit not in (1, 2, 3):
-        raise ValueError(f"--version-unit {version_unit}: known are 1, 2 and 3")
+        raise ValueError(f"`version_unit` {version_unit}: known are 1, 2 and 3")
     parts = _Parts(bn_mom, version_act, bool(version_se), small_input=version_input == 1)
     blocks = [Normalise(copy_name="id")]
     if version_input == 0:
@@ -230,12 +246,13 @@ def resnet(
 
 
 def fresnet(layers: int, embedding: int, width: float = 1.0, **versions) -> HybridBlock:
-    """The ResNet ``r<layers>``; ``width`` scales all widths (1: the lineage's own).
+    """Build the ResNet ``r<layers>``; ``width`` scales its widths (1: those of the lineage).
 
-    Raises ``ValueError`` for a number of layers that the lineage does not have.
+    Raises:
+        ValueError: the lineage has no ResNet of that many layers.
     """
     if layers not in UNITS:
-        raise ValueError(f"--network r{layers}: known are r{', r'.join(map(str, sorted(UNITS)))}")
+        raise ValueError(f"`network` r{layers}: known are r{', r'.join(map(str, sorted(UNITS)))}")
     bottleneck = layers >= 101
     widths = BOTTLENECK_WIDTHS if bottleneck else PLAIN_WIDTHS
     scaled = [max(4, int(round(w * width))) for w in widths]

@@ -28,12 +28,16 @@ HEADS = "ABCDEFGHIJZ"
 def embedding_head(
     kind: str, channels: int, embedding: int, momentum: float, act: str
 ) -> HybridBlock:
-    """The head ``kind`` on a map (N, ``channels``, H, W); output (N, ``embedding``).
+    """Build a head: a map (N, ``channels``, H, W) -> (N, ``embedding``).
 
-    A gives (N, channels), Z gives the map. Raises ``ValueError`` for an unknown kind.
+    Kind A gives (N, channels), Z the map. ``momentum`` is that of batch normalisation, ``act`` the
+    activation.
+
+    Raises:
+        ValueError: the kind is unknown.
     """
     if len(kind) != 1 or kind not in HEADS:
-        raise ValueError(f"--version-output {kind}: known are {', '.join(HEADS)}")
+        raise ValueError(f"`version_output` {kind}: known are {', '.join(HEADS)}")
     blocks = []
     if kind not in "HJ":
         blocks.append(BatchNorm("bn1", channels, momentum))

@@ -9,17 +9,17 @@ from symbols import compiled
 from symbols.compiled.program import NotCompiled, read_program
 from symbols.compiled.rewrite import run_program
 from symbols.layers import target_device_type
-from symbols.lineage_2019 import in_lineage_form, lineage_symbol
+from symbols.lineage_2019 import Ops, Tensor, in_lineage_form, lineage_symbol
 
 
 class Network(HybridBlock):
     """``head`` of ``features``; (N, 3, H, W) pixels 0..255 -> (N, embedding).
 
-    Networks for the CPU compute ``features`` by the compiled operator (``symbols.compiled``) where
-    there is one and it can express them, else by MXNet's own operators: the same function, and the
-    same parameters and lineage graph. Parameters whose ``grad_req`` is ``"add"`` when the network
-    is traced make it do without the operator too, whose gradients always replace older ones and can
-    be taken once (no ``retain_graph``).
+    Networks for the CPU compute ``features`` by the compiled operator (``symbols.compiled``), if
+    there is one and it can express them, otherwise by MXNet's own operators. Function, parameters
+    and lineage graph are the same. The gradients of the operator always replace older ones, and can
+    be taken once (no ``retain_graph``). So it is not used either while a parameter has the
+    ``grad_req`` ``"add"`` when the network is traced.
     """
 
     def __init__(self, features: HybridBlock, head: HybridBlock):
@@ -38,21 +38,22 @@ class Network(HybridBlock):
             for number, name in enumerate(program.weights):
                 setattr(self, f"weight{number}", parameters[name])
 
-    def cast(self, dtype):
-        """As Gluon's; the operator computes in float32 only, another type is MXNet's."""
+    def cast(self, dtype: type | str) -> None:
+        """Cast as Gluon does; without the operator, which knows float32 only."""
         if np.dtype(dtype) != np.float32:
             self._program = None
         super().cast(dtype)
 
-    def _collect_params_with_prefix(self, prefix=""):
-        """As Gluon's, without the operator's second names: files are the same with and without."""
+    def _collect_params_with_prefix(self, prefix: str = "") -> dict:
+        """Return those of Gluon without the operator's names: files do not depend on it."""
         named = super()._collect_params_with_prefix(prefix)
         start = f"{prefix}." if prefix else ""
         for own in self._reg_params:
             del named[start + own]
         return named
 
-    def hybrid_forward(self, F, x, **weights):
+    def hybrid_forward(self, F: Ops, x: Tensor, **weights: Tensor) -> Tensor:
+        """Return the embeddings."""
         adding = any(parameter.grad_req == "add" for parameter in self._reg_params.values())
         if self._program is None or adding or in_lineage_form():
             return self.head(self.features(x))

@@ -1,12 +1,12 @@
 """Networks as one operator on the CPU: oneDNN's convolutions, and one pass over memory around them.
 
-MXNet 1.9.1 spends most of a small network's time between its convolutions: PReLU and additions
-want plain arrays, convolutions blocked ones, and data is rearranged back and forth. The operator
-``unequal_network`` (C++, ``source/``, loaded by ``mx.library.load``) carries out everything
-from the pixels to the last feature map by itself: maps stay in oneDNN's layout, batch
+MXNet 1.9.1 spends most of the time of a small network between its convolutions: PReLU and
+additions need plain arrays, convolutions need blocked ones, and data is rearranged back and forth.
+The operator ``unequal_network`` (C++, ``source/``, loaded by ``mx.library.load``) computes
+everything from the pixels to the last feature map by itself. Maps stay in oneDNN's layout, batch
 normalisation and PReLU are one loop, and in inference both go into the convolution before them.
-``program.py`` says what to carry out, ``build.py`` compiles the operator. Without it (no compiler,
-a processor that is no x86-64, a GPU) MXNet's own operators compute the same network.
+``program.py`` says what to compute, ``build.py`` compiles the operator. Without it (no compiler, a
+processor that is not an x86-64, a GPU) MXNet's own operators compute the same network.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SWITCH = "UNEQUAL_COMPILED"
 
 @lru_cache(maxsize=None)
 def available() -> bool:
-    """Whether this process has the operator; loads it, or says once why not.
+    """Return whether this process has the operator; load it, or say once why not.
 
-    ``UNEQUAL_COMPILED=0`` in the environment does without it.
+    ``UNEQUAL_COMPILED=0`` in the environment switches it off.
     """
     if os.environ.get(SWITCH) == "0":
         return False

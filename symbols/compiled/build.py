@@ -41,7 +41,7 @@ class Unavailable(Exception):
 
 
 def _file_of(package: str, ending: str) -> Path:
-    """A file of an installed package. Raises Unavailable where there is none."""
+    """Return a file of an installed package; raise Unavailable where there is none."""
     try:
         files = metadata.files(package) or []
     except metadata.PackageNotFoundError:
@@ -70,9 +70,10 @@ def _version(*packages: str) -> str:
 
 @lru_cache(maxsize=None)
 def library_file() -> Path:
-    """Where the library of the present sources and packages lies, built or not.
+    """Return where the library of the present sources and packages lies, built or not.
 
-    Raises Unavailable on other processors than x86-64 and without oneDNN.
+    Raises:
+        Unavailable: the processor is not an x86-64, or oneDNN is not installed.
     """
     if platform.machine() not in ("x86_64", "AMD64"):
         raise Unavailable(f"it is for x86-64, this is {platform.machine()}")
@@ -85,9 +86,10 @@ def library_file() -> Path:
 
 
 def build() -> Path:
-    """Compile the operator, if that was not done before.
+    """Compile the operator, unless that was done before, and return its file.
 
-    Raises Unavailable, with one line that says why, where it cannot be compiled.
+    Raises:
+        Unavailable: one line that says why it cannot be compiled.
     """
     target = library_file()
     if target.is_file():
@@ -124,7 +126,7 @@ def build() -> Path:
             made.replace(target)
     except OSError as error:
         raise Unavailable(f"{error.filename or HERE}: {error.strerror}") from error
-    # those of older sources, not of another environment on the same checkout
+    # those of older sources, not those of another environment on the same checkout
     for old in HERE.glob(f"{target.stem.rpartition('-')[0]}-*.so"):
         if old != target:
             with contextlib.suppress(OSError):  # another's file, or gone by now: it does no harm

@@ -31,8 +31,12 @@ class NotCompiled(Exception):
 
 
 class Program(NamedTuple):
-    """``text``, the names of the ``weights`` in the order of the operator's inputs, the number of
-    the graph's ``node`` whose output the program computes, and whether that is ``all`` of it."""
+    """What the operator computes of a graph.
+
+    ``text`` is the program, ``weights`` are the names of its weights in the order of the operator's
+    inputs. It computes the output of the graph's node of number ``node``; ``all`` says whether that
+    is the whole graph.
+    """
 
     text: str
     weights: tuple[str, ...]
@@ -41,17 +45,19 @@ class Program(NamedTuple):
 
 
 class _Affine(NamedTuple):
-    """factor x + summand of the data, not computed yet."""
+    """The data x as factor x + summand, not computed yet."""
 
     factor: float
     summand: float
 
 
 def read_program(symbol: mx.sym.Symbol, data: str = "data") -> Program:
-    """The part of a graph from ``data`` to the last feature map, as a program.
+    """Return the part of a graph from ``data`` to the last feature map, as a program.
 
-    What follows that map (a fully connected layer, dropout) is not in it. Raises ``NotCompiled``
-    where something before is unknown, such as a branch with a pooling.
+    What follows that map (a fully connected layer, dropout) is not in it.
+
+    Raises:
+        NotCompiled: something before that map is unknown, such as a branch with a pooling.
     """
     try:
         return _Reader(json.loads(symbol.tojson()), data).program()
@@ -96,7 +102,7 @@ class _Reader:
         return Program(text, tuple(self._weights), node_number, self._heads == [node_number])
 
     def _carry_out(self, node: dict[str, Any]) -> int | _Affine | None:
-        """The value of a node; None where it is no instruction of ours."""
+        """Return the value of a node; None where it is no instruction of ours."""
         attributes = node.get("attrs") or node.get("attr") or node.get("param") or {}
         sources = [self._found.get(entry[0]) for entry in node["inputs"]]
         operator = node["op"]
@@ -128,18 +134,18 @@ class _Reader:
         return 0 if value == _Affine(1.0, 0.0) else self._map(value)
 
     def _map(self, value: int | _Affine) -> int:
-        """As ``_register``, never the data itself: only convolutions take it as it lies."""
+        """Return a register, but not the data itself: only convolutions take it as it lies."""
         if not isinstance(value, _Affine):
             return value
         return self._emit("affine", 0, repr(value.factor), repr(value.summand))
 
     def _from_variables(self, node: dict[str, Any]) -> bool:
-        """Whether a node's weights are parameters, not computed from some."""
+        """Return whether a node's weights are parameters, not computed from some."""
         weights = [self._nodes[entry[0]] for entry in node["inputs"][1:]]
         return all(node["op"] == "null" and node["name"] != self._data for node in weights)
 
     def _inputs(self, node: dict[str, Any], first: int) -> list[int]:
-        """Numbers of a node's weights among the operator's inputs."""
+        """Return the numbers of a node's weights among the operator's inputs."""
         start = INPUTS_BEFORE_WEIGHTS + len(self._weights)
         names = [self._nodes[entry[0]]["name"] for entry in node["inputs"][first:]]
         self._weights += names
@@ -191,7 +197,7 @@ class _Reader:
     def _activation(
         self, node: dict[str, Any], attributes: dict[str, str], source: int | _Affine
     ) -> int | None:
-        """It goes into the normalisation before it, if nobody else reads that one's result."""
+        """Put it into the normalisation before it, if nobody else reads the result of that."""
         before = node["inputs"][0][0]
         if isinstance(source, _Affine) or self._readers[before] != 1:
             return None
@@ -208,7 +214,7 @@ class _Reader:
 
 
 def _affine(operator: str, attributes: dict[str, str], value: _Affine) -> _Affine | None:
-    """An operation with a number, done to an affine function; None for another operator."""
+    """Apply an operation with a number to an affine function; None for another operator."""
     if operator in ("identity", "_copy"):
         return value
     if "scalar" not in attributes:
@@ -224,11 +230,10 @@ def _affine(operator: str, attributes: dict[str, str], value: _Affine) -> _Affin
 
 
 def _true(text: str) -> bool:
-    """MXNet writes True and reads 1 and true as well."""
+    """Return whether a text means true: MXNet writes True and reads 1 and true as well."""
     return text.lower() in ("true", "1")
 
 
 def _pair(text: str | None, default: int) -> tuple:
-    """``'(3, 3)'`` or ``'(3L, 3L)'`` -> (3, 3); an empty tuple, as old graphs have it, is the
-    default."""
+    """Return (3, 3) of ``'(3, 3)'`` or ``'(3L, 3L)'``; an empty tuple means the default."""
     return (tuple(ast.literal_eval(text.replace("L", ""))) if text else ()) or (default, default)

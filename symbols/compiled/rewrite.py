@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Sequence
 
 import mxnet as mx
 
 from symbols import compiled
 from symbols.compiled.program import INPUTS_BEFORE_WEIGHTS, NotCompiled, Program, read_program
+from symbols.lineage_2019 import Ops, Tensor
 
 _FEATURES = "unequal_features"
 
 
-def training_flag(F):
-    """(1,): 1 in inference, 0 or 2 in training, which MXNet tells no operator of a library."""
+def training_flag(F: Ops) -> Tensor:
+    """Return 1 in inference, 0 or 2 in training (1,): MXNet does not tell a library which."""
     return F.Dropout(F.ones((1,)), p=0.5)
 
 
-def run_program(F, program: Program, data, weights):
-    """The feature map that ``program`` computes of ``data`` (N, 3, H, W) float32."""
+def run_program(F: Ops, program: Program, data: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """Return the feature map that ``program`` computes of ``data`` (N, 3, H, W) float32."""
     return F.unequal_network(
         training_flag(F),
         data,
@@ -29,9 +31,9 @@ def run_program(F, program: Program, data, weights):
 
 
 def with_compiled_operator(symbol: mx.sym.Symbol, data: str = "data") -> mx.sym.Symbol:
-    """The same function with the same parameter names, for the CPU.
+    """Return the same function with the same parameter names, for the CPU.
 
-    ``symbol`` itself comes back where the operator is not available or cannot express the graph.
+    It is ``symbol`` itself where the operator is not available or cannot express the graph.
     """
     if not compiled.available():
         return symbol

@@ -1,4 +1,4 @@
-"""Stage two's iterator: layout, epochs, mining, and everything that broke the 2019 one."""
+"""The iterator of step 3.2: layout, epochs, mining, and everything that broke the 2019 one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from batch_checks import arrays
 from record_fixtures import encode, write_face_set
 from unequal.batches.augmentation import augment_colour
-from unequal.batches.head_and_tail_batches import BagIter, device_rows
+from unequal.batches.batch_sizes import device_rows
+from unequal.batches.head_and_tail_batches import BagIter
 from unequal.faces.decoding import decode_rgb
 from unequal.faces.face_records import FaceRecords
 from unequal.support.errors import InputError
@@ -34,7 +35,7 @@ def quiet(line):
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes stage-two iterators and closes them at the end."""
+    """Makes iterators of step 3.2 and closes them at the end."""
     made = []
 
     def build(
@@ -124,8 +125,8 @@ def test_the_layout_is_that_of_the_2019_code(golden, make, case, ctx_num, size, 
         images_per_identity=per_identity,
     )
     iterator.reset()
-    iterator.head_sequence = np.arange(5, 5 + size)
-    iterator.tail_sequence = np.arange(1, 1 + size)
+    iterator.head.keys = np.arange(5, 5 + size)
+    iterator.tail.keys = np.arange(1, 1 + size)
     ((data, label),) = arrays([iterator.next()])
     np.testing.assert_array_equal(label, stored[f"{case}/label"])
     if f"{case}/data" in stored:
@@ -164,12 +165,12 @@ def test_every_batch_has_head_rows_and_whole_tail_identities(make, ctx_num, per_
     batches = sum(epochs(iterator, 2), [])
     assert batches
     for data, label in batches:
-        head = keys_of(iterator.head_loader, data[iterator.head_rows])
-        tail = keys_of(iterator.tail_loader, data[iterator.tail_rows])
-        labels = [iterator.head_loader.records.read(key)[0] for key in head]
-        assert label[iterator.head_rows].tolist() == labels
-        labels = [iterator.tail_loader.records.read(key)[0] for key in tail]
-        assert label[iterator.tail_rows].tolist() == labels
+        head = keys_of(iterator.head.loader, data[iterator.head.rows])
+        tail = keys_of(iterator.tail.loader, data[iterator.tail.rows])
+        labels = [iterator.head.loader.records.read(key)[0] for key in head]
+        assert label[iterator.head.rows].tolist() == labels
+        labels = [iterator.tail.loader.records.read(key)[0] for key in tail]
+        assert label[iterator.tail.rows].tolist() == labels
         assert len(set(tail)) == batchsize_id, "identities with enough images repeat none"
         by_identity = np.array(labels).reshape(-1, per_identity)
         assert (by_identity == by_identity[:, :1]).all()
@@ -190,7 +191,7 @@ def test_the_closest_identities_of_the_bag_are_taken(make):
     iterator = make(
         tail=(3,) * 6, tail_payloads=flat, batchsize_id=12, bag_size=18, embed=by_colour
     )
-    label = iterator.next().label[0].asnumpy()[iterator.tail_rows]
+    label = iterator.next().label[0].asnumpy()[iterator.tail.rows]
     pairs = label.reshape(2, 2, 3)
     assert (pairs == pairs[:, :, :1]).all()
     assert np.sort(pairs[:, :, 0]).tolist() == [[1, 2], [4, 5]], "the closest pair comes first"
@@ -223,7 +224,7 @@ def test_no_head_image_is_lost_when_the_tail_ends_first(make):
     keys = [
         key
         for data, _ in sum(found, [])
-        for key in keys_of(iterator.head_loader, data[iterator.head_rows])
+        for key in keys_of(iterator.head.loader, data[iterator.head.rows])
     ]
     assert len(keys) == len(set(keys)) == 54
 
@@ -249,9 +250,9 @@ def test_mined_rows_are_used_up_before_more_are_mined(make):
     assert [len(epoch) for epoch in found] == [2, 2, 1]
     assert sum(line.startswith("eval") for line in lines) == 5
     tail = np.concatenate(
-        [keys_of(iterator.tail_loader, d[iterator.tail_rows]) for d, _ in sum(found, [])]
+        [keys_of(iterator.tail.loader, d[iterator.tail.rows]) for d, _ in sum(found, [])]
     )
-    assert tail.tolist() == iterator.tail_sequence.tolist()
+    assert tail.tolist() == iterator.tail.keys.tolist()
 
 
 def test_each_round_of_mining_reorders_the_tail(make):
@@ -278,7 +279,7 @@ def test_embed_gets_full_uint8_batches_of_unaugmented_images(make):
 
     def check(images):
         shapes.add((images.shape, images.dtype))
-        keys_of(iterator.tail_loader, images)
+        keys_of(iterator.tail.loader, images)
         return embed(images)
 
     iterator = make(batch_size2=5, bag_size=12, embed=check, augment=lambda image, rng: 255 - image)
@@ -315,7 +316,7 @@ def test_short_identities_repeat_their_images_and_single_ones_are_left_out(make,
     (line,) = [r.getMessage() for r in caplog.records]
     assert "2 identities with fewer than 2 images are not used" in line
     data, label = arrays([iterator.next()])[0]
-    keys = keys_of(iterator.tail_loader, data[iterator.tail_rows])
+    keys = keys_of(iterator.tail.loader, data[iterator.tail.rows])
     rows = {label[6 + 4 * i]: keys[4 * i : 4 * i + 4] for i in range(3)}
     assert set(rows) == {0, 2, 4}
     for identity, count in ((0, 2), (2, 2), (4, 3)):
@@ -363,10 +364,10 @@ def test_bad_images_of_both_halves_are_passed_over(make):
         bag_size=24,
     )
     for data, _ in sum(epochs(iterator, 3), []):
-        keys = keys_of(iterator.tail_loader, data[iterator.tail_rows])
+        keys = keys_of(iterator.tail.loader, data[iterator.tail.rows])
         assert len(keys) == 6 and 5 not in keys
-        assert len(keys_of(iterator.head_loader, data[iterator.head_rows])) == 6
-    assert iterator.head_loader.bad_keys == {2, 9} and iterator.tail_loader.bad_keys == {5}
+        assert len(keys_of(iterator.head.loader, data[iterator.head.rows])) == 6
+    assert iterator.head.loader.bad_keys == {2, 9} and iterator.tail.loader.bad_keys == {5}
 
 
 def test_a_bag_that_bad_images_leave_too_small_is_drawn_again(make):
@@ -430,15 +431,15 @@ def test_a_head_label_beyond_the_classes_of_property_is_told(make):
 @pytest.mark.parametrize(
     "options, words",
     [
-        (dict(batch_size1=7, ctx_num=2), "--batch-size1 7 .* 2 devices; give 6 or 8"),
-        (dict(batch_size1=1, ctx_num=2), "--batch-size1 1 .*; give 2$"),
-        (dict(batchsize_id=8), "--batchsize_id 8 .*--images-per-identity.*; give 6 or 9"),
-        (dict(ctx_num=3), "--batchsize_id 6 .* 3 devices x 3 .*; give 9"),
-        (dict(bag_size=5), "--bag-size 5 .*--batchsize_id.*; give 6 or more"),
-        (dict(images_per_identity=0), "--images-per-identity is 0"),
-        (dict(batch_size2=0), "--batch-size2 is 0"),
-        (dict(head=(3, 2)), "has 5 images, fewer than --batch-size1 6"),
-        (dict(tail=(1, 1, 4)), "1 identities have 2 or more images, but --batchsize_id needs 2"),
+        (dict(batch_size1=7, ctx_num=2), "`batch_size1` 7 .* 2 devices; give 6 or 8"),
+        (dict(batch_size1=1, ctx_num=2), "`batch_size1` 1 .*; give 2$"),
+        (dict(batchsize_id=8), "`batchsize_id` 8 .*`images_per_identity`.*; give 6 or 9"),
+        (dict(ctx_num=3), "`batchsize_id` 6 .* 3 devices x 3 .*; give 9"),
+        (dict(bag_size=5), "`bag_size` 5 .*`batchsize_id`.*; give 6 or more"),
+        (dict(images_per_identity=0), "`images_per_identity` is 0"),
+        (dict(batch_size2=0), "`batch_size2` is 0"),
+        (dict(head=(3, 2)), "has 5 images, fewer than `batch_size1` 6"),
+        (dict(tail=(1, 1, 4)), "1 identities have 2 or more images, but `batchsize_id` needs 2"),
     ],
 )
 def test_sizes_that_do_not_fit_are_told_with_what_would_do(make, options, words):

@@ -1,4 +1,4 @@
-"""The plain iterator and the boot iterator: batches, epochs, repeatability, mends."""
+"""The iterators over one set: batches, epochs, repeatability, what the 2019 ones did wrong."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_the_boot_iterator_augments_colours(make):
 
 def test_the_boot_iterator_tells_when_too_little_is_kept(make):
     iterator = make(kind=NoiseFilteringIter, first_pass=lambda: [3, 4])
-    with pytest.raises(InputError, match="2 of 22 images are kept.*--noise-threshold"):
+    with pytest.raises(InputError, match="2 of 22 images are kept.*`noise_threshold`"):
         iterator.next()
 
 

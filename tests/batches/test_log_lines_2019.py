@@ -28,7 +28,7 @@ def test_softmax(records, caplog):
     assert record.getMessage() == f"loading recordio {records.path}..."
 
 
-def test_nr(records):
+def test_noise_resistance(records):
     lines = []
     announce(records, "noise_resistance", lines.append, rand_mirror=0)
     assert lines == [
@@ -39,7 +39,7 @@ def test_nr(records):
     ]
 
 
-def test_stage_two(records, tmp_path):
+def test_unequal(records, tmp_path):
     tail = FaceRecords(write_face_set(tmp_path / "tail", [2, 3]))
     lines = []
     announce_pair(records, tail, lines.append)

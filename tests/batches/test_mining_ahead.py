@@ -51,7 +51,7 @@ class Model:
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes stage-two iterators over one head and one tail, and closes them at the end."""
+    """Makes iterators of step 3.2 over one head and one tail, and closes them at the end."""
     head = write_face_set(tmp_path / "head", (60, 60))
     tail = write_face_set(tmp_path / "tail", (4,) * 30, seed=1)
     made = []
@@ -79,7 +79,7 @@ def make(tmp_path):
 
 def mined_with(iterator, weights, round_number):
     """What a miner of its own finds in that round under these weights."""
-    records = iterator.tail_loader.records
+    records = iterator.tail.loader.records
     loader = ImageLoader(FaceRecords(records.data_dir), SHAPE, workers=1)
     miner = TailMiner(loader, 18, 3, 2, by_weights(weights), 7, lambda line: None)
     keys = miner.mine(4, generator(3, Purpose.BAGS, round_number))
@@ -97,7 +97,7 @@ def test_bags_of_an_epoch_are_mined_with_the_weights_at_the_start_of_the_one_bef
             iterator.reset()
         iterator.next()
         model.weights = model.after(epoch + 1)  # training goes on while the thread may still mine
-        found = iterator.tail_sequence.tolist()
+        found = iterator.tail.keys.tolist()
         assert found == mined_with(iterator, model.after(known), epoch + 1)
         if epoch:
             assert found != mined_with(iterator, model.after(epoch), epoch + 1)
@@ -195,4 +195,4 @@ def test_a_result_is_asked_for_when_the_next_batch_has_been_pushed(make):
     iterator.next()
     count = events.count("push")
     assert events == ["push"] + ["push", "wait"] * (count - 1) + ["wait"]
-    assert iterator.tail_sequence.tolist() == mined_with(iterator, np.ones(12), 1)
+    assert iterator.tail.keys.tolist() == mined_with(iterator, np.ones(12), 1)

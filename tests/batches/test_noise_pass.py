@@ -1,4 +1,4 @@
-"""The pass over all images before stage NR, against the list that the 2019 code wrote."""
+"""The pass over all images before step 2.2 trains, against the list that the 2019 code wrote."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def numbers(golden):
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_stage_one(tag, numbers):
+def test_softmax(tag, numbers):
     graph = SoftmaxGraph(Identity(), classifier(tag))
     outputs, gradients = run(graph, numbers, numbers["data"], numbers["softmax_label"])
     expected, label = numbers[f"softmax/{tag}/softmax_output"], numbers["softmax_label"]
@@ -195,7 +195,7 @@ def assert_unequal(outputs, gradients, expected, prefix):
 
 @pytest.mark.parametrize("noise,beta", [(1, 0.9), (1, 0.5), (0, 0.9)])
 @pytest.mark.parametrize("tag", ["t0", "t4_s64_m0.5_easy0", "t4_s64_m0.5_easy1"])
-def test_stage_three(tag, noise, beta, numbers):
+def test_unequal(tag, noise, beta, numbers):
     graph = unequal_graph(tag, beta if noise else None, ROWS, ROWS, 3, 1.0)
     outputs, gradients = run(
         graph, numbers, numbers["stage2/data"], numbers["stage2/softmax_label"]

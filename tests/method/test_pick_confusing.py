@@ -67,17 +67,6 @@ def test_golden_distances(golden, bag):
     np.testing.assert_allclose(nearest, wanted.min(axis=1), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("count", [2, 255, 257, 1025, 1500])
-@pytest.mark.parametrize("spread, place", [(1.0, 0.0), (1e-4, 1.0)])
-def test_nearest_distances_are_as_exact_as_they_say(count, spread, place):
-    points = place + spread * np.random.RandomState(count).normal(size=(count, 16))
-    nearest, error = nearest_distances(points)
-    distances = np.array([np.square(points - point).sum(axis=1) for point in points])
-    np.fill_diagonal(distances, np.inf)
-    assert np.abs(nearest - distances.min(axis=1)).max() <= error
-    assert error < 1e-3 * np.square(points - points.mean(axis=0)).sum(axis=1).max()
-
-
 @pytest.mark.parametrize("kind", ["collapsed", "whole numbers", "many twins"])
 def test_picks_equal_the_definition_where_float32_cannot_tell_pairs_apart(kind):
     rng = np.random.RandomState(7)

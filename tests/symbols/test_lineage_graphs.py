@@ -34,7 +34,7 @@ def test_every_network_of_the_lineage_is_built():
 
 @pytest.mark.parametrize("network", ["r17", "r", "x50", "", "y2", "50"])
 def test_unknown_network_is_named(network):
-    with pytest.raises(ValueError, match="--network"):
+    with pytest.raises(ValueError, match="`network`"):
         backbone(network, 128)
 
 
@@ -42,7 +42,7 @@ def test_unknown_network_is_named(network):
     "flag", [dict(version_input=2), dict(version_unit=4), dict(version_output="K")]
 )
 def test_unknown_version_is_named(flag):
-    with pytest.raises(ValueError, match="--version-"):
+    with pytest.raises(ValueError, match="`version_"):
         backbone("r18", 128, **flag)
 
 

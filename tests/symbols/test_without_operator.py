@@ -188,7 +188,7 @@ def test_golden_numbers_without_the_operator():
         "-p",
         "no:cacheprovider",
         "tests/symbols/test_embeddings.py",
-        "tests/losses/test_golden_losses.py",
+        "tests/method/test_golden_losses.py",
         "-k",
         "losses or opt_unit2 or opt_se1 or opt_outA or 2019_checkpoint",
         UNEQUAL_COMPILED="0",

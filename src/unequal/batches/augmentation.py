@@ -1,4 +1,4 @@
-"""What is done to a training image: the augmentation of the 2019 code.
+"""How a training image is changed: the augmentation of the 2019 code.
 
 An image is (height, width, 3) RGB. Nothing is clipped or rounded.
 """
@@ -17,12 +17,12 @@ JITTER = 0.2
 
 
 def mirror(image: np.ndarray) -> np.ndarray:
-    """The image with left and right exchanged."""
+    """Exchange left and right."""
     return cv2.flip(image, 1)
 
 
 def cutoff(image: np.ndarray, row: int, column: int, size: int) -> np.ndarray:
-    """A float32 copy with a square of 127.5, the grey that the network sees as 0.
+    """Return a float32 copy with a square of 127.5, the grey that the network sees as 0.
 
     The square is `size` // 2 pixels around (row, column) on every side, within the image.
     """
@@ -35,9 +35,10 @@ def cutoff(image: np.ndarray, row: int, column: int, size: int) -> np.ndarray:
 def augment_plain(
     image: np.ndarray, rng: np.random.Generator, rand_mirror: bool = True, cutoff_size: int = 0
 ) -> np.ndarray:
-    """As train_softmax.py and train_NR_savemodel.py: mirror with chance 1/2, then cutoff.
+    """Mirror with chance 1/2, then cut off: as in steps 1 and 2.1.
 
-    uint8 as it came; float32 where `cutoff_size` is above 0, for 127.5 is no whole number.
+    Returns:
+        uint8 as it came; float32 where `cutoff_size` is above 0, because 127.5 is no whole number.
     """
     if rand_mirror and rng.random() < 0.5:
         image = mirror(image)
@@ -50,11 +51,13 @@ def augment_plain(
 def augment_colour(
     image: np.ndarray, rng: np.random.Generator, rand_mirror: bool = True
 ) -> np.ndarray:
-    """As train_NR.py and both halves of a stage-two batch: values for a float32 batch.
+    """Change the colours, then mirror with chance 1/2: as in steps 2.2 and 3.2.
 
     Grey with chance .2; with chance .2 brightness, contrast and saturation, each by a factor from
-    .8 to 1.2, in random order; mirror with chance 1/2.
-    An image whose colours were left alone is still uint8.
+    .8 to 1.2, in random order.
+
+    Returns:
+        Values for a float32 batch; uint8 where the colours were not changed.
     """
     gray = rng.random() < GRAY_CHANCE
     jitter = rng.random() < JITTER_CHANCE

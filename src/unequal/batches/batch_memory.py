@@ -14,28 +14,29 @@ HUGE_PAGE = 1 << 21
 
 
 def batch_memory(shape: Sequence[int], dtype: type) -> tuple[mx.nd.NDArray, np.ndarray]:
-    """An uninitialised NDArray of the CPU and a NumPy view of its memory.
+    """Return an uninitialised NDArray of the CPU and a NumPy view of its memory.
 
-    Filling the view saves a copy, which takes MXNet up to half as long as decoding the images of
-    the batch. Write before MXNet gets to work on the NDArray, and keep the
-    NDArray for as long as the view is used.
+    To fill the view saves a copy, which takes MXNet up to half as long as it takes to decode the
+    images of the batch. Write before MXNet begins to work on the NDArray, and keep the NDArray as
+    long as the view is used.
 
-    Memory of NumPy's, lent to MXNet (`mx.nd.from_numpy`) and used again, would save more, but
+    Memory of NumPy that is lent to MXNet (`mx.nd.from_numpy`) and used again would save more. But
     MXNet gives it back by calling Python, from a thread of its own and even when Python has ended.
     """
     array = mx.nd.empty(tuple(shape), ctx=mx.cpu(), dtype=dtype)
     address = ctypes.c_void_p()
     check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
+    start = address.value or 0
     count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    _use_huge_pages(address.value, count)
-    memory = (ctypes.c_uint8 * count).from_address(address.value)
-    return array, np.frombuffer(memory, dtype).reshape(tuple(shape))
+    _use_huge_pages(start, count)
+    memory = (ctypes.c_uint8 * count).from_address(start)
+    return array, np.ctypeslib.as_array(memory).view(dtype).reshape(tuple(shape))
 
 
 def _use_huge_pages(address: int, count: int) -> None:
-    """Ask for large pages, for to touch each small one first takes up to half as long as decoding.
+    """Ask for large pages: to touch each small one first takes up to half as long as decoding.
 
-    A hint, for the whole pages in that memory; nothing where the system has none.
+    It is a hint, for the whole pages in that memory. Systems without large pages get none.
     """
     if not hasattr(mmap, "MADV_HUGEPAGE"):
         return

@@ -13,7 +13,7 @@ class ColourMap:
     """Steps taken one after the other on an image (height, width, 3) RGB; nothing is clipped.
 
     Each is affine in the pixel and treats the channels alike. Both weight vectors sum to 1, so
-    any sequence of steps takes each channel x of a pixel to
+    that any sequence of steps turns each channel x of a pixel into
     `own` x + `luminance` (LUMINANCE . pixel) + `gray_weight` (GRAY_WEIGHTS . pixel) + `offset`.
     """
 
@@ -25,19 +25,19 @@ class ColourMap:
         self.offset = 0.0
 
     def gray(self) -> None:
-        """All three channels become .21 R + .72 G + .07 B."""
+        """Set all three channels to .21 R + .72 G + .07 B."""
         self.gray_weight += self.own
         self.own = 0.0
 
     def brightness(self, alpha: float) -> None:
-        """The image times `alpha`."""
+        """Multiply the image by `alpha`."""
         self.own *= alpha
         self.luminance *= alpha
         self.gray_weight *= alpha
         self.offset *= alpha
 
     def contrast(self, alpha: float) -> None:
-        """The image times `alpha` plus (1 - `alpha`) times its mean luminance."""
+        """Mix `alpha` of the image with 1 - `alpha` of its mean luminance."""
         mean = cv2.mean(self._image)
         mean_luminance = self.offset
         for own, alike, value in zip(LUMINANCE, self._weights(), mean):
@@ -46,12 +46,12 @@ class ColourMap:
         self.offset += (1.0 - alpha) * mean_luminance
 
     def saturation(self, alpha: float) -> None:
-        """The image times `alpha` plus (1 - `alpha`) times each pixel's luminance."""
+        """Mix `alpha` of each pixel with 1 - `alpha` of its luminance."""
         self.luminance += (1.0 - alpha) * self.own
         self.own *= alpha
 
     def image(self) -> np.ndarray:
-        """The image after all steps, float32."""
+        """Return the image after all steps, float32."""
         red, green, blue = self._weights()
         own, offset = self.own, self.offset
         rows = (
@@ -62,7 +62,7 @@ class ColourMap:
         return cv2.transform(self._image, np.array(rows, np.float32))
 
     def _weights(self) -> list[float]:
-        """What the pixel's red, green and blue count in every channel alike."""
+        """Return the weights of the pixel's red, green and blue that every channel gets alike."""
         return [
             self.luminance * luminance + self.gray_weight * gray
             for luminance, gray in zip(LUMINANCE, GRAY_WEIGHTS)

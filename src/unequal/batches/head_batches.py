@@ -1,9 +1,9 @@
-"""Iterating over the images of one set: stages softmax, savemodel and NR."""
+"""Iterating over the images of one set: steps 1, 2.1 and 2.2."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Iterator, Sequence, Tuple
+from typing import Any, Callable, Iterator, Sequence, Tuple
 
 import mxnet as mx
 import numpy as np
@@ -11,30 +11,44 @@ import numpy as np
 from unequal.batches.augmentation import augment_colour, augment_plain
 from unequal.batches.batch_memory import batch_memory
 from unequal.batches.face_iterator import FaceIter, Position
-from unequal.batches.row_filling import Augment, check_labels, fill_rows
+from unequal.batches.row_filling import Augment, RngAt, check_labels, fill_rows
 from unequal.faces.decoding import ImageLoader
 from unequal.faces.face_records import FaceRecords
 from unequal.support.errors import InputError
 from unequal.support.random_streams import Purpose, generator, generators
 
 # data, labels, and how far the order has been used once the batch is taken
-Batch = Tuple[mx.nd.NDArray, mx.nd.NDArray, int]
+Batch = Tuple[Any, Any, int]
 
 
-class ImageIter(FaceIter):
-    """Batches of `batch_size` augmented images with their labels.
+class ImageIter(FaceIter[Batch]):
+    """Batches of `batch_size` augmented images with their labels: steps 1 and 2.1.
+
+    As in the 2019 code, the last incomplete batch of an epoch is dropped, `pad` is 0, and the first
+    `next` resets. A bad image gives way to the next one. Every random number depends on `seed`, the
+    epoch and the position in it alone, so that `workers` and `prefetch` change no batch.
 
     data: NCHW RGB, 0..255; uint8 with `augment` 'plain' (float32 if `cutoff` > 0), float32 with
-    'colour' (see augmentation.py). label: float32 (batch_size,). The last incomplete batch of
-    an epoch is dropped, `pad` is 0, and the first `next` resets, all as the 2019 code. A bad image
-    gives way to the next one.
+    'colour' (see augmentation.py). label: float32 (batch_size,).
 
-    Every number drawn depends on `seed`, the epoch and the position in it alone, so that neither
-    `workers` (decoding threads) nor `prefetch` (batches made ahead; 0: no thread for that) changes
-    a batch. `log` gets the line of a reset. `loader` decodes; the records stay the caller's.
+    Args:
+        records: the set; it stays the caller's.
+        batch_size: images of a batch.
+        image_shape: (3, height, width).
+        num_classes: labels are 0..`num_classes`-1; None allows any.
+        rand_mirror: whether every second image is mirrored.
+        cutoff: side of a square that covers a part of each image; 0 is none.
+        augment: 'plain' or 'colour'.
+        seed: of the order and the augmentation.
+        shuffle: whether an epoch has an order of its own.
+        workers: decoding threads; None is one per usable core.
+        max_bad_images: how many images may be impossible to decode.
+        prefetch: batches made ahead; 0 is none, without a thread.
+        log: gets the line of a reset.
 
-    Raises InputError for a set smaller than a batch, and from `next` what the loader raises, or a
-    label outside 0..`num_classes`-1 (None: any label).
+    Raises:
+        InputError: the set is smaller than a batch. From `next`: what ImageLoader raises, or
+            because a label is none of the classes.
     """
 
     def __init__(
@@ -56,7 +70,7 @@ class ImageIter(FaceIter):
         super().__init__(batch_size, image_shape, prefetch)
         self.records = records
         self.keys = records.image_keys
-        self._check_size(f"{records.path}: has {len(self.keys)} images", "--per-batch-size")
+        self._check_size(f"{records.path}: has {len(self.keys)} images", "per_batch_size")
         self.num_classes = num_classes
         self.seed = seed
         self.shuffle = shuffle
@@ -65,7 +79,7 @@ class ImageIter(FaceIter):
         self.cursor = 0
         self.loader = ImageLoader(records, self.image_shape, workers, max_bad_images)
         self._augment, self._type = _recipe(augment, bool(rand_mirror), cutoff)
-        self._order: np.ndarray | None = None
+        self._order = self.keys
 
     def reset(self) -> None:
         """Begin an epoch in a new order; what was made ahead is thrown away."""
@@ -74,12 +88,10 @@ class ImageIter(FaceIter):
         self._begin()
 
     def next(self) -> mx.io.DataBatch:
-        """The next batch; StopIteration at the end of the epoch."""
-        if self._order is None:
+        """Return the next batch; StopIteration at the end of the epoch."""
+        if not self.epoch:
             self.reset()
-        if self._batches is None:
-            self._start()
-        data, labels, self.cursor = next(self._batches)
+        data, labels, self.cursor = next(self._start())
         return self._data_batch(data, labels)
 
     def close(self) -> None:
@@ -88,10 +100,11 @@ class ImageIter(FaceIter):
         self.loader.close()
 
     def position(self) -> dict[str, int | np.ndarray]:
-        """The number of the epoch, from 1, and how far its order has been used."""
+        """Return the number of the epoch, from 1, and how far its order has been used."""
         return {"epoch": self.epoch, "cursor": self.cursor}
 
     def go_to(self, position: Position) -> None:
+        """Stand where `position` was taken; for an iterator that has given no batch yet."""
         self.epoch, self.cursor = int(position["epoch"]), int(position["cursor"])
         if self.epoch:
             self._set_order()
@@ -107,12 +120,12 @@ class ImageIter(FaceIter):
             rng = generator(self.seed, Purpose.ORDER, self.epoch)
             self._order = rng.permutation(self.keys)
 
-    def _check_size(self, what: str, flag: str) -> None:
+    def _check_size(self, what: str, name: str) -> None:
         if len(self.keys) < self.batch_size:
-            raise InputError(f"{what}, fewer than a batch of {self.batch_size}; lower {flag}")
+            raise InputError(f"{what}, fewer than a batch of {self.batch_size}; lower `{name}`")
 
     def _epoch_batches(self) -> Iterator[Batch]:
-        return epoch_batches(
+        return _batches(
             self.loader,
             self._order,
             self.cursor,
@@ -125,11 +138,13 @@ class ImageIter(FaceIter):
 
 
 class NoiseFilteringIter(ImageIter):
-    """As ImageIter with `augment` 'colour', but the first reset leaves out noise (stage NR).
+    """As ImageIter with `augment` 'colour', but the first reset leaves out noise: step 2.2.
 
-    `first_pass` looks at all images and returns the keys to keep; it is called once, by the first
-    reset. They are shuffled at once, unlike in the 2019 code, whose first epoch went identity by
-    identity. Raises InputError from that reset where fewer than a batch are kept.
+    The first reset calls `first_pass`, which looks at all images and returns the keys to keep. They
+    are shuffled at once, unlike in the 2019 code, whose first epoch went identity by identity.
+
+    Raises:
+        InputError: also from that reset, because fewer than a batch are kept.
     """
 
     def __init__(
@@ -138,7 +153,7 @@ class NoiseFilteringIter(ImageIter):
         batch_size: int,
         image_shape: Sequence[int],
         first_pass: Callable[[], Sequence[int]],
-        **options: object,
+        **options: Any,
     ) -> None:
         options.setdefault("augment", "colour")
         super().__init__(records, batch_size, image_shape, **options)
@@ -154,37 +169,34 @@ class NoiseFilteringIter(ImageIter):
         self._check_size(
             f"{self.records.path}: {len(self.keys)} of {len(self.records.image_keys)} images are "
             "kept",
-            "--noise-threshold",
+            "noise_threshold",
         )
         self._first_pass = None
         self._begin()
 
     def position(self) -> dict[str, int | np.ndarray]:
-        """As of ImageIter, and the keys that are kept."""
+        """Return that of ImageIter, and the keys that are kept."""
         return {**super().position(), "keys": self.keys}
 
     def go_to(self, position: Position) -> None:
-        """Without another pass over all images, if that has been done there."""
+        """Stand there, without another pass over all images if that was done before."""
         if int(position["epoch"]):
             self.keys = np.asarray(position["keys"], np.int64)
             self._first_pass = None
         super().go_to(position)
 
 
-def epoch_batches(
+def _batches(
     loader: ImageLoader,
     order: np.ndarray,
     cursor: int,
     batch_size: int,
     data_type: type,
     augment: Augment,
-    rng_at: Callable[[int], np.random.Generator],
+    rng_at: RngAt,
     num_classes: int | None = None,
 ) -> Iterator[Batch]:
-    """Each full batch of `order` from `cursor` on; InputError where a whole pass has none.
-
-    `rng_at` gives the generator for a position in `order`.
-    """
+    """Yield each full batch of `order` from `cursor` on; InputError where a whole pass has none."""
     whole, count = cursor == 0, 0
     while True:
         data, images = batch_memory((batch_size,) + loader.image_shape, data_type)
@@ -198,7 +210,7 @@ def epoch_batches(
     if whole and count == 0:
         raise InputError(
             f"{loader.path}: fewer than {batch_size} images can be decoded, not one batch; pack "
-            "the set again or lower --per-batch-size"
+            "the set again or lower `per_batch_size`"
         )
 
 

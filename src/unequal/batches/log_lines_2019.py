@@ -18,11 +18,14 @@ STYLES = {
 
 
 def announce(records: FaceRecords, style: str, log: Log = print, rand_mirror: int = 1) -> None:
-    """Tell what was opened, as the 2019 script of this `style`: one of STYLES.
+    """Tell which set was opened, as the 2019 script of this style does.
 
-    The file goes to the root logger ('loading recordio ...'), the rest to `log`: record 0's label
-    and the number of identities where there is such a record, and, in the styles of one set, the
-    number of images and `rand_mirror`.
+    Args:
+        records: the set. Its file goes to the root logger ('loading recordio ...').
+        style: one of STYLES.
+        log: gets the label of record 0 and the number of identities, where there is such a record,
+            and in the styles of one set the number of images and `rand_mirror`.
+        rand_mirror: the flag.
     """
     logging.info("loading recordio %s...", records.path)
     if style == "unequal-tail":
@@ -41,7 +44,7 @@ def announce(records: FaceRecords, style: str, log: Log = print, rand_mirror: in
 
 
 def announce_pair(head: FaceRecords, tail: FaceRecords, log: Log = print) -> None:
-    """Tell what stage two opened: both sets, the head's number of images, its fixed mirror."""
+    """Tell which sets step 3.2 opened: both, the head's number of images, its fixed mirror."""
     announce(head, "unequal-head", log)
     announce(tail, "unequal-tail", log)
     log(str(len(head.image_keys)))

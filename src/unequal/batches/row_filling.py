@@ -10,23 +10,33 @@ from unequal.faces.decoding import ImageLoader, write_planes
 from unequal.support.errors import InputError
 
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+RngAt = Callable[[int], np.random.Generator]
 
 
 def fill_rows(
     loader: ImageLoader,
     sequence: np.ndarray,
     cursor: int,
-    rows: Sequence[int],
+    rows: Sequence[int] | np.ndarray,
     data: np.ndarray,
     labels: np.ndarray,
     augment: Augment,
-    rng_at: Callable[[int], np.random.Generator],
+    rng_at: RngAt,
 ) -> int | None:
-    """Put the next images of `sequence`, from position `cursor` on, into `rows` of a batch.
+    """Put the next images of a sequence into rows of a batch.
 
-    `data` is (B, 3, height, width), `labels` (B,). The image at position p of the sequence is
-    augmented with `rng_at(p)`. The row of a bad image gets the next one of the sequence. Returns
-    the position after the last image used, None where the sequence ended before the rows did.
+    Args:
+        loader: decodes them. The row of a bad image gets the next image of the sequence.
+        sequence: record keys.
+        cursor: position in the sequence of the first image.
+        rows: which rows of the batch to fill.
+        data: (B, 3, height, width), the images of the batch.
+        labels: (B,).
+        augment: changes an image; the one at position p is changed with `rng_at(p)`.
+        rng_at: see `augment`.
+
+    Returns:
+        The position after the last image used; None where the sequence ended before the rows did.
     """
     empty = np.asarray(rows)
     while len(empty):
@@ -49,7 +59,7 @@ def fill_rows(
 
 
 def check_labels(loader: ImageLoader, labels: np.ndarray, num_classes: int | None) -> None:
-    """InputError where a label is not in 0..num_classes-1; nothing is checked without a number."""
+    """Raise InputError where a label is not in 0..num_classes-1; with None nothing is checked."""
     if num_classes is None:
         return
     wrong = (labels < 0) | (labels >= num_classes)

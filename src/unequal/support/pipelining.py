@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Callable, Generator, TypeVar
+from typing import Any, Callable, Generator, TypeVar
 
 T = TypeVar("T")
 
 
-def pusher(function: Callable[..., object]) -> Callable[..., object]:
-    """`function.push` where it has that, which starts the work and does not wait, else itself.
+def pusher(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function.push`, which starts the work and does not wait, or the function without one.
 
     np.asarray of what either returns is the result.
     """
@@ -17,10 +17,10 @@ def pusher(function: Callable[..., object]) -> Callable[..., object]:
 
 
 def one_behind(items: Generator[T, None, None]) -> Generator[T, None, None]:
-    """The same items in order, each once the one after it has been made.
+    """Yield the same items in order, each when the one after it has been made.
 
-    Where making an item hands work to a device, and using it waits for that work, the device has
-    the next piece of work by then and does not wait in its turn. Closes `items` at the end.
+    Where making an item gives work to a device, and using it waits for that work, the device has
+    the next piece of work by then and does not stand idle. Closes `items` at the end.
     """
     with closing(items):
         before: list[T] = []

@@ -12,8 +12,8 @@ T = TypeVar("T")
 class Prefetcher(Generic[T]):
     """Iterates over `source` in a thread that keeps up to `depth` items ready.
 
-    What `source` raises is raised by `next`, after the items made before it. With depth 0 there is
-    no thread. Whoever stops early calls `close`.
+    `next` raises what `source` raises, after the items made before it. With depth 0 there is no
+    thread. Call `close` to stop early.
     """
 
     def __init__(self, source: Iterator[T], depth: int = 1) -> None:

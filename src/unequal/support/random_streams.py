@@ -23,10 +23,10 @@ class Purpose(IntEnum):
 def generator(
     seed: int, purpose: Purpose, round_number: int = 0, position: int = 0
 ) -> np.random.Generator:
-    """The generator of one place: the same arguments give the same numbers.
+    """Return the generator of one place: the same arguments give the same numbers.
 
-    `round_number` counts passes over the data, `position` rows within one. Counter-based (Philox),
-    so that one can be had for every image at the cost of a few microseconds.
+    `round_number` counts passes over the data, `position` rows within one. It is counter-based
+    (Philox), so that one for each image costs a few microseconds.
     """
     bits = np.random.Philox(
         key=(int(purpose) << 64) | (seed & WORD), counter=[0, 0, round_number, position]
@@ -37,9 +37,9 @@ def generator(
 def generators(
     seed: int, purpose: Purpose, round_number: int = 0
 ) -> Callable[[int], np.random.Generator]:
-    """A function from a position to what `generator` gives for it, ten times as fast.
+    """Return a function from a position to what `generator` gives for it, ten times as fast.
 
-    Every thread has one generator, which the next call in that thread moves elsewhere.
+    Every thread has one generator; the next call in that thread moves it to another place.
     """
     of_thread = threading.local()
 
