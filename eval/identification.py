@@ -22,7 +22,7 @@ from eval.embed import add_flags, embed_to
 from eval.embed_parts.embedding_files import Embeddings, labels_of, open_embeddings, texts_of
 from eval.identification_parts.identify import FARS, PROTOCOLS, Identification, identify
 from eval.identification_parts.noise_names import NoiseFound, read_noise_names, without_noise
-from eval.identification_parts.unit_rows import Selected
+from eval.identification_parts.similarities import Selected
 from unequal.support.errors import InputError, with_flags
 
 __all__ = ["Identification", "identify", "main"]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from eval.identification_parts.impostors import TIE, Impostors
-from eval.identification_parts.mates import GenuineScores, Mates, identity_numbers
-from eval.identification_parts.ranking import BestMate, EachMateAlone
-from eval.identification_parts.score_tiles import Faces, Sizes, Tile, sample, sizes, tiles
+from eval.identification_parts.impostors import Impostors
+from eval.identification_parts.ranking import (
+    BestMate,
+    EachMateAlone,
+    GenuineScores,
+    Mates,
+    Ranking,
+    identity_numbers,
+)
+from eval.identification_parts.similarities import Faces, sizes, tiles
 from unequal.support.errors import InputError
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 PROTOCOLS = ("gallery", "megaface")
-MOST_SAMPLED = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,7 @@ def identify(
     _check_settings(fars, ranks, memory, protocol, distractors)
     numbers, probe_numbers = identity_numbers(gallery_labels, probe_labels)
     mates = Mates(numbers, probe_numbers, same_set)
-    with_mate = np.count_nonzero(mates.counts > 0)
+    with_mate = int(np.count_nonzero(mates.counts))
     if not with_mate:
         raise InputError("no probe has a mate in the gallery: check that their labels are alike")
     size = sizes(memory, gallery.shape[1], len(probes))
@@ -94,44 +99,27 @@ def identify(
     searched = Faces(probes, probe_numbers)
     others = [Faces(gallery, numbers)]
     if distractors is not None and len(distractors):
-        others.append(Faces(distractors, None))
+        others.append(Faces(distractors, np.empty(0, np.int64)))
     alone = protocol == "megaface"
-    ranking = EachMateAlone(len(probes), ranks) if alone else BestMate(len(probes))
+    ranking: Ranking = EachMateAlone(mates, ranks) if alone else BestMate(mates)
     for pairs in genuine():
         ranking.add(pairs)
-    impostors = _impostors(searched, others, fars, size)
-    look: Callable[[Tile], None] | None = ranking.look
-    while look is not None or impostors.unknown:
-        impostors.begin()
-        for tile in tiles(searched, others, size, progress):
-            if look is not None:
-                look(tile)
-            _impostors_of(tile, impostors, same_set)
-        impostors.end()
-        look = None
-    found = np.zeros(ranks + 1, np.int64)
-    if not alone:
-        found += _counted(ranking.ranks()[mates.counts > 0], ranks)
-    accepted = dict.fromkeys(fars, 0)
-    for pairs in genuine():
-        if alone:
-            found += _counted(ranking.ranks(pairs), ranks)
-        for far, threshold in impostors.thresholds.items():
-            if threshold is not None:
-                accepted[far] += np.count_nonzero(pairs.scores > np.float32(threshold + TIE))
+    compared = len(probes) * sum(len(faces.embeddings) for faces in others)
+    impostors = Impostors(fars, compared, same_set)
+    for tile in tiles(searched, others, size, progress):
+        ranking.look(tile)
+        impostors.look(tile)
     pairs_in_all = int(mates.counts.sum())
     searches = pairs_in_all if alone else with_mate
+    found = np.sum([_counted(some, ranks) for some in ranking.ranks(genuine())], axis=0)
     cmc = np.cumsum(found[:-1]) / searches
     return Identification(
         cmc=cmc,
         rank1=float(cmc[0]),
-        tar={
-            far: None if impostors.thresholds[far] is None else accepted[far] / pairs_in_all
-            for far in fars
-        },
-        probes=int(with_mate),
-        mateless=len(probes) - int(with_mate),
-        searches=int(searches),
+        tar=_accepted(genuine(), impostors.thresholds(), pairs_in_all),
+        probes=with_mate,
+        mateless=len(probes) - with_mate,
+        searches=searches,
         genuine=pairs_in_all // 2 if same_set else pairs_in_all,
         impostors=impostors.pairs,
         unusable={
@@ -143,32 +131,19 @@ def identify(
     )
 
 
-def _impostors(probes: Faces, others: list[Faces], fars: Sequence[float], size: Sizes) -> Impostors:
-    most = len(probes.embeddings) * sum(len(faces.embeddings) for faces in others)
-    drawn = np.empty(0, np.float32)
-    if most > size.kept:
-        # from a generator of its own: the numbers that others draw do not change
-        random = np.random.RandomState(0)
-        drawn = sample(probes, others, min(size.kept // 2, most // 50, MOST_SAMPLED), random)
-    return Impostors(fars, most, size.kept, drawn)
-
-
-def _impostors_of(tile: Tile, impostors: Impostors, same_set: bool) -> None:
-    """Of the pairs (a, b) and (b, a) of one set only the first is looked at."""
-    scores, count = tile.scores, tile.impostors
-    last_row = tile.row + scores.shape[0] - 1
-    last_column = tile.column + scores.shape[1] - 1
-    if same_set and not tile.distractors and tile.column <= last_row:
-        if last_column <= tile.row:
-            return
-        below = np.arange(scores.shape[1]) + tile.column
-        scores[below <= tile.row + np.arange(scores.shape[0])[:, None]] = -np.inf
-        count = np.count_nonzero(scores > -np.inf)
-    impostors.look(scores, count)
+def _accepted(
+    genuine: Iterable[GenuineScores], thresholds: Mapping[float, float | None], pairs: int
+) -> dict[float, float | None]:
+    """Return the share of the genuine pairs above each threshold, None for an absent one."""
+    found = {far: 0 for far, threshold in thresholds.items() if threshold is not None}
+    for some in genuine:
+        for far in found:
+            found[far] += int(np.count_nonzero(some.scores > np.float32(thresholds[far])))
+    return {far: found[far] / pairs if far in found else None for far in thresholds}
 
 
 def _counted(ranks: np.ndarray, most: int) -> np.ndarray:
-    """int64 (most + 1,): how many ranks are 1, 2, ..., and worse than `most`."""
+    """Return int64 (most + 1,): how many ranks are 1, 2, ... and worse than `most`."""
     return np.bincount(np.minimum(ranks, most + 1) - 1, minlength=most + 1)
 
 
