@@ -11,8 +11,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import closing
 from typing import Sequence
 
+import numpy as np
+
+from eval.embed_parts.face_batches import face_batches
+from eval.embed_parts.face_sources import open_faces
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
 from unequal.support.errors import InputError, with_flags
 
@@ -23,6 +28,8 @@ examples:
 """
 USUAL_SIZE = (112, 112)
 LARGEST_SIDE = 4096
+COUNT = 8  # images to check on
+SEED = 2019
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,8 +64,6 @@ def _slim(options: argparse.Namespace) -> None:
 def _onnx(options: argparse.Namespace) -> None:
     checkpoint = one_checkpoint(options.model)
     _require_onnx()
-    from eval.export_parts.check_images import faces_of, random_images
-
     if options.check:
         images, kind = faces_of(options.check), f"images of {options.check}"
         if options.image_size not in (None, images.shape[2:]):
@@ -82,6 +87,29 @@ def _onnx(options: argparse.Namespace) -> None:
         f"largest difference from MXNet, embeddings of length 1: {done.difference:.1e} "
         f"({len(images)} {kind}, in batches of 1 and {len(images)})"
     )
+
+
+def random_images(image_size: tuple[int, int], count: int = COUNT) -> np.ndarray:
+    """Return uint8 (count, 3, height, width), the same in every run."""
+    shape = (count, 3, *image_size)
+    return np.random.RandomState(SEED).randint(0, 256, shape, np.uint8)
+
+
+def faces_of(path: str, count: int = COUNT) -> np.ndarray:
+    """Return the first images of what `open_faces` opens: uint8 (n, 3, height, width), RGB.
+
+    Images that cannot be decoded are left out. n is 2 to `count`: a single image is given twice.
+
+    Raises:
+        InputError: as `open_faces`; or none can be decoded, or they are not of one size.
+    """
+    with closing(open_faces(path)) as source:
+        with closing(face_batches(source, 0, min(count, source.count))) as batches:
+            first = next(batches)
+    images = first.images[first.readable]
+    if not len(images):
+        raise InputError(f"{path}: its first {len(first.images)} images cannot be decoded")
+    return np.repeat(images, 2, axis=0) if len(images) == 1 else images
 
 
 def _require_onnx() -> None:

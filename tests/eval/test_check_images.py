@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.export_parts.check_images import faces_of, random_images
+from eval.export import faces_of, random_images
 from eval.verification_parts.verification_set import load_bin
 from unequal.support.errors import InputError
 

@@ -131,7 +131,7 @@ def test_the_command_tells_what_it_kept(stage_two, tmp_path, capsys):
 def test_existing_files_stay_unless_told(stage_two, tmp_path):
     output = str(tmp_path / "slim")
     (tmp_path / "slim-symbol.json").write_text("mine")
-    with pytest.raises(InputError, match=r"slim-symbol\.json: exists; .*--overwrite"):
+    with pytest.raises(InputError, match=r"slim-symbol\.json: exists; .*`overwrite`"):
         export_slim(Checkpoint(stage_two, 0), output)
     assert os.listdir(tmp_path) == ["slim-symbol.json"]
     assert (tmp_path / "slim-symbol.json").read_text() == "mine"
