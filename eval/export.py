@@ -18,8 +18,10 @@ import numpy as np
 
 from eval.embed_parts.face_batches import face_batches
 from eval.embed_parts.face_sources import open_faces
+from eval.flag_types import image_size
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
-from unequal.support.errors import InputError, with_flags
+from unequal.support.command_line import run
+from unequal.support.errors import InputError
 
 EXAMPLE = """\
 examples:
@@ -27,22 +29,13 @@ examples:
   python -m eval.export onnx --model models/model,12 --output deploy/model.onnx --check data/lfw.bin
 """
 USUAL_SIZE = (112, 112)
-LARGEST_SIDE = 4096
 COUNT = 8  # images to check on
 SEED = 2019
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0, 2 for wrong input, 130 after Ctrl-C."""
-    options = _parser().parse_args(argv)
-    try:
-        options.run(options)
-    except InputError as error:
-        print(f"export: {with_flags(error, _parser())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
+    return run(_parser(), lambda options: options.run(options), argv, "export: ", "interrupted")
 
 
 def _slim(options: argparse.Namespace) -> None:
@@ -69,7 +62,7 @@ def _onnx(options: argparse.Namespace) -> None:
         if options.image_size not in (None, images.shape[2:]):
             height, width = images.shape[2:]
             raise InputError(
-                f"--image-size {options.image_size[0]},{options.image_size[1]}: the images of "
+                f"`image_size` {options.image_size[0]},{options.image_size[1]}: the images of "
                 f"{options.check} are {height}x{width} pixels; leave it out, or give others"
             )
     else:
@@ -153,20 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     onnx.add_argument(
         "--image-size",
-        type=_size,
+        type=image_size,
         help="'height,width' of the faces that the network was trained on (default: that of "
         "--check's, else 112,112)",
     )
     return parser
-
-
-def _size(text: str) -> tuple[int, int]:
-    parts = [part.strip() for part in text.split(",")]
-    sides = [int(part) for part in parts if part.isdecimal()]
-    fine = len(sides) == len(parts) <= 2 and all(1 <= side <= LARGEST_SIDE for side in sides)
-    if not fine:
-        raise argparse.ArgumentTypeError(f"{text!r} is not 'height,width'")
-    return sides[0], sides[-1]
 
 
 if __name__ == "__main__":

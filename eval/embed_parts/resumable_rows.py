@@ -1,8 +1,8 @@
-"""Rows of numbers, with a line of text each, written so that a kill at any moment loses little.
+"""Rows of numbers with a line of text each, written so that a kill at any moment loses little.
 
 While NAME.npy is being made there are NAME.npy.partial, NAME.csv.partial and NAME.npy.journal. A
-line of the journal says how many rows and bytes of both are safely on the disk, and is written
-after they are; what lies beyond the last whole line is cut off when the work goes on.
+line of the journal says how many rows and bytes of both are safe on the disk. It is written after
+them, and what lies beyond its last whole line is cut off when the work is resumed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import IO, Any, Mapping, NamedTuple, Sequence
 import numpy as np
 
 from unequal.support.errors import InputError
+from unequal.support.files import replace_file
 
 COLUMNS = ("row", "label", "name")
 
 
-class Place(NamedTuple):
+class Written(NamedTuple):
     """How far the files reach: rows, bytes of NAME.npy and of NAME.csv."""
 
     rows: int
@@ -41,12 +42,16 @@ class Files(NamedTuple):
 
 
 def files_of(output: str | Path) -> Files:
-    """The files of NAME.npy; raises InputError for another suffix or a folder that is not there."""
+    """Return the files of NAME.npy.
+
+    Raises:
+        InputError: the name has another suffix, or its folder does not exist.
+    """
     rows = Path(output)
     if rows.suffix != ".npy":
-        raise InputError(f"--output {rows}: give a name that ends in .npy")
+        raise InputError(f"`output` {rows}: give a name that ends in .npy")
     if not rows.parent.is_dir():
-        raise InputError(f"--output {rows}: there is no folder {rows.parent}: make it first")
+        raise InputError(f"`output` {rows}: there is no folder {rows.parent}: make it first")
     return Files(
         rows,
         rows.with_suffix(".csv"),
@@ -57,19 +62,28 @@ def files_of(output: str | Path) -> Files:
     )
 
 
+class OpenFiles(NamedTuple):
+    """The files of an output that is being made."""
+
+    rows: IO[bytes]
+    texts: IO[bytes]
+    journal: IO[bytes]
+
+
 class ResumableRows:
-    """`count` float32 rows into NAME.npy, with NAME.csv (row, label, name) and NAME.json beside it.
+    """Writes float32 rows to NAME.npy, with NAME.csv (row, label, name) and NAME.json beside it.
 
     Args:
         output: NAME.npy.
-        count: how many rows there will be.
+        count: the number of rows that there will be.
         settings: what the rows depend on, as JSON knows it; kept in the journal and NAME.json.
-        fresh: remove what there is, finished or not.
+        fresh: whether to remove what is there, finished or not.
 
     Attributes:
-        unreadable: names of those among them that have no numbers.
+        unreadable: names of the rows that have no numbers.
 
-    Raises InputError where something is there that was made with other settings.
+    Raises:
+        InputError: something is there that was made with other settings.
     """
 
     def __init__(
@@ -79,65 +93,63 @@ class ResumableRows:
         self.count = count
         self.settings = dict(settings)
         self.unreadable: list[str] = []
-        self._place = Place(0, 0, 0)
+        self._written = Written(0, 0, 0)
         self._journal_end = 0
-        self._rows: IO[bytes] | None = None
-        self._texts: IO[bytes] | None = None
-        self._journal: IO[bytes] | None = None
+        self._open: OpenFiles | None = None
         self._not_in_journal: list[str] = []
         if fresh:
             self._remove(self.files)
         if self.files.rows.exists():
             self._compare(self.files.rows, self._about().get("settings"))
-            self._place, self.unreadable = Place(count, 0, 0), self._about()["unreadable"]
+            self._written, self.unreadable = Written(count, 0, 0), self._about()["unreadable"]
             self._remove([self.files.journal])
         else:
             self._recall()
 
     @property
     def done(self) -> int:
-        """Rows that are already there; `count` where all is finished."""
-        return self._place.rows
+        """The number of rows that are there; `count` if all is finished."""
+        return self._written.rows
 
     def append(
         self, rows: np.ndarray, texts: Sequence[tuple[str, str]], unreadable: Sequence[str]
     ) -> None:
         """Write float32 rows (n, d), label and name of each; they count after `commit`."""
-        if self._rows is None:
-            self._open(rows.shape[1])
-        self._rows.write(np.ascontiguousarray(rows, "<f4").tobytes())
+        if self._open is None:
+            self._open = self._begin(rows.shape[1]) if self.done == 0 else self._resume()
+        files = self._open
+        files.rows.write(np.ascontiguousarray(rows, "<f4").tobytes())
         text = io.StringIO()
         numbered = enumerate(texts, start=self.done)
         csv.writer(text, lineterminator="\n").writerows((row, *pair) for row, pair in numbered)
-        self._texts.write(text.getvalue().encode("utf-8", "surrogateescape"))
+        files.texts.write(text.getvalue().encode("utf-8", "surrogateescape"))
         self.unreadable += unreadable
         self._not_in_journal += unreadable
         # in one step: after an interruption above, what was half written does not count
-        self._place = Place(self.done + len(rows), self._rows.tell(), self._texts.tell())
+        self._written = Written(self.done + len(rows), files.rows.tell(), files.texts.tell())
 
     def commit(self) -> None:
         """Make what was appended safe, the journal last."""
-        if self._rows is None:
+        if self._open is None:
             return
-        for file in (self._rows, self._texts):
+        for file in self._open[:2]:
             file.flush()
             os.fsync(file.fileno())
-        self._write_journal({**self._place._asdict(), "unreadable": self._not_in_journal})
+        _write_line(
+            self._open.journal, {**self._written._asdict(), "unreadable": self._not_in_journal}
+        )
         self._not_in_journal = []
 
     def close(self) -> None:
         """Commit and close the files; harmless when done twice."""
         self.commit()
-        for file in (self._rows, self._texts, self._journal):
-            if file is not None:
-                file.close()
-        self._rows = self._texts = self._journal = None
+        for file in self._open or ():
+            file.close()
+        self._open = None
 
     def finish(self) -> None:
         """Put everything in place, NAME.npy last of all: where it is, the others are."""
         self.close()
-        from unequal.support.files import replace_file
-
         if self.files.rows.exists():
             return
         about = {"settings": self.settings, "rows": self.count, "unreadable": self.unreadable}
@@ -148,24 +160,25 @@ class ResumableRows:
         os.replace(self.files.partial_rows, self.files.rows)
         self._remove([self.files.journal])
 
-    def _open(self, dimensions: int) -> None:
-        if self.done == 0:
-            self._remove([*self.files[3:]])
-            self._journal = self.files.journal.open("ab")
-            self._write_journal({"settings": self.settings})
-            self._rows = self.files.partial_rows.open("wb")
-            header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, dimensions)}
-            np.lib.format.write_array_header_1_0(self._rows, header)
-            self._texts = self.files.partial_texts.open("wb")
-            self._texts.write((",".join(COLUMNS) + "\n").encode())
-            return
-        self._journal = self.files.journal.open("r+b")
-        self._rows = self.files.partial_rows.open("r+b")
-        self._texts = self.files.partial_texts.open("r+b")
-        ends = (self._journal_end, self._place.bytes, self._place.text)
-        for file, end in zip((self._journal, self._rows, self._texts), ends):
+    def _begin(self, dimensions: int) -> OpenFiles:
+        self._remove([*self.files[3:]])
+        journal = self.files.journal.open("ab")
+        _write_line(journal, {"settings": self.settings})
+        rows = self.files.partial_rows.open("wb")
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, dimensions)}
+        np.lib.format.write_array_header_1_0(rows, header)
+        texts = self.files.partial_texts.open("wb")
+        texts.write((",".join(COLUMNS) + "\n").encode())
+        return OpenFiles(rows, texts, journal)
+
+    def _resume(self) -> OpenFiles:
+        paths = self.files.partial_rows, self.files.partial_texts, self.files.journal
+        found = OpenFiles(*(path.open("r+b") for path in paths))
+        ends = (self._written.bytes, self._written.text, self._journal_end)
+        for file, end in zip(found, ends):
             file.truncate(end)
             file.seek(end)
+        return found
 
     def _recall(self) -> None:
         if not self.files.journal.exists():
@@ -177,20 +190,20 @@ class ResumableRows:
         self._compare(self.files.journal, whole[0].get("settings"))
         if len(whole) == 1 or not self.files.partial_rows.exists():
             return
-        last = {name: whole[-1][name] for name in Place._fields}
-        self._place = Place(**last)
+        last = {name: whole[-1][name] for name in Written._fields}
+        self._written = Written(**last)
         self.unreadable = [name for line in whole[1:] for name in line["unreadable"]]
         self._journal_end = sum(len(line) for line in lines if line.endswith(b"\n"))
-        if self.files.partial_rows.stat().st_size < self._place.bytes:
+        if self.files.partial_rows.stat().st_size < self._written.bytes:
             raise InputError(
-                f"{self.files.partial_rows}: is shorter than {self.files.journal} says: --fresh "
-                "begins anew"
+                f"{self.files.partial_rows}: is shorter than {self.files.journal} says: give "
+                "`fresh` to begin anew"
             )
 
     def _compare(self, path: Path, settings: Mapping[str, Any] | None) -> None:
         if settings is None:
             raise InputError(
-                f"{path}: was made by something else: give another --output, or --fresh to "
+                f"{path}: was made by something else: give another `output`, or `fresh` to "
                 "replace it"
             )
         for name in dict.fromkeys([*self.settings, *settings]):
@@ -198,7 +211,7 @@ class ResumableRows:
             if before != now:
                 raise InputError(
                     f"{path}: was made with {name} {before}, not {now}: give that again, another "
-                    "--output, or --fresh to begin anew"
+                    "`output`, or `fresh` to begin anew"
                 )
 
     def _about(self) -> dict[str, Any]:
@@ -207,13 +220,14 @@ class ResumableRows:
         except (OSError, ValueError):
             return {}
 
-    def _write_journal(self, line: Mapping[str, Any]) -> None:
-        self._journal.write(json.dumps(line).encode() + b"\n")
-        self._journal.flush()
-        os.fsync(self._journal.fileno())
-
     @staticmethod
     def _remove(paths: Sequence[Path]) -> None:
         for path in paths:
             if path.exists():
                 path.unlink()
+
+
+def _write_line(journal: IO[bytes], line: Mapping[str, Any]) -> None:
+    journal.write(json.dumps(line).encode() + b"\n")
+    journal.flush()
+    os.fsync(journal.fileno())

@@ -1,4 +1,4 @@
-"""A graph on both sides of the translation: MXNet's nodes as they are read, ONNX's as they are made."""
+"""The nodes of a saved MXNet graph, and the ONNX graph that is made of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Node(NamedTuple):
         return float(self.text(name, str(default)))
 
     def sizes(self, name: str, default: int | None = None) -> list[int]:
-        """Return an attribute such as `(3, 3)` or Python 2's `(3L, 3L)`; if none, `default` twice."""
+        """Return an attribute such as `(3, 3)` or `(3L, 3L)`; `default` twice if it is absent."""
         text = self.text(name, "()").replace("L", "")
         sizes = [int(size) for size in ast.literal_eval(text)]
         if not sizes and default is not None:

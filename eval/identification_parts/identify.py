@@ -1,10 +1,10 @@
-"""Who is this? Rank-1, CMC and TAR@FAR of embeddings, in one pass over all similarities."""
+"""Identification of faces: rank-1, CMC and TAR@FAR of embeddings, in one pass over all pairs."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence, Union
 
 import numpy as np
 
@@ -17,24 +17,34 @@ from eval.identification_parts.ranking import (
     Ranking,
     identity_numbers,
 )
-from eval.identification_parts.similarities import Faces, sizes, tiles
+from eval.identification_parts.similarities import Faces, Selected, sizes, tiles
 from unequal.support.errors import InputError
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+Embeddings = Union[np.ndarray, Selected]
+Labels = Union[Sequence[int], Sequence[str], np.ndarray]
 PROTOCOLS = ("gallery", "megaface")
 
 
 @dataclass(frozen=True, eq=False)
-class Identification:
+class IdentificationResult:
     """What `identify` measures.
 
-    `cmc`: float64 (ranks,), the share of searches that find their mate at rank 1, 2, ... or better;
-    `rank1`: the first of them; `tar`: {far: share of genuine pairs above the threshold that at
-    most this share of impostor pairs exceeds, None where there are too few of those}; `probes`:
-    those with a mate; `mateless`: those without; `searches`: what `cmc` is a share of (the probes,
-    or, for 'megaface', the pairs of probe and mate); `genuine`, `impostors`: pairs that `tar`
-    comes from; `unusable`: {'gallery', 'probes', 'distractors': embeddings that are not finite or
-    all zeros}; `seconds`: the time it took.
+    Attributes:
+        cmc: float64 (ranks,), the share of searches that find their mate at rank 1, 2, ... or
+            better.
+        rank1: the first of them.
+        tar: {far: the share of genuine pairs above the threshold that at most this share of
+            impostor pairs exceeds, None if there are too few of those}.
+        probes: the number of probes with a mate.
+        mateless: the number of probes without.
+        searches: what `cmc` is a share of: the probes, or, for 'megaface', the pairs of a probe
+            and a mate.
+        genuine: the number of genuine pairs that `tar` comes from.
+        impostors: the number of impostor pairs that `tar` comes from.
+        unusable: {'gallery', 'probes', 'distractors': the number of embeddings that are not
+            finite or all zeros}.
+        seconds: the time it took.
     """
 
     cmc: np.ndarray
@@ -50,38 +60,47 @@ class Identification:
 
 
 def identify(
-    gallery: np.ndarray,
-    gallery_labels: Sequence,
-    probes: np.ndarray,
-    probe_labels: Sequence,
-    distractors: np.ndarray | None = None,
+    gallery: Embeddings,
+    gallery_labels: Labels,
+    probes: Embeddings,
+    probe_labels: Labels,
+    distractors: Embeddings | None = None,
     fars: Sequence[float] = FARS,
     ranks: int = 20,
     memory: int = 512 * 2**20,
     same_set: bool = False,
     protocol: str = "gallery",
     progress: Callable[[int], object] | None = None,
-) -> Identification:
-    """Identification figures of embeddings (G, d), (P, d) and (D, d), compared by their cosine.
+) -> IdentificationResult:
+    """Measure how well faces are found by their embeddings, which are compared by their cosine.
 
-    Any length and float type will do; arrays may be memory-mapped files or `Selected` rows of one.
-    Labels are integers or strings. `same_set`: gallery and probes are the same images; none is
-    then compared with itself, and of (a, b) and (b, a) `tar` counts one.
+    In the protocol 'gallery' all gallery images and distractors compete: a probe is right at rank
+    k if an image of its identity is among the k most similar. In 'megaface' each pair of a probe
+    and a mate is a search of its own, in which only the distractors compete with that mate. In
+    both, `tar` comes from all pairs of a probe with a gallery image or distractor.
 
-    'gallery': all gallery images and distractors compete; a probe is right at rank k when an
-    image of its identity is among the k most similar. 'megaface': each pair of a probe and a mate
-    is a search of its own, in which only the distractors compete with that mate. In both, `tar`
-    comes from all pairs of a probe with a gallery image or distractor.
-
-    Similarities closer than 1e-6 are equal, and equal ones are told against the probe: at ranks
-    and at thresholds. Embeddings without a direction (not finite, all zeros) match nothing: their
+    Similarities closer than 1e-6 are equal, and equal ones count against the probe, at ranks and
+    at thresholds. Embeddings without a direction (not finite, all zeros) match nothing: their
     genuine pairs count as rejected and their searches as failed; as impostors they do not count.
     Probes without a mate only make impostor pairs.
 
-    Held are about `memory` bytes, and some 30 for each image of gallery and probes ('megaface':
-    4 * `ranks` more for each probe). `progress` is called with numbers of similarities done.
+    Args:
+        gallery: (G, d) of any length and float type; this and the others may be memory-mapped.
+        gallery_labels: integers or strings (G,).
+        probes: (P, d).
+        probe_labels: (P,).
+        distractors: (D, d), nobody's mates.
+        fars: false accept rates, above 0 and below 1.
+        ranks: the number of ranks in `cmc`.
+        memory: about how many bytes are held, beside 80 MB of counts and some 30 bytes for each
+            image of gallery and probes ('megaface': 4 * `ranks` more for each probe).
+        same_set: gallery and probes are the same images; none is compared with itself, and of
+            (a, b) and (b, a) `tar` counts one.
+        protocol: one of PROTOCOLS.
+        progress: called with numbers of similarities done.
 
-    Raises InputError for arrays and labels that do not fit together, and where no probe has a mate.
+    Raises:
+        InputError: arrays, labels and settings do not fit together, or no probe has a mate.
     """
     started = time.perf_counter()
     _check(gallery, gallery_labels, probes, probe_labels, distractors, same_set)
@@ -113,7 +132,7 @@ def identify(
     searches = pairs_in_all if alone else with_mate
     found = np.sum([_counted(some, ranks) for some in ranking.ranks(genuine())], axis=0)
     cmc = np.cumsum(found[:-1]) / searches
-    return Identification(
+    return IdentificationResult(
         cmc=cmc,
         rank1=float(cmc[0]),
         tar=_accepted(genuine(), impostors.thresholds(), pairs_in_all),
@@ -148,11 +167,11 @@ def _counted(ranks: np.ndarray, most: int) -> np.ndarray:
 
 
 def _check(
-    gallery: np.ndarray,
-    gallery_labels: Sequence,
-    probes: np.ndarray,
-    probe_labels: Sequence,
-    distractors: np.ndarray | None,
+    gallery: Embeddings,
+    gallery_labels: Labels,
+    probes: Embeddings,
+    probe_labels: Labels,
+    distractors: Embeddings | None,
     same_set: bool,
 ) -> None:
     arrays = {"gallery": gallery, "probes": probes}
@@ -181,7 +200,7 @@ def _check_settings(
     ranks: int,
     memory: int,
     protocol: str,
-    distractors: np.ndarray | None,
+    distractors: Embeddings | None,
 ) -> None:
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r}: give one of {', '.join(PROTOCOLS)}")

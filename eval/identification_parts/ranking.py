@@ -6,7 +6,7 @@ from typing import Iterable, Iterator, NamedTuple, Protocol, Sequence
 
 import numpy as np
 
-from eval.identification_parts.similarities import TIE, Tile, unit_rows
+from eval.identification_parts.similarities import TIE, Selected, Tile, unit_rows
 from unequal.support.errors import InputError
 
 MISSED = np.iinfo(np.int64).max
@@ -22,7 +22,9 @@ class GenuineScores(NamedTuple):
     scores: np.ndarray
 
 
-def identity_numbers(gallery_labels: Sequence, probe_labels: Sequence) -> list[np.ndarray]:
+def identity_numbers(
+    gallery_labels: Sequence | np.ndarray, probe_labels: Sequence | np.ndarray
+) -> list[np.ndarray]:
     """Return labels as int64 numbers from 0, which gallery and probes share.
 
     Raises:
@@ -63,7 +65,7 @@ class Mates:
         self.counts = found - int(same_set)
 
     def scores(
-        self, gallery: np.ndarray, probes: np.ndarray, at_once: int
+        self, gallery: np.ndarray | Selected, probes: np.ndarray | Selected, at_once: int
     ) -> Iterator[GenuineScores]:
         """Yield all pairs in the order of the probes, `at_once` or fewer at a time."""
         total = int(self._ends[-1]) if len(self._ends) else 0
@@ -80,7 +82,10 @@ class Mates:
 
 
 def _cosines(
-    probes: np.ndarray, rows: np.ndarray, gallery: np.ndarray, columns: np.ndarray
+    probes: np.ndarray | Selected,
+    rows: np.ndarray,
+    gallery: np.ndarray | Selected,
+    columns: np.ndarray,
 ) -> np.ndarray:
     first, first_usable = unit_rows(probes[rows])
     second, second_usable = unit_rows(gallery[columns])

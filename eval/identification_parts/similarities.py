@@ -6,7 +6,7 @@ Only some rows at a time are copied from an array, so that a file of millions is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple, Union
 
 import numpy as np
 
@@ -44,6 +44,9 @@ class Selected:
         return (len(self), *self._array.shape[1:])
 
 
+Embeddings = Union[np.ndarray, Selected]
+
+
 def unit_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return float32 copies of rows (n, d), of length 1, and bool (n,): which can be compared.
 
@@ -77,7 +80,7 @@ class Faces:
         unusable: the number of embeddings without a direction, known after a pass.
     """
 
-    embeddings: np.ndarray
+    embeddings: Embeddings
     identities: np.ndarray
     unusable: int = 0
 
