@@ -52,7 +52,7 @@ class EmbedSettings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
-    ended = "interrupted; the same command goes on from here"
+    ended = "interrupted; the same command resumes from here"
     return run(_parser(), _run, argv, "embed: ", ended)
 
 
@@ -72,7 +72,7 @@ def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:
         facts = _facts(checkpoint, source, settings)
         rows = ResumableRows(output, source.count, facts, settings.fresh)
         if rows.done:
-            state = "is finished" if rows.done == rows.count else f"goes on at row {rows.done}"
+            state = "is finished" if rows.done == rows.count else f"resumes at row {rows.done}"
             print(f"{output}: {state}", flush=True)
 
         def load() -> Callable[[np.ndarray], np.ndarray]:

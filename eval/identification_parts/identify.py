@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator, Mapping, Sequence, Union
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,16 +13,15 @@ from eval.identification_parts.ranking import (
     BestMate,
     EachMateAlone,
     GenuineScores,
+    Labels,
     Mates,
     Ranking,
     identity_numbers,
 )
-from eval.identification_parts.similarities import Faces, Selected, sizes, tiles
+from eval.identification_parts.similarities import Embeddings, Faces, sizes, tiles
 from unequal.support.errors import InputError
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-Embeddings = Union[np.ndarray, Selected]
-Labels = Union[Sequence[int], Sequence[str], np.ndarray]
 PROTOCOLS = ("gallery", "megaface")
 
 

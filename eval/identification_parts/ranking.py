@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, NamedTuple, Protocol, Sequence
+from typing import Iterable, Iterator, NamedTuple, Protocol, Sequence, Union
 
 import numpy as np
 
-from eval.identification_parts.similarities import TIE, Selected, Tile, unit_rows
+from eval.identification_parts.similarities import TIE, Embeddings, Tile, unit_rows
 from unequal.support.errors import InputError
 
+Labels = Union[Sequence[int], Sequence[str], np.ndarray]
 MISSED = np.iinfo(np.int64).max
 
 
@@ -22,9 +23,7 @@ class GenuineScores(NamedTuple):
     scores: np.ndarray
 
 
-def identity_numbers(
-    gallery_labels: Sequence | np.ndarray, probe_labels: Sequence | np.ndarray
-) -> list[np.ndarray]:
+def identity_numbers(gallery_labels: Labels, probe_labels: Labels) -> list[np.ndarray]:
     """Return labels as int64 numbers from 0, which gallery and probes share.
 
     Raises:
@@ -65,7 +64,7 @@ class Mates:
         self.counts = found - int(same_set)
 
     def scores(
-        self, gallery: np.ndarray | Selected, probes: np.ndarray | Selected, at_once: int
+        self, gallery: Embeddings, probes: Embeddings, at_once: int
     ) -> Iterator[GenuineScores]:
         """Yield all pairs in the order of the probes, `at_once` or fewer at a time."""
         total = int(self._ends[-1]) if len(self._ends) else 0
@@ -82,9 +81,9 @@ class Mates:
 
 
 def _cosines(
-    probes: np.ndarray | Selected,
+    probes: Embeddings,
     rows: np.ndarray,
-    gallery: np.ndarray | Selected,
+    gallery: Embeddings,
     columns: np.ndarray,
 ) -> np.ndarray:
     first, first_usable = unit_rows(probes[rows])

@@ -235,7 +235,7 @@ def test_other_settings_are_refused_until_told_to_begin_anew(tmp_path, finished)
     else:
         with pytest.raises(Killed):
             run(folder, output, network=dying_after(6))
-    with pytest.raises(InputError, match=r"made with --model m, not other.*--fresh") as caught:
+    with pytest.raises(InputError, match=r"made with --model m, not other.*`fresh`") as caught:
         run(folder, output, {"--model": "other"})
     assert "\n" not in str(caught.value)
     assert run(folder, output, {"--model": "other"}, fresh=True) == 0
