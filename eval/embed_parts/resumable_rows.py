@@ -1,8 +1,8 @@
 """Rows of numbers with a line of text each, written so that a kill at any moment loses little.
 
-While NAME.npy is being made there are NAME.npy.partial, NAME.csv.partial and NAME.npy.journal. A
-line of the journal says how many rows and bytes of both are safe on the disk. It is written after
-them, and what lies beyond its last whole line is cut off when the work is resumed.
+While NAME.npy is being made there are NAME.npy.partial, NAME.csv.partial and NAME.npy.progress.
+The last one says how many rows and bytes of both are safe on the disk, and is replaced after they
+are. What lies beyond is cut off when the work is resumed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import IO, Any, Mapping, NamedTuple, Sequence
+from typing import IO, Any, Iterable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Files(NamedTuple):
     about: Path
     partial_rows: Path
     partial_texts: Path
-    journal: Path
+    progress: Path
 
 
 def files_of(output: str | Path) -> Files:
@@ -58,16 +58,8 @@ def files_of(output: str | Path) -> Files:
         rows.with_suffix(".json"),
         Path(f"{rows}.partial"),
         rows.with_suffix(".csv.partial"),
-        Path(f"{rows}.journal"),
+        Path(f"{rows}.progress"),
     )
-
-
-class OpenFiles(NamedTuple):
-    """The files of an output that is being made."""
-
-    rows: IO[bytes]
-    texts: IO[bytes]
-    journal: IO[bytes]
 
 
 class ResumableRows:
@@ -76,7 +68,7 @@ class ResumableRows:
     Args:
         output: NAME.npy.
         count: the number of rows that there will be.
-        settings: what the rows depend on, as JSON knows it; kept in the journal and NAME.json.
+        settings: what the rows depend on, as JSON knows it; kept in NAME.json.
         fresh: whether to remove what is there, finished or not.
 
     Attributes:
@@ -94,17 +86,18 @@ class ResumableRows:
         self.settings = dict(settings)
         self.unreadable: list[str] = []
         self._written = Written(0, 0, 0)
-        self._journal_end = 0
-        self._open: OpenFiles | None = None
-        self._not_in_journal: list[str] = []
+        self._open: tuple[IO[bytes], IO[bytes]] | None = None
         if fresh:
-            self._remove(self.files)
-        if self.files.rows.exists():
-            self._compare(self.files.rows, self._about().get("settings"))
-            self._written, self.unreadable = Written(count, 0, 0), self._about()["unreadable"]
-            self._remove([self.files.journal])
-        else:
-            self._recall()
+            _remove(self.files)
+        finished = self.files.rows.exists()
+        before = _read(self.files.about if finished else self.files.progress)
+        if finished or before:
+            self._compare(before.get("settings"))
+        if finished:
+            self._written, self.unreadable = Written(count, 0, 0), before["unreadable"]
+            _remove([self.files.progress])
+        elif before and self._is_there(Written(*before["written"])):
+            self._written, self.unreadable = Written(*before["written"]), before["unreadable"]
 
     @property
     def done(self) -> int:
@@ -116,29 +109,27 @@ class ResumableRows:
     ) -> None:
         """Write float32 rows (n, d), label and name of each; they count after `commit`."""
         if self._open is None:
-            self._open = self._begin(rows.shape[1]) if self.done == 0 else self._resume()
-        files = self._open
-        files.rows.write(np.ascontiguousarray(rows, "<f4").tobytes())
+            self._open = self._resume() if self.done else self._begin(rows.shape[1])
+        numbers, lines = self._open
+        numbers.write(np.ascontiguousarray(rows, "<f4").tobytes())
         text = io.StringIO()
         numbered = enumerate(texts, start=self.done)
         csv.writer(text, lineterminator="\n").writerows((row, *pair) for row, pair in numbered)
-        files.texts.write(text.getvalue().encode("utf-8", "surrogateescape"))
-        self.unreadable += unreadable
-        self._not_in_journal += unreadable
+        lines.write(text.getvalue().encode("utf-8", "surrogateescape"))
         # in one step: after an interruption above, what was half written does not count
-        self._written = Written(self.done + len(rows), files.rows.tell(), files.texts.tell())
+        self._written, self.unreadable = (
+            Written(self.done + len(rows), numbers.tell(), lines.tell()),
+            [*self.unreadable, *unreadable],
+        )
 
     def commit(self) -> None:
-        """Make what was appended safe, the journal last."""
+        """Make what was appended safe, then say how much it is."""
         if self._open is None:
             return
-        for file in self._open[:2]:
+        for file in self._open:
             file.flush()
             os.fsync(file.fileno())
-        _write_line(
-            self._open.journal, {**self._written._asdict(), "unreadable": self._not_in_journal}
-        )
-        self._not_in_journal = []
+        self._write(self.files.progress, written=self._written)
 
     def close(self) -> None:
         """Commit and close the files; harmless when done twice."""
@@ -148,59 +139,40 @@ class ResumableRows:
         self._open = None
 
     def finish(self) -> None:
-        """Put everything in place, NAME.npy last of all: where it is, the others are."""
+        """Put everything in place, NAME.npy last of all: if it is there, the others are."""
         self.close()
         if self.files.rows.exists():
             return
-        about = {"settings": self.settings, "rows": self.count, "unreadable": self.unreadable}
-        text = json.dumps(about, indent=1) + "\n"
-        replace_file(self.files.about, lambda name: Path(name).write_text(text, encoding="utf-8"))
+        self._write(self.files.about, rows=self.count)
         if self.files.partial_texts.exists():
             os.replace(self.files.partial_texts, self.files.texts)
         os.replace(self.files.partial_rows, self.files.rows)
-        self._remove([self.files.journal])
+        _remove([self.files.progress])
 
-    def _begin(self, dimensions: int) -> OpenFiles:
-        self._remove([*self.files[3:]])
-        journal = self.files.journal.open("ab")
-        _write_line(journal, {"settings": self.settings})
+    def _begin(self, dimensions: int) -> tuple[IO[bytes], IO[bytes]]:
+        self._write(self.files.progress, written=self._written)
         rows = self.files.partial_rows.open("wb")
         header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, dimensions)}
         np.lib.format.write_array_header_1_0(rows, header)
         texts = self.files.partial_texts.open("wb")
         texts.write((",".join(COLUMNS) + "\n").encode())
-        return OpenFiles(rows, texts, journal)
+        return rows, texts
 
-    def _resume(self) -> OpenFiles:
-        paths = self.files.partial_rows, self.files.partial_texts, self.files.journal
-        found = OpenFiles(*(path.open("r+b") for path in paths))
-        ends = (self._written.bytes, self._written.text, self._journal_end)
-        for file, end in zip(found, ends):
+    def _resume(self) -> tuple[IO[bytes], IO[bytes]]:
+        rows, texts = self.files.partial_rows.open("r+b"), self.files.partial_texts.open("r+b")
+        for file, end in ((rows, self._written.bytes), (texts, self._written.text)):
             file.truncate(end)
             file.seek(end)
-        return found
+        return rows, texts
 
-    def _recall(self) -> None:
-        if not self.files.journal.exists():
-            return
-        lines = self.files.journal.read_bytes().splitlines(keepends=True)
-        whole = [json.loads(line) for line in lines if line.endswith(b"\n")]
-        if not whole:
-            return
-        self._compare(self.files.journal, whole[0].get("settings"))
-        if len(whole) == 1 or not self.files.partial_rows.exists():
-            return
-        last = {name: whole[-1][name] for name in Written._fields}
-        self._written = Written(**last)
-        self.unreadable = [name for line in whole[1:] for name in line["unreadable"]]
-        self._journal_end = sum(len(line) for line in lines if line.endswith(b"\n"))
-        if self.files.partial_rows.stat().st_size < self._written.bytes:
-            raise InputError(
-                f"{self.files.partial_rows}: is shorter than {self.files.journal} says: give "
-                "`fresh` to begin anew"
-            )
+    def _is_there(self, written: Written) -> bool:
+        """Return whether the files reach so far; NAME.csv may have been put in place before."""
+        return self.files.partial_rows.exists() and (
+            self.files.partial_rows.stat().st_size >= written.bytes
+        )
 
-    def _compare(self, path: Path, settings: Mapping[str, Any] | None) -> None:
+    def _compare(self, settings: Mapping[str, Any] | None) -> None:
+        path = self.files.rows
         if settings is None:
             raise InputError(
                 f"{path}: was made by something else: give another `output`, or `fresh` to "
@@ -214,20 +186,20 @@ class ResumableRows:
                     "`output`, or `fresh` to begin anew"
                 )
 
-    def _about(self) -> dict[str, Any]:
-        try:
-            return json.loads(self.files.about.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-
-    @staticmethod
-    def _remove(paths: Sequence[Path]) -> None:
-        for path in paths:
-            if path.exists():
-                path.unlink()
+    def _write(self, path: Path, **facts: Any) -> None:
+        about = {"settings": self.settings, **facts, "unreadable": self.unreadable}
+        text = json.dumps(about, indent=1) + "\n"
+        replace_file(path, lambda name: Path(name).write_text(text, encoding="utf-8"))
 
 
-def _write_line(journal: IO[bytes], line: Mapping[str, Any]) -> None:
-    journal.write(json.dumps(line).encode() + b"\n")
-    journal.flush()
-    os.fsync(journal.fileno())
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            path.unlink()
