@@ -1,0 +1,1 @@
+"""Evaluation of checkpoints: verification, identification, embeddings in files, export."""

@@ -3,9 +3,9 @@
     python -m eval.embed --model prefix,epoch --input PATH --output emb.npy
 
 PATH is a folder with train.rec, a train.rec, a folder of images or a verification .bin; the kind
-is recognised (see `open_faces`). emb.npy is float32 (images, d); emb.csv beside
-it has the columns row, label, name; emb.json says what it was made with and names the images that
-could not be decoded, whose rows are NaN. A run that was killed goes on when it is started again.
+is recognised (see `open_faces`). emb.npy is float32 (images, d). emb.csv beside it has the columns
+row, label, name. emb.json says how it was made, and names the images that could not be decoded,
+whose rows are NaN. A run that was killed is resumed when it is started again.
 """
 
 from __future__ import annotations
@@ -13,77 +13,83 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
-from tqdm import tqdm
+import numpy as np
 
-from eval.embed_parts.extract import Embed, extract
+from eval.embed_parts.extract import extract
 from eval.embed_parts.face_sources import FaceSource, open_faces
 from eval.embed_parts.resumable_rows import ResumableRows, files_of
+from eval.flag_types import positive, progress_bar
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
-from unequal.support.errors import InputError, with_flags
+from unequal.support.command_line import run
 
 NAMED = 5
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status.
+@dataclass(frozen=True)
+class EmbedSettings:
+    """How images are embedded.
 
-    0, 2 for wrong input or a file that cannot be written, 130 after Ctrl-C.
+    Attributes:
+        model: the checkpoint, 'prefix,epoch'.
+        layer: the output of the graph to take.
+        batch_size: images at a time.
+        flip: 1: add the embedding of the mirror image; 0: do not.
+        normalize: whether embeddings are scaled to length 1.
+        fresh: whether to begin anew, and replace what is there.
     """
-    options = _parser().parse_args(argv)
-    try:
-        embed_to(options.input, options.output, options)
-    except InputError as error:
-        print(f"embed: {with_flags(error, _parser())}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"embed: {error.filename or options.output}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("embed: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+
+    model: str
+    layer: str
+    batch_size: int
+    flip: int
+    normalize: bool
+    fresh: bool
 
 
-def embed_to(path: str, output: str | Path, options: argparse.Namespace) -> None:
-    """Write the embeddings of the faces of `path` to `output`, as `add_flags` has set `options`.
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
+    ended = "interrupted; the same command resumes from here"
+    return run(_parser(), _run, argv, "embed: ", ended)
 
-    Raises InputError for wrong input, and where `output` was made or begun with other settings.
+
+def _run(options: argparse.Namespace) -> None:
+    embed_to(options.input, options.output, settings_of(options))
+
+
+def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:
+    """Write the embeddings of the faces of `path` to `output`.
+
+    Raises:
+        InputError: an input is wrong, or `output` was made or begun with other settings.
     """
     files_of(output)
-    checkpoint = one_checkpoint(options.model)
+    checkpoint = one_checkpoint(settings.model)
     with closing(open_faces(path)) as source:
-        settings = _settings(checkpoint, source, options)
-        rows = ResumableRows(output, source.count, settings, options.fresh)
+        facts = _facts(checkpoint, source, settings)
+        rows = ResumableRows(output, source.count, facts, settings.fresh)
         if rows.done:
-            state = "is finished" if rows.done == rows.count else f"goes on at row {rows.done}"
+            state = "is finished" if rows.done == rows.count else f"resumes at row {rows.done}"
             print(f"{output}: {state}", flush=True)
 
-        def load() -> Embed:
+        def load() -> Callable[[np.ndarray], np.ndarray]:
             # only now: MXNet takes seconds to import
             from unequal.checkpoints.embedder import load_embedder
             from unequal.support.devices import usable_devices
 
-            return load_embedder(checkpoint, usable_devices()[0], options.layer)
+            return load_embedder(checkpoint, usable_devices()[0], settings.layer)
 
-        with tqdm(
-            initial=rows.done,
-            total=rows.count,
-            desc=Path(output).name,
-            unit="image",
-            file=sys.stderr,
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        ) as bar:
+        with progress_bar(rows.count, "image", initial=rows.done, desc=Path(output).name) as bar:
             extract(
                 source,
                 load,
                 rows,
-                min(options.batch_size, source.count),
-                flip=options.flip == 1,
-                normalize=options.normalize,
+                min(settings.batch_size, source.count),
+                flip=settings.flip == 1,
+                normalize=settings.normalize,
                 progress=bar.update,
             )
         print(f"{output}: {rows.count} embeddings of {source.kind} {path}", flush=True)
@@ -97,10 +103,8 @@ def embed_to(path: str, output: str | Path, options: argparse.Namespace) -> None
         )
 
 
-def _settings(
-    checkpoint: Checkpoint, source: FaceSource, options: argparse.Namespace
-) -> dict[str, Any]:
-    """What the numbers depend on, by the names that a user knows."""
+def _facts(checkpoint: Checkpoint, source: FaceSource, settings: EmbedSettings) -> dict[str, Any]:
+    """Return what the numbers depend on, by the names that a user knows."""
     parameters = Path(checkpoint.params_path).stat()
     return {
         "--model": f"{Path(checkpoint.prefix).resolve()},{checkpoint.epoch}",
@@ -108,16 +112,16 @@ def _settings(
         "--input": str(Path(source.path).resolve()),
         "an --input of": f"{source.count} images, {source.stamp}",
         "kind": source.kind,
-        "--layer": options.layer,
-        "--flip": options.flip,
-        "--normalize": options.normalize,
-        "--batch-size": options.batch_size,
+        "--layer": settings.layer,
+        "--flip": settings.flip,
+        "--normalize": settings.normalize,
+        "--batch-size": settings.batch_size,
     }
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of embedding that do not name files."""
-    parser.add_argument("--batch-size", type=_positive, default=64, help="images at a time")
+    """Add the flags of embedding that do not name files."""
+    parser.add_argument("--batch-size", type=positive, default=64, help="images at a time")
     parser.add_argument(
         "--flip",
         type=int,
@@ -132,16 +136,22 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
+def settings_of(options: argparse.Namespace) -> EmbedSettings:
+    """Return what the flags of `add_flags` and --model say."""
+    return EmbedSettings(
+        options.model,
+        options.layer,
+        options.batch_size,
+        options.flip,
+        options.normalize,
+        options.fresh,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m eval.embed",
-        description="Embeddings of many faces, extracted once; run it again to go on.",
+        description="Embeddings of many faces, extracted once; run it again to resume.",
     )
     parser.add_argument("--model", required=True, help="'prefix,epoch' of a checkpoint")
     parser.add_argument(

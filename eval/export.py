@@ -11,10 +11,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import closing
 from typing import Sequence
 
+import numpy as np
+
+from eval.embed_parts.face_batches import face_batches
+from eval.embed_parts.face_sources import open_faces
+from eval.flag_types import image_size
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
-from unequal.support.errors import InputError, with_flags
+from unequal.support.command_line import run
+from unequal.support.errors import InputError
 
 EXAMPLE = """\
 examples:
@@ -22,20 +29,13 @@ examples:
   python -m eval.export onnx --model models/model,12 --output deploy/model.onnx --check data/lfw.bin
 """
 USUAL_SIZE = (112, 112)
-LARGEST_SIDE = 4096
+COUNT = 8  # images to check on
+SEED = 2019
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0, 2 for wrong input, 130 after Ctrl-C."""
-    options = _parser().parse_args(argv)
-    try:
-        options.run(options)
-    except InputError as error:
-        print(f"export: {with_flags(error, _parser())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
+    return run(_parser(), lambda options: options.run(options), argv, "export: ", "interrupted")
 
 
 def _slim(options: argparse.Namespace) -> None:
@@ -57,14 +57,12 @@ def _slim(options: argparse.Namespace) -> None:
 def _onnx(options: argparse.Namespace) -> None:
     checkpoint = one_checkpoint(options.model)
     _require_onnx()
-    from eval.export_parts.check_images import faces_of, random_images
-
     if options.check:
         images, kind = faces_of(options.check), f"images of {options.check}"
         if options.image_size not in (None, images.shape[2:]):
             height, width = images.shape[2:]
             raise InputError(
-                f"--image-size {options.image_size[0]},{options.image_size[1]}: the images of "
+                f"`image_size` {options.image_size[0]},{options.image_size[1]}: the images of "
                 f"{options.check} are {height}x{width} pixels; leave it out, or give others"
             )
     else:
@@ -82,6 +80,29 @@ def _onnx(options: argparse.Namespace) -> None:
         f"largest difference from MXNet, embeddings of length 1: {done.difference:.1e} "
         f"({len(images)} {kind}, in batches of 1 and {len(images)})"
     )
+
+
+def random_images(image_size: tuple[int, int], count: int = COUNT) -> np.ndarray:
+    """Return uint8 (count, 3, height, width), the same in every run."""
+    shape = (count, 3, *image_size)
+    return np.random.RandomState(SEED).randint(0, 256, shape, np.uint8)
+
+
+def faces_of(path: str, count: int = COUNT) -> np.ndarray:
+    """Return the first images of what `open_faces` opens: uint8 (n, 3, height, width), RGB.
+
+    Images that cannot be decoded are left out. n is 2 to `count`: a single image is given twice.
+
+    Raises:
+        InputError: as `open_faces`; or none can be decoded, or they are not of one size.
+    """
+    with closing(open_faces(path)) as source:
+        with closing(face_batches(source, 0, min(count, source.count))) as batches:
+            first = next(batches)
+    images = first.images[first.readable]
+    if not len(images):
+        raise InputError(f"{path}: its first {len(first.images)} images cannot be decoded")
+    return np.repeat(images, 2, axis=0) if len(images) == 1 else images
 
 
 def _require_onnx() -> None:
@@ -125,20 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     onnx.add_argument(
         "--image-size",
-        type=_size,
+        type=image_size,
         help="'height,width' of the faces that the network was trained on (default: that of "
         "--check's, else 112,112)",
     )
     return parser
-
-
-def _size(text: str) -> tuple[int, int]:
-    parts = [part.strip() for part in text.split(",")]
-    sides = [int(part) for part in parts if part.isdecimal()]
-    fine = len(sides) == len(parts) <= 2 and all(1 <= side <= LARGEST_SIDE for side in sides)
-    if not fine:
-        raise argparse.ArgumentTypeError(f"{text!r} is not 'height,width'")
-    return sides[0], sides[-1]
 
 
 if __name__ == "__main__":

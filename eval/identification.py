@@ -2,8 +2,8 @@
 
     python -m eval.identification --gallery G.npy --probes P.npy --distractors D.npy
 
-The files are those of eval.embed; a face set or folder will do, too, with --model, which then
-embeds it. Without --probes every gallery image is searched for among the others.
+The files are those of eval.embed. With --model, which then embeds them, they may also be face sets
+or folders. Without --probes every gallery image is searched for among the others.
 """
 
 from __future__ import annotations
@@ -13,110 +13,125 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
-from eval.embed import add_flags, embed_to
+from eval.embed import add_flags, embed_to, settings_of
 from eval.embed_parts.embedding_files import Embeddings, labels_of, open_embeddings, texts_of
-from eval.identification_parts.identify import FARS, PROTOCOLS, Identification, identify
+from eval.flag_types import positive, progress_bar
+from eval.identification_parts.identify import (
+    FARS,
+    PROTOCOLS,
+    IdentificationResult,
+    identify,
+)
 from eval.identification_parts.noise_names import NoiseFound, read_noise_names, without_noise
-from eval.identification_parts.unit_rows import Selected
-from unequal.support.errors import InputError, with_flags
+from eval.identification_parts.similarities import Selected
+from unequal.support import command_line
+from unequal.support.errors import InputError
+from unequal.support.files import replace_file
 
-__all__ = ["Identification", "identify", "main"]
+__all__ = ["IdentificationResult", "identify", "main"]
 
 SHOWN_RANKS = (1, 2, 5, 10, 20, 50, 100)
 MEGABYTE = 2**20
 
 
+class Part(NamedTuple):
+    """Gallery, probes or distractors, without the images that a noise list names.
+
+    Attributes:
+        rows: embeddings (n, d).
+        labels: strings (n,).
+        found: what the noise list has found, None without a list.
+    """
+
+    rows: Any
+    labels: np.ndarray
+    found: NoiseFound | None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0, 2 for wrong input, 130 after Ctrl-C."""
-    try:
-        run(argv)
-    except InputError as error:
-        print(f"identification: {with_flags(error, _parser())}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"identification: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
+    return command_line.run(_parser(), _run, argv, "identification: ", "interrupted")
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """What the command does; InputError and OSError pass through."""
-    options = _parser().parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="unequal-identification-") as folder:
-        _run(options, Path(folder))
+    """Do what the command does; InputError and OSError pass through."""
+    _run(_parser().parse_args(argv))
 
 
-def _run(options: argparse.Namespace, folder: Path) -> None:
+def _run(options: argparse.Namespace) -> None:
     if options.output and not Path(options.output).parent.is_dir():
-        raise InputError(f"--output {options.output}: there is no such folder: make it first")
+        raise InputError(f"`output` {options.output}: there is no such folder: make it first")
     if options.distractor_noise_list and not options.distractors:
-        raise InputError("--distractor-noise-list: needs --distractors")
-    same_set = _same(options.gallery, options.probes)
-    gallery = _embeddings(options.gallery, "gallery", options, folder)
-    probes = gallery if same_set else _embeddings(options.probes, "probes", options, folder)
-    labels = labels_of(gallery)
-    probe_labels = labels if same_set else labels_of(probes)
-    removed: dict[str, NoiseFound] = {}
-    rows, probe_rows, distractors = gallery.rows, probes.rows, None
-    if options.noise_list:
-        noise = read_noise_names(options.noise_list)
-        removed["gallery"] = found = _noise(gallery, noise, options.noise_list)
-        rows, labels = _kept(rows, found), labels[found.keep]
-        if same_set:
-            probe_rows, probe_labels = rows, labels
-        else:
-            removed["probes"] = found = _noise(probes, noise, options.noise_list)
-            probe_rows, probe_labels = _kept(probe_rows, found), probe_labels[found.keep]
-    if options.distractors:
-        others = _embeddings(options.distractors, "distractors", options, folder)
-        distractors = others.rows
-        if options.distractor_noise_list:
-            noise = read_noise_names(options.distractor_noise_list)
-            removed["distractors"] = found = _noise(others, noise, options.distractor_noise_list)
-            distractors = _kept(distractors, found)
-    for name, found in removed.items():
-        print(
-            f"{name}: {found.removed} images removed by the noise list; {found.unmatched} of its "
-            f"{found.entries} entries fit none",
-            flush=True,
-        )
-    counts = {"gallery": len(rows), "probes": len(probe_rows)}
+        raise InputError("`distractor_noise_list`: needs `distractors`")
+    parts = _parts(options)
+    for name, part in parts.items():
+        if part.found is not None:
+            print(
+                f"{name}: {part.found.removed} images removed by the noise list; "
+                f"{part.found.unmatched} of its {part.found.entries} entries fit none",
+                flush=True,
+            )
+    gallery = parts["gallery"]
+    probes = parts.get("probes", gallery)
+    distractors = parts["distractors"].rows if "distractors" in parts else None
+    counts = {"gallery": len(gallery.rows), "probes": len(probes.rows)}
     counts["distractors"] = 0 if distractors is None else len(distractors)
-    with tqdm(
-        total=len(probe_rows) * (counts["gallery"] + counts["distractors"]),
-        unit="pair",
-        unit_scale=True,
-        file=sys.stderr,
-        leave=False,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
+    pairs = counts["probes"] * (counts["gallery"] + counts["distractors"])
+    with progress_bar(pairs, "pair", unit_scale=True) as bar:
         result = identify(
-            rows,
-            labels,
-            probe_rows,
-            probe_labels,
+            gallery.rows,
+            gallery.labels,
+            probes.rows,
+            probes.labels,
             distractors,
             fars=options.fars,
             ranks=options.ranks,
             memory=options.memory * MEGABYTE,
-            same_set=same_set,
+            same_set="probes" not in parts,
             protocol=options.protocol,
             progress=bar.update,
         )
     print("\n".join(table(result, counts, options.protocol)), flush=True)
     if options.output:
-        _write(options, result, counts, removed)
+        _write(options, result, counts, parts)
 
 
-def table(result: Identification, counts: dict[str, int], protocol: str) -> list[str]:
-    """The lines that show a result; `counts`: images of 'gallery', 'probes', 'distractors'."""
+def _parts(options: argparse.Namespace) -> dict[str, Part]:
+    """Return 'gallery', 'probes' if they are other images, 'distractors' if there are any."""
+    given = {"gallery": options.gallery}
+    if options.probes and Path(options.gallery).resolve() != Path(options.probes).resolve():
+        given["probes"] = options.probes
+    if options.distractors:
+        given["distractors"] = options.distractors
+    with tempfile.TemporaryDirectory(prefix="unequal-identification-") as folder:
+        return {role: _part(path, role, options, Path(folder)) for role, path in given.items()}
+
+
+def _part(path: str, role: str, options: argparse.Namespace, folder: Path) -> Part:
+    embeddings = _embeddings(path, role, options, folder)
+    nobody = role == "distractors"
+    labels = np.full(len(embeddings.rows), "") if nobody else labels_of(embeddings)
+    noise = options.distractor_noise_list if nobody else options.noise_list
+    if not noise:
+        return Part(embeddings.rows, labels, None)
+    names = (name for _, name in texts_of(embeddings))
+    found = without_noise(names, read_noise_names(noise), noise)
+    kept = Selected(embeddings.rows, np.flatnonzero(found.keep))
+    return Part(kept if found.removed else embeddings.rows, labels[found.keep], found)
+
+
+def table(result: IdentificationResult, counts: dict[str, int], protocol: str) -> list[str]:
+    """Return the lines that show a result.
+
+    Args:
+        result: what was measured.
+        counts: the number of images of 'gallery', 'probes' and 'distractors'.
+        protocol: one of PROTOCOLS.
+    """
     unusable = sum(result.unusable.values())
     lines = [
         f"protocol {protocol}: "
@@ -141,35 +156,21 @@ def _embeddings(path: str, role: str, options: argparse.Namespace, folder: Path)
     if path.endswith(".npy"):
         return open_embeddings(path)
     if not options.model:
-        raise InputError(f"--{role} {path}: is no .npy file: give --model to embed it with")
-
+        raise InputError(f"`{role}` {path}: is no .npy file: give `model` to embed it with")
     kept = f"{Path(options.output).stem}." if options.output else ""
     beside = Path(options.output).parent if options.output else folder
     output = beside / f"{kept}{role}.npy"
-    embed_to(path, output, options)
+    embed_to(path, output, settings_of(options))
     return open_embeddings(output)
-
-
-def _same(gallery: str, probes: str | None) -> bool:
-    return probes is None or Path(gallery).resolve() == Path(probes).resolve()
-
-
-def _noise(embeddings: Embeddings, noise: list[str], path: str) -> NoiseFound:
-    return without_noise((name for _, name in texts_of(embeddings)), noise, path)
-
-
-def _kept(rows: np.ndarray, found: NoiseFound) -> Any:
-    return Selected(rows, np.flatnonzero(found.keep)) if found.removed else rows
 
 
 def _write(
     options: argparse.Namespace,
-    result: Identification,
+    result: IdentificationResult,
     counts: dict[str, int],
-    removed: dict[str, NoiseFound],
+    parts: dict[str, Part],
 ) -> None:
-    from unequal.support.files import replace_file
-
+    found = {name: part.found for name, part in parts.items() if part.found is not None}
     numbers = {
         "protocol": options.protocol,
         "gallery": options.gallery,
@@ -177,8 +178,8 @@ def _write(
         "distractors": options.distractors,
         "model": options.model,
         "images": counts,
-        "noise_removed": {name: found.removed for name, found in removed.items()},
-        "noise_unmatched": {name: found.unmatched for name, found in removed.items()},
+        "noise_removed": {name: each.removed for name, each in found.items()},
+        "noise_unmatched": {name: each.unmatched for name, each in found.items()},
         "rank1": result.rank1,
         "cmc": result.cmc.tolist(),
         "tar": {f"{far:g}": tar for far, tar in result.tar.items()},
@@ -211,21 +212,15 @@ def _parser() -> argparse.ArgumentParser:
         default=PROTOCOLS[0],
         help="gallery: all compete; megaface: each mate alone among the distractors",
     )
-    parser.add_argument("--ranks", type=_positive, default=20, help="ranks of the CMC")
+    parser.add_argument("--ranks", type=positive, default=20, help="ranks of the CMC")
     parser.add_argument("--fars", type=_fars, default=FARS, help="'1e-3,1e-4', ...")
-    parser.add_argument("--memory", type=_positive, default=512, help="megabytes to work in")
+    parser.add_argument("--memory", type=positive, default=512, help="megabytes to work in")
     parser.add_argument("--noise-list", help="images to leave out of gallery and probes")
     parser.add_argument("--distractor-noise-list", help="images to leave out of the distractors")
     parser.add_argument("--output", help="file for the result, as JSON")
     parser.add_argument("--model", help="'prefix,epoch', to embed what is no .npy file")
     add_flags(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 def _fars(text: str) -> tuple[float, ...]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import deque
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Generator, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
+from eval.flag_types import image_size, positive, progress_bar
 from eval.verification_parts.folds import FAR_TARGET, evaluate
 from eval.verification_parts.verification_set import VerificationSet, load_bin
 from unequal.checkpoints.checkpoint import find_checkpoints
-from unequal.support.errors import InputError, with_flags
+from unequal.support.command_line import run
+from unequal.support.errors import InputError
+from unequal.support.pipelining import mirror_pusher, one_behind
 
 __all__ = [
     "VerificationResult",
@@ -34,10 +34,17 @@ __all__ = [
 class VerificationResult:
     """What `test` measures.
 
-    `acc2`, `std2`: accuracy over the folds, mean and deviation; `xnorm`: mean length of the raw
-    embeddings; `embeddings`: float64 (images, emb), image and mirror image added, of length 1;
-    `val`, `val_std`, `far`: see `folds.Evaluation`; `seconds`: time spent in `embed` and in
-    waiting for it; `acc1`, `std1`: always 0, as in the 2019 code.
+    Attributes:
+        acc2: the accuracy, mean over the folds.
+        std2: its deviation.
+        xnorm: the mean length of the raw embeddings.
+        embeddings: float64 (images, emb), image and mirror image added, of length 1.
+        val: see `folds.Evaluation`.
+        val_std: see `folds.Evaluation`.
+        far: see `folds.Evaluation`.
+        seconds: the time spent in `embed` and in waiting for it.
+        acc1: always 0, as in the 2019 code.
+        std1: always 0, as in the 2019 code.
     """
 
     acc2: float
@@ -59,67 +66,63 @@ def test(
     nrof_folds: int = 10,
     progress: Callable[[int], object] | None = None,
 ) -> VerificationResult:
-    """Verification figures of a model on a set, as the 2019 code.
+    """Test a model on a set, as the 2019 code.
 
-    `embed` maps uint8 RGB images (batch_size, 3, height, width) to embeddings (batch_size, emb).
-    It always sees that one shape: the last batch, or a set smaller than a batch, is filled up
-    with copies of its last image. Each image and its mirror image are embedded, and the two added.
-    Where `embed` has a method `push_with_mirror` (see OnDevices), each batch is handed over
-    once, and the next one before its embeddings are waited for.
-    `progress`, if given, is called with the number of images done after each batch.
+    Each image and its mirror image are embedded, and the two embeddings added. The model always
+    sees batches of one size: the last batch, or a set that is smaller than a batch, is filled up
+    with copies of its last image.
 
-    Raises InputError for a set of fewer than two pairs, or a `batch_size` below 1.
+    Args:
+        verification_set: the pairs.
+        embed: maps uint8 RGB images (batch_size, 3, height, width) to embeddings
+            (batch_size, emb). If it has a method `push_with_mirror` (see `OnDevices`), each batch
+            is uploaded once, and the next one before the embeddings are waited for.
+        batch_size: images at a time.
+        nrof_folds: folds of the accuracy.
+        progress: called with the number of images after each batch.
+
+    Raises:
+        InputError: the set has fewer than two pairs, or `batch_size` is below 1.
     """
     if batch_size < 1:
         raise InputError(f"a batch size of {batch_size} is not possible: give 1 or more")
-    push = getattr(embed, "push_with_mirror", None) or partial(_with_mirror, embed)
-    lengths = np.empty((2, len(verification_set)))
-    embeddings = np.empty((0, 0))
-    seconds, done = 0.0, 0
-    waiting: deque[tuple[int, tuple]] = deque()
+    push = mirror_pusher(embed)
+    lengths, sums = [], []
+    seconds = 0.0
 
-    def finish() -> None:
-        nonlocal done, embeddings
-        count, both = waiting.popleft()
+    def pushed() -> Generator[tuple[int, tuple], None, None]:
+        nonlocal seconds
+        for images in verification_set.batches(batch_size):
+            count = len(images)
+            if count < batch_size:
+                copies = np.repeat(images[-1:], batch_size - count, axis=0)
+                images = np.concatenate([images, copies])
+            start = time.perf_counter()
+            both = push(images)
+            seconds += time.perf_counter() - start
+            yield count, both
+
+    for count, both in one_behind(pushed()):
+        start = time.perf_counter()
         # float64 keeps what is computed of the embeddings as exact as in the 2019 code
         plain, mirrored = (np.asarray(rows, np.float64)[:count] for rows in both)
-        lengths[:, done : done + count] = np.linalg.norm([plain, mirrored], axis=2)
-        if not done:
-            embeddings = np.empty((len(verification_set), plain.shape[1]))
-        embeddings[done : done + count] = _normalised(plain + mirrored)
-        done += count
+        seconds += time.perf_counter() - start
+        lengths.append(np.linalg.norm([plain, mirrored], axis=2))
+        sums.append(_normalised(plain + mirrored))
         if progress is not None:
             progress(count)
-
-    for images in verification_set.batches(batch_size):
-        count = len(images)
-        if count < batch_size:
-            images = np.concatenate([images, np.repeat(images[-1:], batch_size - count, axis=0)])
-        start = time.perf_counter()
-        waiting.append((count, push(images)))
-        if len(waiting) > 1:
-            finish()
-        seconds += time.perf_counter() - start
-    start = time.perf_counter()
-    finish()
-    seconds += time.perf_counter() - start
+    embeddings = np.concatenate(sums)
     figures = evaluate(embeddings, verification_set.issame, nrof_folds)
     return VerificationResult(
         acc2=float(np.mean(figures.accuracy)),
         std2=float(np.std(figures.accuracy)),
-        xnorm=float(np.mean(lengths)),
+        xnorm=float(np.mean(np.concatenate(lengths, axis=1))),
         embeddings=embeddings,
         val=figures.val,
         val_std=figures.val_std,
         far=figures.far,
         seconds=seconds,
     )
-
-
-def _with_mirror(
-    embed: Callable[[np.ndarray], np.ndarray], images: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    return embed(images), embed(np.ascontiguousarray(images[:, :, :, ::-1]))
 
 
 def _normalised(embeddings: np.ndarray) -> np.ndarray:
@@ -129,33 +132,27 @@ def _normalised(embeddings: np.ndarray) -> np.ndarray:
 
 
 def find_bins(data_dir: str, targets: str) -> list[Path]:
-    """The files of comma-separated `targets`: NAME means NAME.bin; all lie in `data_dir`.
+    """Return the files of comma-separated `targets` in `data_dir`; NAME means NAME.bin.
 
-    Raises InputError when none is named or one does not exist.
+    Raises:
+        InputError: none is named, or one does not exist.
     """
     names = [name.strip() for name in targets.split(",") if name.strip()]
     paths = [Path(data_dir, name if name.endswith(".bin") else f"{name}.bin") for name in names]
     if not paths:
-        raise InputError("--target names no verification set: give for example --target lfw")
+        raise InputError("`target` names no verification set: give for example `target` lfw")
     for path in paths:
         if not path.is_file():
-            raise InputError(f"{path}: no such verification set: check --data-dir and --target")
+            raise InputError(f"{path}: no such verification set: check `data_dir` and `target`")
     return paths
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0, 2 for wrong input, 130 after Ctrl-C."""
-    options = _parser().parse_args(argv)
-    try:
-        return _run(options)
-    except InputError as error:
-        print(f"verification: {with_flags(error, _parser())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
+    return run(_parser(), _run, argv, "verification: ", "interrupted")
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> None:
     checkpoints = find_checkpoints(options.model)
     bins = find_bins(options.data_dir, options.target)
     sets = [load_bin(path, options.image_size) for path in bins]
@@ -170,7 +167,10 @@ def _run(options: argparse.Namespace) -> int:
     for checkpoint in checkpoints:
         embed = load_embedder(checkpoint, device, options.layer)
         for index, verification_set in enumerate(sets):
-            result = _test_with_bar(verification_set, embed, options)
+            count = len(verification_set)
+            with progress_bar(count, "image", desc=verification_set.name) as bar:
+                batch_size = min(options.batch_size, count)
+                result = test(verification_set, embed, batch_size, options.nfolds, bar.update)
             tag = f"[{verification_set.name}]" + (f"[{checkpoint.epoch}]" if several else "")
             print(f"{tag}XNorm: {result.xnorm:f}")
             print(f"{tag}Accuracy-Flip: {result.acc2:1.5f}+-{result.std2:1.5f}")
@@ -183,24 +183,6 @@ def _run(options: argparse.Namespace) -> int:
     if several:
         for index, verification_set in enumerate(sets):
             print(f"Max of [{verification_set.name}] is {best[index]:1.5f}")
-    return 0
-
-
-def _test_with_bar(
-    verification_set: VerificationSet,
-    embed: Callable[[np.ndarray], np.ndarray],
-    options: argparse.Namespace,
-) -> VerificationResult:
-    with tqdm(
-        total=len(verification_set),
-        desc=verification_set.name,
-        unit="image",
-        file=sys.stderr,
-        leave=False,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
-        batch_size = min(options.batch_size, len(verification_set))
-        return test(verification_set, embed, batch_size, options.nfolds, bar.update)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -217,28 +199,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target", default="lfw,cfp_fp,agedb_30", help="names of sets, NAME or FILE.bin"
     )
-    parser.add_argument("--batch-size", type=_positive, default=32, help="images at a time")
-    parser.add_argument("--nfolds", type=_positive, default=10, help="folds of the accuracy")
+    parser.add_argument("--batch-size", type=positive, default=32, help="images at a time")
+    parser.add_argument("--nfolds", type=positive, default=10, help="folds of the accuracy")
     parser.add_argument(
         "--image-size",
-        type=_size,
+        type=image_size,
         help="'height,width' that images must have; by default that of each set's first image",
     )
     parser.add_argument("--layer", default="fc1_output", help="output of the graph to compare")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
-
-
-def _size(text: str) -> tuple[int, int]:
-    parts = [_positive(part.strip()) for part in text.split(",")]
-    if len(parts) > 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is not 'height,width'")
-    return parts[0], parts[-1]
 
 
 if __name__ == "__main__":

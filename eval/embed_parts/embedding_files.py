@@ -1,4 +1,4 @@
-"""Embeddings that eval.embed has written: the rows, not loaded, and whose they are."""
+"""Embeddings that eval.embed has written: the rows, not loaded, and their labels and names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from unequal.support.errors import InputError
 
 
 class Embeddings(NamedTuple):
-    """`rows`: float (n, d), memory-mapped; `path`: of the .npy file; `kind`: of what was embedded.
+    """Embeddings of one file.
 
-    `kind` is '' where there is no .json file beside it.
+    Attributes:
+        path: the .npy file.
+        rows: float (n, d), memory-mapped.
+        kind: the kind of what was embedded; '' if there is no .json file beside it.
     """
 
     path: Path
@@ -26,7 +29,11 @@ class Embeddings(NamedTuple):
 
 
 def open_embeddings(path: str | Path) -> Embeddings:
-    """Open NAME.npy; raises InputError where it is missing or no array (n, d) of floats."""
+    """Open NAME.npy.
+
+    Raises:
+        InputError: the file is missing or is no array (n, d) of floats.
+    """
     path = Path(path)
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -47,22 +54,24 @@ def open_embeddings(path: str | Path) -> Embeddings:
 
 
 def labels_of(embeddings: Embeddings) -> np.ndarray:
-    """Labels, strings (n,), of what is no verification set.
+    """Return labels, strings (n,), of what is no verification set.
 
-    Raises InputError as `texts_of`, and for a verification set, which knows pairs, not identities.
+    Raises:
+        InputError: as `texts_of`; or it is a verification set, which knows pairs, not identities.
     """
     if embeddings.kind == BIN:
         raise InputError(
             f"{embeddings.path}: comes from a verification set, which knows pairs but not who is "
-            "who: use it as --distractors, or eval.verification"
+            "who: use it as `distractors`, or eval.verification"
         )
     return np.array([label for label, _ in texts_of(embeddings)], str)
 
 
 def texts_of(embeddings: Embeddings) -> Iterator[tuple[str, str]]:
-    """Label and name of each row, read from NAME.csv as they are asked for.
+    """Yield label and name of each row, read from NAME.csv as they are asked for.
 
-    Raises InputError where that is missing, or has not one line 'row,label,name' for each row.
+    Raises:
+        InputError: the file is missing, or has not one line 'row,label,name' for each row.
     """
     path = files_of(embeddings.path).texts
     row = 0

@@ -2,75 +2,81 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Iterator, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Generator, Iterable, NamedTuple
 
-import cv2
 import numpy as np
 
 from eval.embed_parts.face_sources import FaceSource
+from unequal.faces.decoding import MOST_WORKERS, BadImage, decode_rgb, write_planes
+from unequal.support.environment import usable_cores
 from unequal.support.errors import InputError
-
-MOST_THREADS = 16
+from unequal.support.pipelining import one_behind
 
 
 class FaceBatch(NamedTuple):
-    """Rows `start`, `start` + 1, ... of a source.
+    """Consecutive images of a source.
 
-    `texts`: label and name of each; `readable`: bool, one each; `images`: uint8
-    (batch size, 3, height, width) RGB, zeros for those that cannot be decoded; a last batch that
-    is not full repeats its last image.
+    Attributes:
+        texts: label and name of each image.
+        readable: bool, one for each image.
+        images: uint8 (batch size, 3, height, width) RGB, zeros for those that cannot be decoded;
+            a last batch that is not full repeats its last image.
     """
 
-    start: int
     texts: list[tuple[str, str]]
     readable: np.ndarray
     images: np.ndarray
 
 
 def size_of_first(source: FaceSource) -> tuple[int, int]:
-    """(height, width) that all images must have: as `property` says, or that of the first image.
+    """Return the (height, width) that all images must have.
 
-    Raises InputError where no image can be decoded.
+    It is what `property` says, else the size of the first image that can be decoded.
+
+    Raises:
+        InputError: no image can be decoded.
     """
     if source.image_size is not None:
         return source.image_size
     for row in range(source.count):
-        image = _decode(source.read(row).encoded)
+        image = _decoded(source.read(row).encoded)
         if image is not None:
-            return image.shape[:2]
+            height, width, _ = image.shape
+            return height, width
     raise InputError(f"{source.path}: none of its {source.count} images can be decoded")
 
 
-def face_batches(source: FaceSource, start: int, batch_size: int) -> Iterator[FaceBatch]:
-    """All rows from `start` on; the next batch is decoded while one is being used.
+def face_batches(
+    source: FaceSource, start: int, batch_size: int
+) -> Generator[FaceBatch, None, None]:
+    """Yield all images from number `start` on; a batch is decoded while the last one is used.
 
-    Raises InputError for an image of another size than the others.
+    Raises:
+        InputError: an image has another size than the others.
     """
     size = size_of_first(source)
-    waiting: deque[tuple[int, np.ndarray, list[Future]]] = deque()
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+    with ThreadPoolExecutor(min(usable_cores(), MOST_WORKERS)) as pool:
 
-        def begin(first: int) -> None:
-            rows = range(first, min(first + batch_size, source.count))
-            images = np.zeros((batch_size, 3, *size), np.uint8)
-            work = [pool.submit(_fill, source, row, images[row - first]) for row in rows]
-            waiting.append((first, images, work))
+        def begun() -> Generator[tuple, None, None]:
+            for first in range(start, source.count, batch_size):
+                rows = range(first, min(first + batch_size, source.count))
+                images = np.zeros((batch_size, 3, *size), np.uint8)
+                yield rows, images, pool.map(partial(_fill, source), rows, images)
 
-        for first in range(start, source.count, batch_size):
-            begin(first)
-            if len(waiting) > 1:
-                yield _finished(source, *waiting.popleft())
-        while waiting:
-            yield _finished(source, *waiting.popleft())
+        for batch in one_behind(begun()):
+            yield _finished(source, *batch)
 
 
-def _finished(source: FaceSource, start: int, images: np.ndarray, work: list[Future]) -> FaceBatch:
+def _finished(
+    source: FaceSource,
+    rows: range,
+    images: np.ndarray,
+    filled: Iterable[tuple[str, tuple[int, ...] | None]],
+) -> FaceBatch:
     texts, readable = [], []
-    for row, one in enumerate(work, start):
-        label, size = one.result()
+    for row, (label, size) in zip(rows, filled):
         name = source.name_of(row, label)
         if size is not None and size != images.shape[2:]:
             raise InputError(
@@ -79,25 +85,23 @@ def _finished(source: FaceSource, start: int, images: np.ndarray, work: list[Fut
             )
         texts.append((label, name))
         readable.append(size is not None)
-    images[len(work) :] = images[len(work) - 1]
-    return FaceBatch(start, texts, np.array(readable), images)
+    images[len(rows) :] = images[len(rows) - 1]
+    return FaceBatch(texts, np.array(readable), images)
 
 
-def _fill(source: FaceSource, row: int, planes: np.ndarray) -> tuple[str, tuple[int, int] | None]:
-    """Label and size of an image, which is written to `planes` if it fits; None: no image."""
+def _fill(source: FaceSource, row: int, planes: np.ndarray) -> tuple[str, tuple[int, ...] | None]:
+    """Return an image's label and size, None if it is none; write it to `planes` if it fits."""
     label, encoded = source.read(row)
-    image = _decode(encoded)
+    image = _decoded(encoded)
     if image is None:
         return label, None
     if image.shape[:2] == planes.shape[1:]:
-        planes[:] = image.transpose(2, 0, 1)
+        write_planes(image, planes)
     return label, image.shape[:2]
 
 
-def _decode(encoded: bytes) -> np.ndarray | None:
-    from unequal.faces.decoding import BadImage, decode_rgb
-
+def _decoded(encoded: bytes) -> np.ndarray | None:
     try:
         return decode_rgb(encoded)
-    except (BadImage, cv2.error):
+    except BadImage:
         return None

@@ -9,54 +9,60 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from eval.verification_parts.verification_set import read_pairs
+from unequal.faces.face_records import FaceRecords, read_property
+from unequal.faces.identity_folders import identity_folders
+from unequal.faces.list_lines import ListLines
 from unequal.support.errors import InputError
 
 SET_FILES = ("train.rec", "train.idx", "property")
 REC, FOLDER, BIN = "rec", "folder", "bin"
 
 
-class Face(NamedTuple):
-    """Identity of an image, and its encoded bytes; b'' where the file cannot be read."""
+class EncodedFace(NamedTuple):
+    """The identity of an image, and its encoded bytes; b'' if the file cannot be read."""
 
     label: str
     encoded: bytes
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(frozen=True, eq=False)
 class FaceSource:
-    """`count` images in a fixed order; `read(row)` gives one, from any thread.
+    """Images in a fixed order.
 
-    `name_of(row, label)`: its name, for one thread at a time; `kind`: REC, FOLDER or BIN;
-    `image_size`: (height, width) where a `property` file says it; `stamp`: changes when the source
-    does; `close()` closes its files.
+    Attributes:
+        kind: REC, FOLDER or BIN.
+        path: where they are.
+        count: the number of images.
+        read: gives the image of a number, from any thread.
+        name_of: gives the name of an image, from its number and label, for one thread at a time.
+        image_size: (height, width) if a `property` file says it.
+        stamp: a text that changes when the source does.
+        close: closes the files.
     """
 
     kind: str
     path: str
     count: int
-    read: Callable[[int], Face]
+    read: Callable[[int], EncodedFace]
     name_of: Callable[[int, str], str]
     image_size: tuple[int, int] | None
     stamp: str
-    close: Callable[[], None] = _nothing
+    close: Callable[[], None] = lambda: None
 
 
 def open_faces(path: str | Path) -> FaceSource:
     """Open `path`, whose kind is recognised.
 
-    - A folder with train.rec, train.idx and property, or its train.rec: label: the record's (of
-      an array the first number); name: the path in train.lst, else the record's key. `property`
-      may be missing.
-    - A folder of images: name: the path below it; label: the folder part of that, or, of an image
-      that lies in the folder itself, its name: it shows nobody else's identity.
-    - A verification set FILE.bin: name: the image's number; label: 'pair-P' for both images of
-      pair P where they show one person, else 'pair-P-a' and 'pair-P-b'.
+    - A face set: a folder with train.rec, train.idx and property, or its train.rec. The label is
+      the record's (of an array the first number), the name the path in train.lst, else the
+      record's key. `property` may be missing.
+    - A folder of images. The name is the path below it, the label the folder part of that. An
+      image that lies in the folder itself has its name as label: it shows nobody else's identity.
+    - A verification set FILE.bin. The name is the image's number. The label is 'pair-P' for both
+      images of pair P if they show one person, else 'pair-P-a' and 'pair-P-b'.
 
-    Raises InputError where it is none of these, is damaged, or holds no image.
+    Raises:
+        InputError: it is none of these, is damaged, or holds no image.
     """
     path = Path(path)
     if path.is_dir():
@@ -84,10 +90,6 @@ def open_faces(path: str | Path) -> FaceSource:
 
 
 def _face_set(folder: Path) -> FaceSource:
-    # only now: a model's embeddings of anything else need nothing of the training library
-    from unequal.faces.face_records import FaceRecords, read_property
-    from unequal.faces.list_lines import ListLines
-
     size = None
     if (folder / "property").exists():
         found = read_property(folder)
@@ -96,9 +98,9 @@ def _face_set(folder: Path) -> FaceSource:
     keys = records.image_keys
     names = ListLines(folder / "train.lst")
 
-    def read(row: int) -> Face:
+    def read(row: int) -> EncodedFace:
         label, encoded = records.read(int(keys[row]))
-        return Face(f"{label:.9g}", encoded)
+        return EncodedFace(f"{label:.9g}", encoded)
 
     def name_of(row: int, label: str) -> str:
         key = int(keys[row])
@@ -113,21 +115,19 @@ def _face_set(folder: Path) -> FaceSource:
 
 
 def _image_folder(folder: Path) -> FaceSource:
-    from unequal.faces.identity_folders import identity_folders
-
     names = [
         f"{found.name}/{image}" if found.name else image
         for found in identity_folders(folder, images_at_top=True)
         for image in found.images
     ]
 
-    def read(row: int) -> Face:
+    def read(row: int) -> EncodedFace:
         name = names[row]
         try:
             encoded = (folder / name).read_bytes()
         except OSError:
             encoded = b""
-        return Face(os.path.dirname(name) or name, encoded)
+        return EncodedFace(os.path.dirname(name) or name, encoded)
 
     listed = "\n".join(names).encode("utf-8", "surrogateescape")
     stamp = blake2b(listed, digest_size=8).hexdigest()
@@ -137,10 +137,10 @@ def _image_folder(folder: Path) -> FaceSource:
 def _verification_set(path: Path) -> FaceSource:
     encoded, same = read_pairs(path)
 
-    def read(row: int) -> Face:
+    def read(row: int) -> EncodedFace:
         pair, second = divmod(row, 2)
         label = f"pair-{pair}" + ("" if same[pair] else "-b" if second else "-a")
-        return Face(label, encoded[row])
+        return EncodedFace(label, encoded[row])
 
     stamp = _file_stamp(path)
     return FaceSource(BIN, str(path), len(encoded), read, lambda row, _: str(row), None, stamp)

@@ -1,8 +1,8 @@
-"""Rows of numbers, with a line of text each, written so that a kill at any moment loses little.
+"""Rows of numbers with a line of text each, written so that a kill at any moment loses little.
 
-While NAME.npy is being made there are NAME.npy.partial, NAME.csv.partial and NAME.npy.journal. A
-line of the journal says how many rows and bytes of both are safely on the disk, and is written
-after they are; what lies beyond the last whole line is cut off when the work goes on.
+While NAME.npy is being made there are NAME.npy.partial, NAME.csv.partial and NAME.npy.progress.
+The last one says how many rows and bytes of both are safe on the disk, and is replaced after they
+are. What lies beyond is cut off when the work is resumed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import IO, Any, Mapping, NamedTuple, Sequence
+from typing import IO, Any, Iterable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from unequal.support.errors import InputError
+from unequal.support.files import replace_file
 
 COLUMNS = ("row", "label", "name")
 
 
-class Place(NamedTuple):
+class Written(NamedTuple):
     """How far the files reach: rows, bytes of NAME.npy and of NAME.csv."""
 
     rows: int
@@ -37,39 +38,44 @@ class Files(NamedTuple):
     about: Path
     partial_rows: Path
     partial_texts: Path
-    journal: Path
+    progress: Path
 
 
 def files_of(output: str | Path) -> Files:
-    """The files of NAME.npy; raises InputError for another suffix or a folder that is not there."""
+    """Return the files of NAME.npy.
+
+    Raises:
+        InputError: the name has another suffix, or its folder does not exist.
+    """
     rows = Path(output)
     if rows.suffix != ".npy":
-        raise InputError(f"--output {rows}: give a name that ends in .npy")
+        raise InputError(f"`output` {rows}: give a name that ends in .npy")
     if not rows.parent.is_dir():
-        raise InputError(f"--output {rows}: there is no folder {rows.parent}: make it first")
+        raise InputError(f"`output` {rows}: there is no folder {rows.parent}: make it first")
     return Files(
         rows,
         rows.with_suffix(".csv"),
         rows.with_suffix(".json"),
         Path(f"{rows}.partial"),
         rows.with_suffix(".csv.partial"),
-        Path(f"{rows}.journal"),
+        Path(f"{rows}.progress"),
     )
 
 
 class ResumableRows:
-    """`count` float32 rows into NAME.npy, with NAME.csv (row, label, name) and NAME.json beside it.
+    """Writes float32 rows to NAME.npy, with NAME.csv (row, label, name) and NAME.json beside it.
 
     Args:
         output: NAME.npy.
-        count: how many rows there will be.
-        settings: what the rows depend on, as JSON knows it; kept in the journal and NAME.json.
-        fresh: remove what there is, finished or not.
+        count: the number of rows that there will be.
+        settings: what the rows depend on, as JSON knows it; kept in NAME.json.
+        fresh: whether to remove what is there, finished or not.
 
     Attributes:
-        unreadable: names of those among them that have no numbers.
+        unreadable: names of the rows that have no numbers.
 
-    Raises InputError where something is there that was made with other settings.
+    Raises:
+        InputError: something is there that was made with other settings.
     """
 
     def __init__(
@@ -79,118 +85,97 @@ class ResumableRows:
         self.count = count
         self.settings = dict(settings)
         self.unreadable: list[str] = []
-        self._place = Place(0, 0, 0)
-        self._journal_end = 0
-        self._rows: IO[bytes] | None = None
-        self._texts: IO[bytes] | None = None
-        self._journal: IO[bytes] | None = None
-        self._not_in_journal: list[str] = []
+        self._written = Written(0, 0, 0)
+        self._open: tuple[IO[bytes], IO[bytes]] | None = None
         if fresh:
-            self._remove(self.files)
-        if self.files.rows.exists():
-            self._compare(self.files.rows, self._about().get("settings"))
-            self._place, self.unreadable = Place(count, 0, 0), self._about()["unreadable"]
-            self._remove([self.files.journal])
-        else:
-            self._recall()
+            _remove(self.files)
+        finished = self.files.rows.exists()
+        before = _read(self.files.about if finished else self.files.progress)
+        if finished or before:
+            self._compare(before.get("settings"))
+        if finished:
+            self._written, self.unreadable = Written(count, 0, 0), before["unreadable"]
+            _remove([self.files.progress])
+        elif before and self._is_there(Written(*before["written"])):
+            self._written, self.unreadable = Written(*before["written"]), before["unreadable"]
 
     @property
     def done(self) -> int:
-        """Rows that are already there; `count` where all is finished."""
-        return self._place.rows
+        """The number of rows that are there; `count` if all is finished."""
+        return self._written.rows
 
     def append(
         self, rows: np.ndarray, texts: Sequence[tuple[str, str]], unreadable: Sequence[str]
     ) -> None:
         """Write float32 rows (n, d), label and name of each; they count after `commit`."""
-        if self._rows is None:
-            self._open(rows.shape[1])
-        self._rows.write(np.ascontiguousarray(rows, "<f4").tobytes())
+        if self._open is None:
+            self._open = self._resume() if self.done else self._begin(rows.shape[1])
+        numbers, lines = self._open
+        numbers.write(np.ascontiguousarray(rows, "<f4").tobytes())
         text = io.StringIO()
         numbered = enumerate(texts, start=self.done)
         csv.writer(text, lineterminator="\n").writerows((row, *pair) for row, pair in numbered)
-        self._texts.write(text.getvalue().encode("utf-8", "surrogateescape"))
-        self.unreadable += unreadable
-        self._not_in_journal += unreadable
+        lines.write(text.getvalue().encode("utf-8", "surrogateescape"))
         # in one step: after an interruption above, what was half written does not count
-        self._place = Place(self.done + len(rows), self._rows.tell(), self._texts.tell())
+        self._written, self.unreadable = (
+            Written(self.done + len(rows), numbers.tell(), lines.tell()),
+            [*self.unreadable, *unreadable],
+        )
 
     def commit(self) -> None:
-        """Make what was appended safe, the journal last."""
-        if self._rows is None:
+        """Make what was appended safe, then say how much it is."""
+        if self._open is None:
             return
-        for file in (self._rows, self._texts):
+        for file in self._open:
             file.flush()
             os.fsync(file.fileno())
-        self._write_journal({**self._place._asdict(), "unreadable": self._not_in_journal})
-        self._not_in_journal = []
+        self._write(self.files.progress, written=self._written)
 
     def close(self) -> None:
         """Commit and close the files; harmless when done twice."""
         self.commit()
-        for file in (self._rows, self._texts, self._journal):
-            if file is not None:
-                file.close()
-        self._rows = self._texts = self._journal = None
+        for file in self._open or ():
+            file.close()
+        self._open = None
 
     def finish(self) -> None:
-        """Put everything in place, NAME.npy last of all: where it is, the others are."""
+        """Put everything in place, NAME.npy last of all: if it is there, the others are."""
         self.close()
-        from unequal.support.files import replace_file
-
         if self.files.rows.exists():
             return
-        about = {"settings": self.settings, "rows": self.count, "unreadable": self.unreadable}
-        text = json.dumps(about, indent=1) + "\n"
-        replace_file(self.files.about, lambda name: Path(name).write_text(text, encoding="utf-8"))
+        self._write(self.files.about, rows=self.count)
         if self.files.partial_texts.exists():
             os.replace(self.files.partial_texts, self.files.texts)
         os.replace(self.files.partial_rows, self.files.rows)
-        self._remove([self.files.journal])
+        _remove([self.files.progress])
 
-    def _open(self, dimensions: int) -> None:
-        if self.done == 0:
-            self._remove([*self.files[3:]])
-            self._journal = self.files.journal.open("ab")
-            self._write_journal({"settings": self.settings})
-            self._rows = self.files.partial_rows.open("wb")
-            header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, dimensions)}
-            np.lib.format.write_array_header_1_0(self._rows, header)
-            self._texts = self.files.partial_texts.open("wb")
-            self._texts.write((",".join(COLUMNS) + "\n").encode())
-            return
-        self._journal = self.files.journal.open("r+b")
-        self._rows = self.files.partial_rows.open("r+b")
-        self._texts = self.files.partial_texts.open("r+b")
-        ends = (self._journal_end, self._place.bytes, self._place.text)
-        for file, end in zip((self._journal, self._rows, self._texts), ends):
+    def _begin(self, dimensions: int) -> tuple[IO[bytes], IO[bytes]]:
+        self._write(self.files.progress, written=self._written)
+        rows = self.files.partial_rows.open("wb")
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self.count, dimensions)}
+        np.lib.format.write_array_header_1_0(rows, header)
+        texts = self.files.partial_texts.open("wb")
+        texts.write((",".join(COLUMNS) + "\n").encode())
+        return rows, texts
+
+    def _resume(self) -> tuple[IO[bytes], IO[bytes]]:
+        rows, texts = self.files.partial_rows.open("r+b"), self.files.partial_texts.open("r+b")
+        for file, end in ((rows, self._written.bytes), (texts, self._written.text)):
             file.truncate(end)
             file.seek(end)
+        return rows, texts
 
-    def _recall(self) -> None:
-        if not self.files.journal.exists():
-            return
-        lines = self.files.journal.read_bytes().splitlines(keepends=True)
-        whole = [json.loads(line) for line in lines if line.endswith(b"\n")]
-        if not whole:
-            return
-        self._compare(self.files.journal, whole[0].get("settings"))
-        if len(whole) == 1 or not self.files.partial_rows.exists():
-            return
-        last = {name: whole[-1][name] for name in Place._fields}
-        self._place = Place(**last)
-        self.unreadable = [name for line in whole[1:] for name in line["unreadable"]]
-        self._journal_end = sum(len(line) for line in lines if line.endswith(b"\n"))
-        if self.files.partial_rows.stat().st_size < self._place.bytes:
-            raise InputError(
-                f"{self.files.partial_rows}: is shorter than {self.files.journal} says: --fresh "
-                "begins anew"
-            )
+    def _is_there(self, written: Written) -> bool:
+        """Return whether the files reach so far; NAME.csv may have been put in place before."""
+        return self.files.partial_rows.exists() and (
+            self.files.partial_rows.stat().st_size >= written.bytes
+        )
 
-    def _compare(self, path: Path, settings: Mapping[str, Any] | None) -> None:
+    def _compare(self, settings: Mapping[str, Any] | None) -> None:
+        path = self.files.rows
         if settings is None:
             raise InputError(
-                f"{path}: was made by something else: give another --output, or --fresh to "
+                f"{path}: was made by something else: give another `output`, or `fresh` to "
                 "replace it"
             )
         for name in dict.fromkeys([*self.settings, *settings]):
@@ -198,22 +183,23 @@ class ResumableRows:
             if before != now:
                 raise InputError(
                     f"{path}: was made with {name} {before}, not {now}: give that again, another "
-                    "--output, or --fresh to begin anew"
+                    "`output`, or `fresh` to begin anew"
                 )
 
-    def _about(self) -> dict[str, Any]:
-        try:
-            return json.loads(self.files.about.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
+    def _write(self, path: Path, **facts: Any) -> None:
+        about = {"settings": self.settings, **facts, "unreadable": self.unreadable}
+        text = json.dumps(about, indent=1) + "\n"
+        replace_file(path, lambda name: Path(name).write_text(text, encoding="utf-8"))
 
-    def _write_journal(self, line: Mapping[str, Any]) -> None:
-        self._journal.write(json.dumps(line).encode() + b"\n")
-        self._journal.flush()
-        os.fsync(self._journal.fileno())
 
-    @staticmethod
-    def _remove(paths: Sequence[Path]) -> None:
-        for path in paths:
-            if path.exists():
-                path.unlink()
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            path.unlink()

@@ -1,8 +1,8 @@
 """Each operator of the lineage's networks, as the ONNX nodes (opset 13) that compute the same.
 
-A translation gets the graph being made, the MXNet node and the values of its inputs, and returns
-the value of its output. All are those of inference: dropout does nothing, BatchNorm takes its
-moving statistics.
+A translation gets the graph that is being made, the MXNet node and the values of its inputs. It
+returns the value of its output. All translations are those of inference: dropout does nothing,
+BatchNorm takes its moving statistics.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Callable, Mapping, Sequence, Union
 
 import numpy as np
 
-from eval.export_parts.graph_nodes import Node, NotTranslated
-from eval.export_parts.onnx_graph import OnnxGraph, Value
+from eval.export_parts.onnx_graph import Node, NotTranslated, OnnxGraph, Value
 
 OPSET = 13
 # a value that is computed, or a parameter, which becomes a constant when it is needed
@@ -28,7 +27,7 @@ class Parameter:
         self._plain: Value | None = None
 
     def plain(self, graph: OnnxGraph) -> Value:
-        """The constant as it was saved, once for all who read it."""
+        """Return the constant as it was saved, the same one to all who read it."""
         if self._plain is None:
             self._plain = graph.constant(self.name, self.array)
         return self._plain
@@ -38,7 +37,7 @@ Translation = Callable[[OnnxGraph, Node, Sequence[Input]], Value]
 
 
 def value_of(graph: OnnxGraph, source: Input) -> Value:
-    """An input as a value, whichever it is."""
+    """Return an input as a value, whichever it is."""
     return source.plain(graph) if isinstance(source, Parameter) else source
 
 

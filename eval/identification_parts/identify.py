@@ -1,35 +1,49 @@
-"""Who is this? Rank-1, CMC and TAR@FAR of embeddings, in one pass over all similarities."""
+"""Identification of faces: rank-1, CMC and TAR@FAR of embeddings, in one pass over all pairs."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from eval.identification_parts.impostors import TIE, Impostors
-from eval.identification_parts.mates import GenuineScores, Mates, identity_numbers
-from eval.identification_parts.ranking import BestMate, EachMateAlone
-from eval.identification_parts.score_tiles import Faces, Sizes, Tile, sample, sizes, tiles
+from eval.identification_parts.impostors import Impostors
+from eval.identification_parts.ranking import (
+    BestMate,
+    EachMateAlone,
+    GenuineScores,
+    Labels,
+    Mates,
+    Ranking,
+    identity_numbers,
+)
+from eval.identification_parts.similarities import Embeddings, Faces, sizes, tiles
 from unequal.support.errors import InputError
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 PROTOCOLS = ("gallery", "megaface")
-MOST_SAMPLED = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
-class Identification:
+class IdentificationResult:
     """What `identify` measures.
 
-    `cmc`: float64 (ranks,), the share of searches that find their mate at rank 1, 2, ... or better;
-    `rank1`: the first of them; `tar`: {far: share of genuine pairs above the threshold that at
-    most this share of impostor pairs exceeds, None where there are too few of those}; `probes`:
-    those with a mate; `mateless`: those without; `searches`: what `cmc` is a share of (the probes,
-    or, for 'megaface', the pairs of probe and mate); `genuine`, `impostors`: pairs that `tar`
-    comes from; `unusable`: {'gallery', 'probes', 'distractors': embeddings that are not finite or
-    all zeros}; `seconds`: the time it took.
+    Attributes:
+        cmc: float64 (ranks,), the share of searches that find their mate at rank 1, 2, ... or
+            better.
+        rank1: the first of them.
+        tar: {far: the share of genuine pairs above the threshold that at most this share of
+            impostor pairs exceeds, None if there are too few of those}.
+        probes: the number of probes with a mate.
+        mateless: the number of probes without.
+        searches: what `cmc` is a share of: the probes, or, for 'megaface', the pairs of a probe
+            and a mate.
+        genuine: the number of genuine pairs that `tar` comes from.
+        impostors: the number of impostor pairs that `tar` comes from.
+        unusable: {'gallery', 'probes', 'distractors': the number of embeddings that are not
+            finite or all zeros}.
+        seconds: the time it took.
     """
 
     cmc: np.ndarray
@@ -45,45 +59,54 @@ class Identification:
 
 
 def identify(
-    gallery: np.ndarray,
-    gallery_labels: Sequence,
-    probes: np.ndarray,
-    probe_labels: Sequence,
-    distractors: np.ndarray | None = None,
+    gallery: Embeddings,
+    gallery_labels: Labels,
+    probes: Embeddings,
+    probe_labels: Labels,
+    distractors: Embeddings | None = None,
     fars: Sequence[float] = FARS,
     ranks: int = 20,
     memory: int = 512 * 2**20,
     same_set: bool = False,
     protocol: str = "gallery",
     progress: Callable[[int], object] | None = None,
-) -> Identification:
-    """Identification figures of embeddings (G, d), (P, d) and (D, d), compared by their cosine.
+) -> IdentificationResult:
+    """Measure how well faces are found by their embeddings, which are compared by their cosine.
 
-    Any length and float type will do; arrays may be memory-mapped files or `Selected` rows of one.
-    Labels are integers or strings. `same_set`: gallery and probes are the same images; none is
-    then compared with itself, and of (a, b) and (b, a) `tar` counts one.
+    In the protocol 'gallery' all gallery images and distractors compete: a probe is right at rank
+    k if an image of its identity is among the k most similar. In 'megaface' each pair of a probe
+    and a mate is a search of its own, in which only the distractors compete with that mate. In
+    both, `tar` comes from all pairs of a probe with a gallery image or distractor.
 
-    'gallery': all gallery images and distractors compete; a probe is right at rank k when an
-    image of its identity is among the k most similar. 'megaface': each pair of a probe and a mate
-    is a search of its own, in which only the distractors compete with that mate. In both, `tar`
-    comes from all pairs of a probe with a gallery image or distractor.
-
-    Similarities closer than 1e-6 are equal, and equal ones are told against the probe: at ranks
-    and at thresholds. Embeddings without a direction (not finite, all zeros) match nothing: their
+    Similarities closer than 1e-6 are equal, and equal ones count against the probe, at ranks and
+    at thresholds. Embeddings without a direction (not finite, all zeros) match nothing: their
     genuine pairs count as rejected and their searches as failed; as impostors they do not count.
     Probes without a mate only make impostor pairs.
 
-    Held are about `memory` bytes, and some 30 for each image of gallery and probes ('megaface':
-    4 * `ranks` more for each probe). `progress` is called with numbers of similarities done.
+    Args:
+        gallery: (G, d) of any length and float type; this and the others may be memory-mapped.
+        gallery_labels: integers or strings (G,).
+        probes: (P, d).
+        probe_labels: (P,).
+        distractors: (D, d), nobody's mates.
+        fars: false accept rates, above 0 and below 1.
+        ranks: the number of ranks in `cmc`.
+        memory: about how many bytes are held, beside 80 MB of counts and some 30 bytes for each
+            image of gallery and probes ('megaface': 4 * `ranks` more for each probe).
+        same_set: gallery and probes are the same images; none is compared with itself, and of
+            (a, b) and (b, a) `tar` counts one.
+        protocol: one of PROTOCOLS.
+        progress: called with numbers of similarities done.
 
-    Raises InputError for arrays and labels that do not fit together, and where no probe has a mate.
+    Raises:
+        InputError: arrays, labels and settings do not fit together, or no probe has a mate.
     """
     started = time.perf_counter()
     _check(gallery, gallery_labels, probes, probe_labels, distractors, same_set)
     _check_settings(fars, ranks, memory, protocol, distractors)
     numbers, probe_numbers = identity_numbers(gallery_labels, probe_labels)
     mates = Mates(numbers, probe_numbers, same_set)
-    with_mate = np.count_nonzero(mates.counts > 0)
+    with_mate = int(np.count_nonzero(mates.counts))
     if not with_mate:
         raise InputError("no probe has a mate in the gallery: check that their labels are alike")
     size = sizes(memory, gallery.shape[1], len(probes))
@@ -94,44 +117,27 @@ def identify(
     searched = Faces(probes, probe_numbers)
     others = [Faces(gallery, numbers)]
     if distractors is not None and len(distractors):
-        others.append(Faces(distractors, None))
+        others.append(Faces(distractors, np.empty(0, np.int64)))
     alone = protocol == "megaface"
-    ranking = EachMateAlone(len(probes), ranks) if alone else BestMate(len(probes))
+    ranking: Ranking = EachMateAlone(mates, ranks) if alone else BestMate(mates)
     for pairs in genuine():
         ranking.add(pairs)
-    impostors = _impostors(searched, others, fars, size)
-    look: Callable[[Tile], None] | None = ranking.look
-    while look is not None or impostors.unknown:
-        impostors.begin()
-        for tile in tiles(searched, others, size, progress):
-            if look is not None:
-                look(tile)
-            _impostors_of(tile, impostors, same_set)
-        impostors.end()
-        look = None
-    found = np.zeros(ranks + 1, np.int64)
-    if not alone:
-        found += _counted(ranking.ranks()[mates.counts > 0], ranks)
-    accepted = dict.fromkeys(fars, 0)
-    for pairs in genuine():
-        if alone:
-            found += _counted(ranking.ranks(pairs), ranks)
-        for far, threshold in impostors.thresholds.items():
-            if threshold is not None:
-                accepted[far] += np.count_nonzero(pairs.scores > np.float32(threshold + TIE))
+    compared = len(probes) * sum(len(faces.embeddings) for faces in others)
+    impostors = Impostors(fars, compared, same_set)
+    for tile in tiles(searched, others, size, progress):
+        ranking.look(tile)
+        impostors.look(tile)
     pairs_in_all = int(mates.counts.sum())
     searches = pairs_in_all if alone else with_mate
+    found = np.sum([_counted(some, ranks) for some in ranking.ranks(genuine())], axis=0)
     cmc = np.cumsum(found[:-1]) / searches
-    return Identification(
+    return IdentificationResult(
         cmc=cmc,
         rank1=float(cmc[0]),
-        tar={
-            far: None if impostors.thresholds[far] is None else accepted[far] / pairs_in_all
-            for far in fars
-        },
-        probes=int(with_mate),
-        mateless=len(probes) - int(with_mate),
-        searches=int(searches),
+        tar=_accepted(genuine(), impostors.thresholds(), pairs_in_all),
+        probes=with_mate,
+        mateless=len(probes) - with_mate,
+        searches=searches,
         genuine=pairs_in_all // 2 if same_set else pairs_in_all,
         impostors=impostors.pairs,
         unusable={
@@ -143,41 +149,28 @@ def identify(
     )
 
 
-def _impostors(probes: Faces, others: list[Faces], fars: Sequence[float], size: Sizes) -> Impostors:
-    most = len(probes.embeddings) * sum(len(faces.embeddings) for faces in others)
-    drawn = np.empty(0, np.float32)
-    if most > size.kept:
-        # from a generator of its own: the numbers that others draw do not change
-        random = np.random.RandomState(0)
-        drawn = sample(probes, others, min(size.kept // 2, most // 50, MOST_SAMPLED), random)
-    return Impostors(fars, most, size.kept, drawn)
-
-
-def _impostors_of(tile: Tile, impostors: Impostors, same_set: bool) -> None:
-    """Of the pairs (a, b) and (b, a) of one set only the first is looked at."""
-    scores, count = tile.scores, tile.impostors
-    last_row = tile.row + scores.shape[0] - 1
-    last_column = tile.column + scores.shape[1] - 1
-    if same_set and not tile.distractors and tile.column <= last_row:
-        if last_column <= tile.row:
-            return
-        below = np.arange(scores.shape[1]) + tile.column
-        scores[below <= tile.row + np.arange(scores.shape[0])[:, None]] = -np.inf
-        count = np.count_nonzero(scores > -np.inf)
-    impostors.look(scores, count)
+def _accepted(
+    genuine: Iterable[GenuineScores], thresholds: Mapping[float, float | None], pairs: int
+) -> dict[float, float | None]:
+    """Return the share of the genuine pairs above each threshold, None for an absent one."""
+    found = {far: 0 for far, threshold in thresholds.items() if threshold is not None}
+    for some in genuine:
+        for far in found:
+            found[far] += int(np.count_nonzero(some.scores > np.float32(thresholds[far])))
+    return {far: found[far] / pairs if far in found else None for far in thresholds}
 
 
 def _counted(ranks: np.ndarray, most: int) -> np.ndarray:
-    """int64 (most + 1,): how many ranks are 1, 2, ..., and worse than `most`."""
+    """Return int64 (most + 1,): how many ranks are 1, 2, ... and worse than `most`."""
     return np.bincount(np.minimum(ranks, most + 1) - 1, minlength=most + 1)
 
 
 def _check(
-    gallery: np.ndarray,
-    gallery_labels: Sequence,
-    probes: np.ndarray,
-    probe_labels: Sequence,
-    distractors: np.ndarray | None,
+    gallery: Embeddings,
+    gallery_labels: Labels,
+    probes: Embeddings,
+    probe_labels: Labels,
+    distractors: Embeddings | None,
     same_set: bool,
 ) -> None:
     arrays = {"gallery": gallery, "probes": probes}
@@ -206,7 +199,7 @@ def _check_settings(
     ranks: int,
     memory: int,
     protocol: str,
-    distractors: np.ndarray | None,
+    distractors: Embeddings | None,
 ) -> None:
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r}: give one of {', '.join(PROTOCOLS)}")

@@ -1,153 +1,96 @@
-"""The similarity that a given share of impostor pairs exceeds, exactly, without holding them all.
+"""The similarity that a given share of impostor pairs exceeds, in one pass over all pairs.
 
-A sample says between which two similarities that threshold lies. While all pairs pass by, those
-above are counted and those between are kept; then the threshold is one of the kept ones. Where
-they are too many to be kept they are counted in bins, and a further pass looks into one bin.
+Similarities are counted in bins that are half as wide as a tie, so the upper edge of a bin is
+as good a threshold as the similarity itself. Once enough pairs have been seen, those that lie
+below every threshold are passed over.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Sequence
 
 import numpy as np
 
-TIE = 1e-6  # similarities that are closer than this are equal: float32 tells no more
-LOWEST, HIGHEST = np.float32(-2), np.float32(2)  # beyond every cosine
-BINS = 1024
-SAMPLE_ERROR = 0.03
-SAMPLE_RANKS = 20
+from eval.identification_parts.similarities import TIE, Tile
+
+PER_UNIT = 1 << 21  # a power of 2, so that float32 similarities are multiplied exactly
+OFFSET = PER_UNIT + 16  # rounding may take a cosine a little below -1
+MOST_WAITING = 1 << 20  # similarities that are counted together
 ROUNDING = 1e-12  # of a product such as 0.29 * 100
 
 
-@dataclass
-class Window:
-    """Similarities in (low, high] are kept, those above counted, for some false accept rates."""
-
-    low: np.float32
-    high: np.float32
-    fars: list[float]
-    above: int = 0
-    inside: int = 0
-    kept: list[np.ndarray] = field(default_factory=list)
-    bins: np.ndarray | None = None
-
-    def add(self, values: np.ndarray, most: int) -> None:
-        """Keep values of this window; in bins once they are more than `most`."""
-        self.inside += len(values)
-        self.kept.append(values)
-        if self.bins is not None or self.inside > most:
-            if self.bins is None:
-                self.bins = np.zeros(BINS + 1, np.int64)
-            for some in self.kept:
-                places = np.searchsorted(self.edges(), some, "left")
-                self.bins += np.bincount(places, minlength=BINS + 1)
-            self.kept = []
-
-    def edges(self) -> np.ndarray:
-        """float32 (BINS + 1,): bin i is (edges[i - 1], edges[i]], and bin 0 is empty."""
-        return np.linspace(self.low, self.high, BINS + 1).astype(np.float32)
-
-
 class Impostors:
-    """Looks at the similarities of all impostor pairs, in one pass or a few.
-
-    A pass is `begin`, `look` at everything, `end`; passes are needed while `unknown` is not empty.
+    """Counts the similarities of impostor pairs.
 
     Args:
         fars: false accept rates, above 0 and below 1.
-        most_pairs: as many pairs as there may be.
-        most_kept: how many similarities may be held.
-        sample: some of them, drawn evenly, float32.
+        most_pairs: an upper bound of the number of pairs.
+        same_set: gallery and probes are the same images; of (a, b) and (b, a) one is counted.
 
     Attributes:
-        pairs: how many were looked at.
-        thresholds: {far: similarity that at most this share of impostor pairs exceeds, the lowest
-            such; None where not even one pair may exceed it}.
+        pairs: the number of pairs that were looked at.
     """
 
-    def __init__(
-        self, fars: Sequence[float], most_pairs: int, most_kept: int, sample: np.ndarray
-    ) -> None:
-        self.thresholds: dict[float, float | None] = {far: None for far in fars}
-        self.unknown = sorted({far for far in fars if far * most_pairs >= 1}, reverse=True)
+    def __init__(self, fars: Sequence[float], most_pairs: int, same_set: bool) -> None:
         self.pairs = 0
-        self._most_kept = most_kept
-        if most_pairs <= most_kept:
-            self._windows = [Window(LOWEST, HIGHEST, list(self.unknown))]
-        else:
-            self._windows = merged([_expected(far, sample) for far in self.unknown])
+        self._fars = fars
+        self._same_set = same_set
+        self._needed = _allowed(max(fars, default=0), most_pairs)
+        self._bins = np.zeros(2 * OFFSET, np.int64)
+        self._first = 0  # the bins below this one are not complete
+        self._waiting = [np.empty(0, np.float32)]
+        self._held = 0
 
-    def begin(self) -> None:
-        """Start a pass."""
-        self.pairs = 0
-
-    def look(self, scores: np.ndarray, count: int) -> None:
-        """`count` impostor pairs, among others that are -inf; `scores` float32 of any shape."""
+    def look(self, tile: Tile) -> None:
+        """Count the pairs of a tile, whose scores may be overwritten."""
+        scores, count = tile.scores, tile.impostors
+        last_row, last_column = (np.array(scores.shape) + (tile.row, tile.column)) - 1
+        if self._same_set and not tile.distractors and tile.column <= last_row:
+            if last_column <= tile.row:
+                return
+            places = np.arange(scores.shape[1]) + tile.column
+            scores[places <= tile.row + np.arange(scores.shape[0])[:, None]] = -np.inf
+            count = np.count_nonzero(scores > -np.inf)
         self.pairs += count
         values = scores.ravel()
-        for window in self._windows:
-            # twice as fast as a boolean index where few are taken
-            values = values.take(np.flatnonzero(values > window.low))
-            over = values > window.high
-            above = np.count_nonzero(over)
-            window.above += above
-            if above < len(values):
-                window.add(values[~over], self._most_kept // len(self._windows))
-                values = values[over]
+        lowest = np.float32((self._first - OFFSET) / PER_UNIT)
+        # twice as fast as a boolean index where few are taken
+        values = values.take(np.flatnonzero(values >= lowest))
+        self._waiting.append(values)
+        self._held += len(values)
+        if self._held > MOST_WAITING:
+            self._count()
+            self._first = self._bin_of(self._needed)
 
-    def end(self) -> None:
-        """Settle the thresholds that this pass has shown, and where to look for the others."""
-        further = []
-        for window in self._windows:
-            for far in window.fars:
-                allowed = int(far * self.pairs * (1 + ROUNDING))
-                if allowed >= 1:
-                    further += self._settle(far, window, allowed)
-        self._windows = merged(further)
-        self.unknown = [far for window in self._windows for far in window.fars]
+    def thresholds(self) -> dict[float, float | None]:
+        """Return the similarity above which a pair is accepted at each false accept rate.
 
-    def _settle(self, far: float, window: Window, allowed: int) -> list[Window]:
-        place = allowed - window.above  # among the window's values, from the highest
-        if place < 0:
-            return [Window(window.high, HIGHEST, [far])]
-        if place >= window.inside:
-            return [Window(LOWEST, window.low, [far])]
-        if window.bins is None:
-            values = np.concatenate(window.kept)
-            self.thresholds[far] = float(np.partition(values, -1 - place)[-1 - place])
-            return []
-        edges = window.edges()
-        bin_number = BINS - int(np.searchsorted(np.cumsum(window.bins[::-1]), place, "right"))
-        low, high = edges[bin_number - 1], edges[bin_number]
-        if high - low < TIE:
-            self.thresholds[far] = float(high)
-            return []
-        return [Window(low, high, [far])]
+        It is the lowest such that at most this share of impostor pairs lies above it, or is a
+        tie with it; None where not even one pair may.
+        """
+        self._count()
+        found: dict[float, float | None] = {}
+        for far in self._fars:
+            allowed = _allowed(far, self.pairs)
+            upper_edge = (self._bin_of(allowed) + 1 - OFFSET) / PER_UNIT
+            found[far] = upper_edge + TIE / 2 if allowed else None
+        return found
 
+    def _count(self) -> None:
+        values = np.concatenate(self._waiting)
+        self._waiting, self._held = [values[:0]], 0
+        if len(values):
+            places = np.floor(values * np.float32(PER_UNIT)).astype(np.int64) + OFFSET
+            first = places.min()
+            counts = np.bincount(places - first)
+            self._bins[first : first + len(counts)] += counts
 
-def _expected(far: float, sample: np.ndarray) -> Window:
-    """Where the sample lets the threshold lie: the rarer, the less it can tell."""
-    error = 1 + SAMPLE_ERROR / far**0.5
-    fewer = int(far * len(sample) / error) - SAMPLE_RANKS
-    more = int(far * len(sample) * error) + SAMPLE_RANKS
-    ranks = [rank for rank in (fewer, more) if 0 <= rank < len(sample)]
-    if ranks:
-        sample = -np.partition(-sample, ranks)
-    return Window(
-        sample[more] if more < len(sample) else LOWEST,
-        sample[fewer] if fewer >= 0 else HIGHEST,
-        [far],
-    )
+    def _bin_of(self, place: int) -> int:
+        """Return the bin of the similarity at `place` from the highest, which is at 0."""
+        counts = np.cumsum(self._bins[: self._first - 1 if self._first else None : -1])
+        fewer = int(np.searchsorted(counts, place, "right"))
+        return max(len(self._bins) - 1 - fewer, self._first)
 
 
-def merged(windows: Sequence[Window]) -> list[Window]:
-    """New, empty windows, of which no two overlap, in ascending order."""
-    found: list[Window] = []
-    for window in sorted(windows, key=lambda one: one.low):
-        if found and window.low < found[-1].high:
-            found[-1].high = max(found[-1].high, window.high)
-            found[-1].fars += window.fars
-        else:
-            found.append(Window(window.low, window.high, list(window.fars)))
-    return found
+def _allowed(far: float, pairs: int) -> int:
+    return int(far * pairs * (1 + ROUNDING))

@@ -1,7 +1,7 @@
 """Images that a published noise list names, found among the names of a set (MegaFace, FaceScrub).
 
-A line names one image: 'id/file.jpg', the file alone, or either without its suffix; of several
-columns (tabs between them) the last. Lines that are empty or start with # are passed over.
+A line names one image: 'id/file.jpg', the file alone, or either without its suffix. Of several
+columns (tabs between them) the last one counts. Empty lines and lines that start with # do not.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ from typing import Iterable, NamedTuple
 import numpy as np
 
 from unequal.support.errors import InputError
+from unequal.support.files import numbered_lines
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"})
 
 
 class NoiseFound(NamedTuple):
-    """`keep`: bool, one for each name; `entries`: images listed; `unmatched`: those not found."""
+    """What a noise list has found among names.
+
+    Attributes:
+        keep: bool, one for each name.
+        entries: the number of images listed.
+        unmatched: the number of those that fit no name.
+    """
 
     keep: np.ndarray
     entries: int
@@ -26,14 +33,16 @@ class NoiseFound(NamedTuple):
 
     @property
     def removed(self) -> int:
-        """How many names are not kept."""
+        """The number of names that are not kept."""
         return int(np.count_nonzero(~self.keep))
 
 
 def read_noise_names(path: str | Path) -> list[str]:
-    """The images that a noise list names, each once; raises InputError where it has none."""
-    from unequal.support.files import numbered_lines
+    """Return the images that a noise list names, each once.
 
+    Raises:
+        InputError: it names none.
+    """
     entries = [
         _bare(line.split("\t")[-1])
         for _, line in numbered_lines(path, "noise list")
@@ -45,11 +54,13 @@ def read_noise_names(path: str | Path) -> list[str]:
 
 
 def without_noise(names: Iterable[str], noise: Iterable[str], path: str | Path) -> NoiseFound:
-    """Which names no entry of a noise list fits; upper and lower case are different.
+    """Find the names that no entry of a noise list fits; upper and lower case are different.
 
     An entry fits a name that ends in it, folder by folder, whatever the suffixes.
-    Raises InputError, naming the list `path`, where an entry fits several names: it cannot tell
-    which one is meant.
+
+    Raises:
+        InputError: an entry of the list `path` fits several names, so it is not clear which one
+            is meant.
     """
     entries = list(noise)
     by_file: dict[str, list[str]] = {}

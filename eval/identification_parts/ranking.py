@@ -1,40 +1,141 @@
-"""At which rank a probe finds its mate among all that compete; ties go to those that compete."""
+"""The mates of each probe, and the rank at which a probe finds one; a tie counts as a miss."""
 
 from __future__ import annotations
 
+from typing import Iterable, Iterator, NamedTuple, Protocol, Sequence, Union
+
 import numpy as np
 
-from eval.identification_parts.impostors import TIE
-from eval.identification_parts.mates import GenuineScores
-from eval.identification_parts.score_tiles import Tile
+from eval.identification_parts.similarities import TIE, Embeddings, Tile, unit_rows
+from unequal.support.errors import InputError
 
+Labels = Union[Sequence[int], Sequence[str], np.ndarray]
 MISSED = np.iinfo(np.int64).max
+
+
+class GenuineScores(NamedTuple):
+    """Probe numbers int64 (n,) and their cosine similarity with one mate each, float32 (n,).
+
+    A pair of which one embedding cannot be compared has -inf.
+    """
+
+    probes: np.ndarray
+    scores: np.ndarray
+
+
+def identity_numbers(gallery_labels: Labels, probe_labels: Labels) -> list[np.ndarray]:
+    """Return labels as int64 numbers from 0, which gallery and probes share.
+
+    Raises:
+        InputError: the labels are neither all integers nor all strings.
+    """
+    both = [np.asarray(labels) for labels in (gallery_labels, probe_labels)]
+    kinds = ["i" if labels.dtype.kind in "iu" else labels.dtype.kind for labels in both]
+    if kinds[0] != kinds[1] or kinds[0] not in ("i", "U"):
+        raise InputError(
+            f"labels of types {both[0].dtype} (gallery) and {both[1].dtype} (probes): give "
+            "integers for both or strings for both"
+        )
+    numbers = np.unique(np.concatenate(both), return_inverse=True)[1]
+    return np.split(numbers, [len(both[0])])
+
+
+class Mates:
+    """The pairs of a probe and a gallery image of the same identity.
+
+    Args:
+        gallery_identities: int64 (gallery images,), as `identity_numbers` gives them.
+        probe_identities: int64 (probes,).
+        same_set: gallery and probes are the same images; none is its own mate.
+
+    Attributes:
+        counts: int64 (probes,), the mates of each.
+    """
+
+    def __init__(
+        self, gallery_identities: np.ndarray, probe_identities: np.ndarray, same_set: bool
+    ) -> None:
+        self._order = np.argsort(gallery_identities, kind="stable")
+        ordered = gallery_identities[self._order]
+        self._first = np.searchsorted(ordered, probe_identities, "left")
+        found = np.searchsorted(ordered, probe_identities, "right") - self._first
+        self._ends = np.cumsum(found)
+        self._same_set = same_set
+        self.counts = found - int(same_set)
+
+    def scores(
+        self, gallery: Embeddings, probes: Embeddings, at_once: int
+    ) -> Iterator[GenuineScores]:
+        """Yield all pairs in the order of the probes, `at_once` or fewer at a time."""
+        total = int(self._ends[-1]) if len(self._ends) else 0
+        for start in range(0, total, at_once):
+            numbers = np.arange(start, min(start + at_once, total))
+            rows = np.searchsorted(self._ends, numbers, "right")
+            before_next = self._ends[rows] - numbers
+            found = self.counts[rows] + int(self._same_set)
+            columns = self._order[self._first[rows] + found - before_next]
+            if self._same_set:
+                others = rows != columns
+                rows, columns = rows[others], columns[others]
+            yield GenuineScores(rows, _cosines(probes, rows, gallery, columns))
+
+
+def _cosines(
+    probes: Embeddings,
+    rows: np.ndarray,
+    gallery: Embeddings,
+    columns: np.ndarray,
+) -> np.ndarray:
+    first, first_usable = unit_rows(probes[rows])
+    second, second_usable = unit_rows(gallery[columns])
+    scores = np.einsum("ij,ij->i", first, second)
+    scores[~(first_usable & second_usable)] = -np.inf
+    return scores
+
+
+class Ranking(Protocol):
+    """Ranks at which searches end, of similarities that pass by."""
+
+    def add(self, genuine: GenuineScores) -> None:
+        """Take similarities with mates; all of them come before the first tile."""
+
+    def look(self, tile: Tile) -> None:
+        """Let the similarities of a tile compete."""
+
+    def ranks(self, genuine: Iterable[GenuineScores]) -> Iterator[np.ndarray]:
+        """Yield the ranks of all searches, int64 (n,), some at a time.
+
+        The best rank is 1; MISSED stands for a search that cannot be made because the probe or
+        all its mates have no direction.
+        """
 
 
 class BestMate:
     """The whole gallery competes: the rank of a probe is that of its most similar mate."""
 
-    def __init__(self, probes: int) -> None:
-        self._best = np.full(probes, -np.inf, np.float32)
-        self._nearer = np.zeros(probes, np.int64)
+    def __init__(self, mates: Mates) -> None:
+        self._counts = mates.counts
+        self._best = np.full(len(mates.counts), -np.inf, np.float32)
+        self._nearer = np.zeros(len(mates.counts), np.int64)
         self._bounds = np.empty(0, np.float32)
 
     def add(self, genuine: GenuineScores) -> None:
-        """Similarities with mates; all of them come before the first tile."""
+        """Take similarities with mates; all of them come before the first tile."""
         np.maximum.at(self._best, genuine.probes, genuine.scores)
         # a probe that nothing is similar to has missed already: none is counted
         self._bounds = np.where(self._best > -np.inf, self._best - np.float32(TIE), np.inf)
         self._bounds = self._bounds.astype(np.float32)
 
     def look(self, tile: Tile) -> None:
-        """Those of a tile compete."""
+        """Let the similarities of a tile compete."""
         probes = slice(tile.row, tile.row + len(tile.scores))
         nearer = tile.scores >= self._bounds[probes, None]
         self._nearer[probes] += [np.count_nonzero(row) for row in nearer]
 
-    def ranks(self) -> np.ndarray:
-        """int64 (probes,), from 1; MISSED where the probe or all its mates cannot be compared."""
-        return np.where(self._best > -np.inf, self._nearer + 1, MISSED)
+    def ranks(self, genuine: Iterable[GenuineScores]) -> Iterator[np.ndarray]:
+        """Yield the ranks of all probes with a mate."""
+        ranks = np.where(self._best > -np.inf, self._nearer + 1, MISSED)
+        yield ranks[self._counts > 0]
 
 
 class EachMateAlone:
@@ -44,19 +145,19 @@ class EachMateAlone:
     mate: those decide every rank up to `most`.
     """
 
-    def __init__(self, probes: int, most: int) -> None:
-        self._worst = np.full(probes, np.inf, np.float32)
-        self._nearest = np.full((probes, most), -np.inf, np.float32)
+    def __init__(self, mates: Mates, most: int) -> None:
+        self._worst = np.full(len(mates.counts), np.inf, np.float32)
+        self._nearest = np.full((len(mates.counts), most), -np.inf, np.float32)
         self._bounds = np.empty(0, np.float32)
 
     def add(self, genuine: GenuineScores) -> None:
-        """Similarities with mates; all of them come before the first tile."""
+        """Take similarities with mates; all of them come before the first tile."""
         usable = genuine.scores > -np.inf
         np.minimum.at(self._worst, genuine.probes[usable], genuine.scores[usable])
         self._bounds = self._worst - np.float32(TIE)
 
     def look(self, tile: Tile) -> None:
-        """Those of a tile compete, where they are distractors."""
+        """Let the similarities of a tile compete if they are those of distractors."""
         if not tile.distractors:
             return
         near = tile.scores >= self._bounds[tile.row : tile.row + len(tile.scores), None]
@@ -68,8 +169,9 @@ class EachMateAlone:
             bound = max(self._bounds[tile.row + row], nearest.min())
             self._bounds[tile.row + row] = bound
 
-    def ranks(self, genuine: GenuineScores) -> np.ndarray:
-        """int64 of each pair of probe and mate, from 1; beyond `most` or MISSED, if it is worse."""
-        nearest = self._nearest[genuine.probes]
-        nearer = (nearest >= (genuine.scores - np.float32(TIE))[:, None]).sum(axis=1)
-        return np.where(genuine.scores > -np.inf, nearer + 1, MISSED)
+    def ranks(self, genuine: Iterable[GenuineScores]) -> Iterator[np.ndarray]:
+        """Yield the ranks of all pairs of a probe and a mate; one above `most` is only a bound."""
+        for pairs in genuine:
+            nearest = self._nearest[pairs.probes]
+            nearer = (nearest >= (pairs.scores - np.float32(TIE))[:, None]).sum(axis=1)
+            yield np.where(pairs.scores > -np.inf, nearer + 1, MISSED)

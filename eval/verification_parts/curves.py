@@ -1,7 +1,7 @@
-"""What accuracy leaves out: the ROC of face pairs, its area, TAR at a FAR, distance histograms.
+"""The ROC of face pairs, its area, TAR at a FAR, and histograms of distances.
 
-All of it is of squared distances over all pairs at once, in float64, without folds: a pair is
-accepted when its distance is not above a threshold. `folds` holds the cross-validated figures.
+All of it is computed of squared distances over all pairs at once, in float64, without folds. A
+pair is accepted if its distance is not above a threshold. `folds` has the cross-validated figures.
 """
 
 from __future__ import annotations
@@ -34,9 +34,12 @@ class Histograms(NamedTuple):
 
 
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
-    """Squared distances (pairs,) of rows 2p and 2p+1 of `embeddings` (2 pairs, emb).
+    """Return the squared distances (pairs,) of rows 2p and 2p+1 of `embeddings` (2 pairs, emb).
 
-    Rows of length 1 give 0 to 4. Raises InputError for an odd number of rows.
+    Rows of length 1 give 0 to 4.
+
+    Raises:
+        InputError: the number of rows is odd.
     """
     rows = np.asarray(embeddings, np.float64)
     if len(rows) % 2:
@@ -46,7 +49,7 @@ def pair_distances(embeddings: np.ndarray) -> np.ndarray:
 
 
 def roc(distances: np.ndarray, issame: np.ndarray) -> Roc | None:
-    """The corners of the ROC; None where all pairs are the same person, or none is."""
+    """Return the corners of the ROC; None if all pairs show one person each, or none does."""
     distances, issame = _checked(distances, issame)
     if issame.all() or not issame.any():
         return None
@@ -55,16 +58,16 @@ def roc(distances: np.ndarray, issame: np.ndarray) -> Roc | None:
 
 
 def area(curve: Roc | None) -> float | None:
-    """The area under a ROC: how probably a pair of one person is nearer than one of two."""
+    """Return the area under a ROC: how probably a pair of one person is nearer than one of two."""
     return None if curve is None else float(metrics.auc(curve.far, curve.tar))
 
 
 def tar_at_far(
     curve: Roc | None, different_pairs: int, fars: Sequence[float] = FARS
 ) -> list[float | None]:
-    """The highest TAR whose FAR is not above each of `fars`.
+    """Return the highest TAR whose FAR is not above each of `fars`.
 
-    None where so few pairs show different people that not one of them may be accepted.
+    It is None if so few pairs show different people that not one of them may be accepted.
     """
     rates: list[float | None] = []
     for far in fars:
@@ -77,10 +80,10 @@ def tar_at_far(
 
 
 def thinned(curve: Roc, most: int = MOST_POINTS) -> Roc:
-    """At most `most` (2 or more) points, joined by straight lines as near to the ROC as can be.
+    """Choose at most `most` (2 or more) points that straight lines join to nearly the same ROC.
 
-    Points are added one by one, each where the lines between those before miss the curve by most,
-    on a logarithmic axis of FAR as well as on a plain one.
+    Points are added one by one, each where the lines between the earlier ones miss the curve by
+    most, on a logarithmic axis of FAR as well as on a plain one.
     """
     count = len(curve.far)
     if count <= most:
@@ -101,9 +104,12 @@ def thinned(curve: Roc, most: int = MOST_POINTS) -> Roc:
 
 
 def best_threshold(distances: np.ndarray, issame: np.ndarray) -> float:
-    """The distance that tells most of the pairs right, midway to the next pair; lowest of several.
+    """Return the distance that tells most pairs right, midway to the next pair.
 
-    Raises InputError where there is no pair.
+    Of several it is the lowest.
+
+    Raises:
+        InputError: there is no pair.
     """
     distances, issame = _checked(distances, issame)
     order = np.argsort(distances, kind="stable")
@@ -119,7 +125,7 @@ def best_threshold(distances: np.ndarray, issame: np.ndarray) -> float:
 
 
 def histograms(distances: np.ndarray, issame: np.ndarray, bins: int = BINS) -> Histograms:
-    """Pairs per bin, from 0 to the largest distance, for both kinds of pairs."""
+    """Count pairs per bin, from 0 to the largest distance, for both kinds of pairs."""
     distances, issame = _checked(distances, issame)
     edges = np.linspace(0.0, float(distances.max()) or 1.0, bins + 1)
     same, different = (np.histogram(distances[kind], edges)[0] for kind in (issame, ~issame))
@@ -127,16 +133,16 @@ def histograms(distances: np.ndarray, issame: np.ndarray, bins: int = BINS) -> H
 
 
 def figures(distances: np.ndarray, issame: np.ndarray) -> dict:
-    """`tar` at each of FARS, by its text, and `auc`: what a table shows; JSON can hold it."""
+    """Return `tar` at each of FARS, by its text, and `auc`, as JSON can hold them."""
     curve = roc(distances, issame)
     rates = tar_at_far(curve, int(np.count_nonzero(~np.asarray(issame, bool))))
     return {"tar": {f"{far:g}": rate for far, rate in zip(FARS, rates)}, "auc": area(curve)}
 
 
 def curves(distances: np.ndarray, issame: np.ndarray) -> dict:
-    """ROC (`far`, `tar`), histograms (`edges`, `same`, `different`) and `threshold`, as lists.
+    """Return ROC (`far`, `tar`), histograms (`edges`, `same`, `different`) and `threshold`.
 
-    The ROC has at most MOST_POINTS points; its lists are empty where there is none.
+    They are lists. The ROC has at most MOST_POINTS points; its lists are empty if there is none.
     """
     curve = roc(distances, issame)
     points = Roc(np.empty(0), np.empty(0)) if curve is None else thinned(curve)
@@ -157,7 +163,7 @@ def _checked(distances: np.ndarray, issame: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _farthest(axes: Sequence[np.ndarray], first: int, last: int) -> tuple[float, int, int, int]:
-    """How far points between two are from the line through these, and which is the farthest."""
+    """Return how far the farthest point between two is from their line, and its place."""
     apart = np.zeros(last - first - 1)
     for points in axes:
         along = points[last] - points[first]

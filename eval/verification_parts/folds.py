@@ -18,9 +18,14 @@ _PAIRS_AT_ONCE = 256  # whose differences stay in the cache
 class Evaluation(NamedTuple):
     """What `evaluate` returns, in the order of the 2019 code.
 
-    `tpr`, `fpr`: (400,) mean over the folds at the thresholds 0, 0.01 .. 3.99; `accuracy`:
-    (folds,); `val`, `val_std`: true acceptance rate, mean and deviation over the folds, at the
-    threshold where the other folds' false acceptance rate is 1e-3; `far`: the rate got there.
+    Attributes:
+        tpr: float64 (400,), the mean over the folds at the thresholds 0, 0.01 .. 3.99.
+        fpr: likewise.
+        accuracy: float64 (folds,).
+        val: the true acceptance rate, mean over the folds, at the threshold where the false
+            acceptance rate of the other folds is 1e-3.
+        val_std: its deviation.
+        far: the false acceptance rate at that threshold, mean over the folds.
     """
 
     tpr: np.ndarray
@@ -32,19 +37,24 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(embeddings: np.ndarray, issame: np.ndarray, nrof_folds: int = 10) -> Evaluation:
-    """Verification figures of pairs of embeddings, by cross-validation, as the 2019 code.
+    """Judge pairs of embeddings by cross-validation, as the 2019 code.
 
-    `embeddings` (2P, emb): rows 2p and 2p+1 are pair p, which shows one person where `issame[p]`.
-    A pair is accepted when the squared distance of its rows is below a threshold (compared in the
-    embeddings' precision). The pairs are cut in order into `nrof_folds` folds; each is judged at
-    the threshold that is best on the others, the lowest of several. `nrof_folds` 1 judges all
-    pairs at their own best threshold; with fewer pairs than folds every pair is a fold.
+    A pair is accepted if the squared distance of its rows is below a threshold (compared in the
+    embeddings' precision). The pairs are cut in order into folds. Each fold is judged at the
+    threshold that is best on the others, the lowest of several. One fold means that all pairs are
+    judged at their own best threshold. With fewer pairs than folds every pair is a fold.
 
-    A rate over no pairs counts as 0 in `tpr` and `fpr`, as in the 2019 code; in `val` and `far`,
-    where that code divided by zero, such a fold is left out of the mean, which is nan when no
-    fold remains. Where many thresholds have one false acceptance rate they are taken in order.
+    A rate over no pairs counts as 0 in `tpr` and `fpr`, as in the 2019 code. In `val` and `far`,
+    where that code divided by zero, such a fold is left out of the mean, which is nan if no fold
+    remains. Thresholds of one false acceptance rate are taken in order.
 
-    Raises InputError for fewer than two pairs, and when there are not two rows to a pair.
+    Args:
+        embeddings: (2P, emb); rows 2p and 2p+1 are pair p.
+        issame: bool (P,), whether a pair shows one person.
+        nrof_folds: the number of folds.
+
+    Raises:
+        InputError: there are fewer than two pairs, or not two rows to a pair.
     """
     issame = np.asarray(issame, dtype=bool)
     pairs = len(issame)
@@ -71,7 +81,7 @@ def _pair_distances(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _fold_of_pair(pairs: int, folds: int) -> np.ndarray:
-    """Fold number of each pair: runs in order, the first ones longer by one if need be."""
+    """Return the fold of each pair: runs in order, the first ones longer by one if need be."""
     fold_of = np.zeros(pairs, dtype=np.int64)
     if folds > 1:
         for number, (_, held_out) in enumerate(KFold(folds).split(fold_of)):
@@ -79,8 +89,10 @@ def _fold_of_pair(pairs: int, folds: int) -> np.ndarray:
     return fold_of
 
 
-def _accepted(distances: np.ndarray, fold_of: np.ndarray, thresholds: np.ndarray, folds: int):
-    """Number of the pairs of each fold nearer than each threshold: int (folds, thresholds)."""
+def _accepted(
+    distances: np.ndarray, fold_of: np.ndarray, thresholds: np.ndarray, folds: int
+) -> np.ndarray:
+    """Count the pairs of each fold nearer than each threshold: int64 (folds, thresholds)."""
     count = len(thresholds)
     # a numpy scalar is compared with an array in the array's precision, and so was each threshold
     first = np.searchsorted(thresholds.astype(distances.dtype), distances, side="right")
@@ -89,7 +101,7 @@ def _accepted(distances: np.ndarray, fold_of: np.ndarray, thresholds: np.ndarray
 
 
 def _other_folds(counts: np.ndarray) -> np.ndarray:
-    """Sums over all folds but the one in each row; over all where there is only one."""
+    """Return sums over all folds but the one in each row; over all if there is only one."""
     return counts if len(counts) == 1 else counts.sum(axis=0) - counts
 
 
@@ -131,10 +143,10 @@ def _rates_at_far(
 
 
 def _threshold_at_far(rates: np.ndarray) -> float:
-    """Where `rates` (rising, one per FAR threshold) reaches 1e-3, between thresholds linearly.
+    """Return where `rates` (rising, one per FAR threshold) reaches 1e-3, linearly in between.
 
-    As the 2019 code's interp1d(kind='slinear') gives it when equal rates stay in order: from the
-    last threshold of the highest rate not above the target.
+    It is what the 2019 code's interp1d(kind='slinear') gives if equal rates stay in order: it
+    starts from the last threshold of the highest rate that is not above the target.
     """
     if rates[-1] < FAR_TARGET:
         return 0.0

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.export_parts.check_images import faces_of, random_images
+from eval.export import faces_of, random_images
 from eval.verification_parts.verification_set import load_bin
 from unequal.support.errors import InputError
 
@@ -23,33 +23,9 @@ def test_random_images_are_the_same_in_every_run():
     np.testing.assert_array_equal(first, random_images((5, 7), 3))
 
 
-def test_images_of_a_folder_at_any_depth_are_rgb(tmp_path):
-    for number, name in enumerate(("b/2.png", "a/x/1.PNG", "c.bmp")):
-        write_image(tmp_path / name, 100 + number)
-    (tmp_path / "notes.txt").write_text("no image")
-    faces = faces_of(str(tmp_path))
-    assert faces.shape == (3, 3, 6, 4) and faces.dtype == np.uint8
-    assert sorted(faces[:, 0, 0, 0].tolist()) == [100, 101, 102]
-    np.testing.assert_array_equal(faces[:, 1:, 0, 0], [[20, 10]] * 3)
-
-
 def test_the_first_faces_of_a_verification_set(golden):
     path = golden / "e_verification" / "lfw_py2_32px.bin"
     np.testing.assert_array_equal(faces_of(str(path), 5), load_bin(path).images(range(5)))
-
-
-@pytest.mark.parametrize("end", ["", "train.rec"])
-def test_the_first_faces_of_a_record_set(golden, end):
-    from unequal.faces.decoding import decode_rgb
-    from unequal.faces.face_records import FaceRecords
-
-    folder = golden / "h_misc" / "mining"
-    faces = faces_of(str(folder / end), 3)
-    records = FaceRecords(folder)
-    first = decode_rgb(records.read(int(records.image_keys[0]))[1])
-    records.close()
-    assert faces.shape == (3, 3, 16, 16)
-    np.testing.assert_array_equal(faces[0], first.transpose(2, 0, 1))
 
 
 def test_a_single_image_is_given_twice(tmp_path):
@@ -65,13 +41,6 @@ def test_images_that_cannot_be_decoded_are_left_out(tmp_path):
     assert faces_of(str(tmp_path), 3)[:, 0, 0, 0].tolist() == [1, 2]
     with pytest.raises(InputError, match="its first 1 images cannot be decoded"):
         faces_of(str(tmp_path), 1)
-
-
-def test_what_is_no_source_is_told(tmp_path):
-    with pytest.raises(InputError, match="holds no images"):
-        faces_of(str(tmp_path))
-    with pytest.raises(InputError, match="absent: no such file or folder"):
-        faces_of(str(tmp_path / "absent"))
 
 
 def test_images_of_two_sizes_are_told(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eval.identification import identify
-from eval.identification_parts.unit_rows import Selected
+from eval.identification_parts.similarities import Selected
 from unequal.support.errors import InputError
 
 FARS = (0.5, 0.1, 0.01, 1e-3)

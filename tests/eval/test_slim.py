@@ -131,7 +131,7 @@ def test_the_command_tells_what_it_kept(stage_two, tmp_path, capsys):
 def test_existing_files_stay_unless_told(stage_two, tmp_path):
     output = str(tmp_path / "slim")
     (tmp_path / "slim-symbol.json").write_text("mine")
-    with pytest.raises(InputError, match=r"slim-symbol\.json: exists; .*--overwrite"):
+    with pytest.raises(InputError, match=r"slim-symbol\.json: exists; .*`overwrite`"):
         export_slim(Checkpoint(stage_two, 0), output)
     assert os.listdir(tmp_path) == ["slim-symbol.json"]
     assert (tmp_path / "slim-symbol.json").read_text() == "mine"
@@ -173,7 +173,7 @@ def test_a_full_disk_leaves_nothing(stage_two, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "layer, told",
     [
-        ("fc9_output", r"model_t-symbol\.json: has no output fc9_output; .*--layer"),
+        ("fc9_output", r"model_t-symbol\.json: has no output fc9_output; .*`layer`"),
         ("softmax_label", r"model_t-symbol\.json: has no output softmax_label"),
         ("one_hot0_output", r"model_t-symbol\.json: one_hot0_output does not depend on .*'data'"),
     ],
@@ -186,7 +186,7 @@ def test_a_layer_that_is_no_embedding_is_told(stage_two, tmp_path, layer, told):
 
 def test_a_layer_that_needs_labels_is_told(stage_two, tmp_path):
     losses = mx.sym.load(f"{stage_two}-symbol.json").list_outputs()
-    with pytest.raises(InputError, match=r"0000\.params: lacks softmax_label, .*--layer"):
+    with pytest.raises(InputError, match=r"0000\.params: lacks softmax_label, .*`layer`"):
         export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"), layer=losses[-1])
 
 

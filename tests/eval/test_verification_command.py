@@ -10,7 +10,6 @@ import shutil
 import pytest
 
 from eval import verification
-from unequal.checkpoints.checkpoint import Checkpoint, find_checkpoints
 
 
 @pytest.fixture(autouse=True)
@@ -79,42 +78,10 @@ def test_a_prefix_alone_means_all_its_checkpoints_newest_first(models, run):
     assert out[-1] == "Max of [lfw] is 0.86667"
 
 
-def epochs(model):
-    return [checkpoint.epoch for checkpoint in find_checkpoints(model)]
-
-
-def test_several_epochs_in_the_order_given(models):
-    model = f"{models}/model"
-    assert epochs(f"{model},1|3") == [1, 3]
-    assert epochs(f"{model},3") == [3]
-    assert epochs(model) == [3, 1]
-
-
-def test_a_prefix_without_a_folder(models, monkeypatch):
-    monkeypatch.chdir(models)
-    assert find_checkpoints("model") == [Checkpoint("model", 3), Checkpoint("model", 1)]
-
-
-def test_a_prefix_with_special_characters_is_taken_literally(models):
-    for path in list(models.glob("model-0*.params")) + [models / "model-symbol.json"]:
-        os.rename(path, models / path.name.replace("model", "m.del+[1],x"))
-    prefix = str(models / "m.del+[1],x")
-    assert epochs(prefix) == [3, 1]
-
-
-@pytest.mark.parametrize(
-    "model, file",
-    [
-        ("model,2", "model-0002.params"),
-        ("model,3|4", "model-0004.params"),
-        ("model,x", "model,x-NNNN.params"),
-        ("model_t", "model_t-symbol.json"),
-        ("other", "other-NNNN.params"),
-        ("absent/model", "model-NNNN.params"),
-    ],
-)
-def test_a_missing_checkpoint_is_told(models, run, model, file):
-    assert file in refusal(run("--model", models / model, "--target", "lfw"))
+def test_a_missing_checkpoint_is_told(models, run):
+    line = refusal(run("--model", models / "other", "--target", "lfw"))
+    missing = f"there is no {models}/other-NNNN.params"
+    assert line == f"verification: --model {models}/other: {missing}: check the prefix"
 
 
 def test_a_truncated_checkpoint_is_told(models, run):

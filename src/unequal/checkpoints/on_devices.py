@@ -1,4 +1,4 @@
-"""A network on one or several devices as a function of NumPy arrays, which need not wait for it."""
+"""A network on one or several devices as a function of NumPy arrays that need not wait."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import mxnet as mx
 class Pending:
     """Rows that devices may still be computing; np.asarray waits for them.
 
-    float32 (n, numbers), the parts of the devices one below the other.
+    They are float32 (n, numbers), the parts of the devices one below the other.
     """
 
     def __init__(self, parts: Sequence[mx.nd.NDArray]) -> None:
@@ -29,10 +29,12 @@ class Pending:
 
 
 class OnDevices:
-    """`network` of arrays whose rows are shared by `devices` in order; it gets them as float32.
+    """Runs a network on arrays whose rows are shared by devices.
 
-    Called, it gives NumPy (n, numbers) float32. `check` is called before every batch; it may raise
-    to end long work.
+    Args:
+        network: the function of each device's part, which it gets as float32.
+        devices: they share the rows in order.
+        check: called before every batch; it may raise to end long work.
     """
 
     def __init__(
@@ -46,15 +48,16 @@ class OnDevices:
         self._check = check
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+        """Return the result of a batch, float32 (n, numbers)."""
         return np.asarray(self.push(*arrays))
 
     def push(self, *arrays: np.ndarray) -> Pending:
-        """Start the work on a batch; the arrays may be changed as soon as this returns."""
+        """Start the work on a batch; the arrays may be changed once this has returned."""
         self._check()
         return Pending([self._network(*part) for part in self._upload(arrays)])
 
     def push_with_mirror(self, images: np.ndarray) -> tuple[Pending, Pending]:
-        """`push` of images (n, 3, height, width), and of their mirror images made there."""
+        """Start the work on images (n, 3, height, width) and on mirror images made there."""
         self._check()
         parts = self._upload((images,))
         plain = [self._network(part) for (part,) in parts]

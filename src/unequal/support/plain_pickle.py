@@ -17,14 +17,15 @@ _DEEPEST = 4
 
 
 def read_plain_pickle(path: str | Path) -> Any:
-    """The value pickled in the file at `path`: nested lists of bytes, booleans, numbers and arrays.
+    """Read a pickle that holds nested lists of bytes, booleans, numbers and arrays.
 
-    Reads what Python 2 and 3 write, in every protocol; str of Python 2 comes back as bytes, a
-    tuple as a list. Every class or function that the pickle names, apart from those with which
-    numpy and Python 3 write arrays and bytes, is refused before anything of it is called; and
-    of those few none is called itself: stand-ins rebuild the values from raw bytes.
+    What Python 2 and 3 write is read, in every protocol. A str of Python 2 comes back as bytes, a
+    tuple as a list. Every class or function that the pickle names is refused before anything of
+    it is called. Those with which numpy and Python 3 write arrays and bytes are not called
+    either: stand-ins rebuild the values from raw bytes.
 
-    Raises InputError when the file cannot be read, is no whole pickle, or asks for more.
+    Raises:
+        InputError: the file cannot be read, is no whole pickle, or asks for more.
     """
     try:
         with open(path, "rb") as stream:
@@ -34,7 +35,7 @@ def read_plain_pickle(path: str | Path) -> Any:
         raise InputError(f"{path}: cannot be read ({reason}): check the path") from error
     except _Refused as error:
         raise InputError(
-            f"{path}: refused, for this pickle asks for {error}; only lists, bytes, booleans, "
+            f"{path}: refused, because this pickle asks for {error}; only lists, bytes, booleans, "
             "numbers and numpy arrays are read: get the file from another source"
         ) from error
     except Exception as error:  # a damaged pickle can make its reader raise anything
@@ -78,14 +79,14 @@ class _ElementType:
             raise _Refused(f"the byte order {self.order!r}")
 
     def array(self, raw: Any, shape: tuple, is_fortran: bool) -> Any:
-        order = "F" if is_fortran else "C"
+        """Return the values of an array: a list of objects, or an array made of raw bytes."""
         if self.name.startswith("O"):
             if not isinstance(raw, list) or len(shape) != 1:
                 raise _Refused("numpy objects in more than one dimension")
             return raw
         raw = raw.encode("latin1") if isinstance(raw, str) else raw
         kind = np.dtype(self.order + self.name)
-        return np.frombuffer(raw, kind).reshape(shape, order=order)
+        return np.frombuffer(raw, kind).reshape(shape, order="F" if is_fortran else "C")
 
 
 class _Array:
@@ -122,7 +123,7 @@ class _Scalar(_Array):
 class _Latin1:
     """Stands in for codecs.encode, by which Python 3 writes bytes that Python 2 can read."""
 
-    def __new__(cls, text: str, encoding: str) -> bytes:
+    def __new__(cls, text: str, encoding: str) -> bytes:  # type: ignore[misc]  # no instance
         if encoding not in ("latin1", "latin-1"):
             raise _Refused(f"the encoding {encoding!r}")
         return text.encode("latin1")
@@ -147,7 +148,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """`value` with arrays in place of stand-ins; deeper than `depth` nothing is looked at."""
+    """Return a value with arrays in place of stand-ins, which are looked for down to `depth`."""
     if isinstance(value, _Array):
         value = value.value
     if isinstance(value, (list, tuple)) and depth:

@@ -1,8 +1,10 @@
-"""Checkpoints: initial values, files, and what loading changes."""
+"""Checkpoints: names, initial values, files, and what loading changes."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import mxnet as mx
 import numpy as np
@@ -11,7 +13,12 @@ import pytest
 from golden_nets import TINY
 from symbols import backbone
 from symbols.fresnet import resnet
-from unequal.checkpoints.checkpoint import Checkpoint, apply_parameters
+from unequal.checkpoints.checkpoint import (
+    Checkpoint,
+    apply_parameters,
+    find_checkpoints,
+    one_checkpoint,
+)
 from unequal.method.graphs import SoftmaxGraph
 from unequal.method.margin import MarginClassifier
 from unequal.support.errors import InputError
@@ -120,3 +127,70 @@ def test_a_failing_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="m-0000.params: cannot be written"):
         Checkpoint(str(tmp_path / "m"), 0).save(graph(1))
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("text, expected", [("a/b,3", ("a/b", 3)), ("a,b, 0012", ("a,b", 12))])
+def test_a_name_is_a_prefix_and_an_epoch(text, expected):
+    found = Checkpoint.parse(text)
+    assert (found.prefix, found.epoch) == expected
+    assert Checkpoint.parse(str(found)) == found
+    assert found.paths == (f"{expected[0]}-symbol.json", f"{expected[0]}-{expected[1]:04d}.params")
+
+
+@pytest.mark.parametrize("text", ["a", "a,", "a,b", ",3", ""])
+def test_a_name_of_another_form_is_told(text):
+    with pytest.raises(InputError, match=f"^{text}: write it as prefix,epoch"):
+        Checkpoint.parse(text)
+
+
+def test_names_of_checkpoints_need_no_mxnet():
+    code = "import sys, unequal.checkpoints.checkpoint; sys.exit('mxnet' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """The current folder, with checkpoints model 1 and 3 and files that are not of them."""
+    for name in ("symbol.json", "0001.params", "0003.params", "00010.params", "0009.params.bak"):
+        (tmp_path / f"model-{name}").touch()
+    for name in ("model_t-0007", "amodel-0008"):
+        (tmp_path / f"{name}.params").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("folder", ["", "{models}/"])
+@pytest.mark.parametrize(
+    "text, epochs", [("model,1|3", [1, 3]), ("model,3", [3]), ("model", [3, 1]), ("model, 3 ", [3])]
+)
+def test_a_prefix_alone_means_all_its_checkpoints_newest_first(models, folder, text, epochs):
+    folder = folder.format(models=models)
+    found = find_checkpoints(folder + text)
+    assert found == [Checkpoint(f"{folder}model", epoch) for epoch in epochs]
+
+
+def test_a_prefix_with_special_characters_is_taken_literally(models):
+    for path in models.glob("model-*"):
+        path.rename(path.name.replace("model", "m.del+[1],x"))
+    assert [found.epoch for found in find_checkpoints("m.del+[1],x")] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    "text, file",
+    [
+        ("model,2", "model-0002.params"),
+        ("model,3|4", "model-0004.params"),
+        ("model,x", "model,x-NNNN.params"),
+        ("model_t", "model_t-symbol.json"),
+        ("absent/model", "model-NNNN.params"),
+    ],
+)
+def test_a_missing_file_is_told(models, text, file):
+    with pytest.raises(InputError, match=file):
+        find_checkpoints(text)
+
+
+def test_one_checkpoint_is_not_several(models):
+    assert one_checkpoint("model,1") == Checkpoint("model", 1)
+    with pytest.raises(InputError, match="`model` model: means 2 epochs"):
+        one_checkpoint("model")
