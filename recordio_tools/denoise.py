@@ -31,7 +31,7 @@ from unequal.faces.identity_lists import mapping_file, read_names
 from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
 from unequal.faces.noise_list import noise_line
 from unequal.faces.record_lists import ListedRecords
-from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
@@ -182,8 +182,7 @@ def _write(
         options = {}
         if relabel:
             options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
-        size = size_of(source)
-        copy = opened.enter_context(SetCopy(folder, source, size, relabel, names, **options))
+        copy = opened.enter_context(SetCopy(folder, source, relabel, names, **options))
         for face in progress(source.faces(account.on_broken), source.images):
             line = account.removes(face.key, face.label)
             if line:

@@ -120,7 +120,7 @@ def merge(
         if not dry_run:  # at once: hours of embedding are not to end at a folder that is in use
             folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
             listing = opened.enter_context(LeftOutTable(folder, ("set", *COLUMNS))).write
-        sources = opened.enter_context(open_sources(data_dirs, listing))
+        sources = open_sources(data_dirs, listing)
         images = int(sources.images.sum())
         check_fits(output, images, min(1, len(sources)))  # before the hours of embedding
         matches = NO_MATCHES

@@ -23,7 +23,7 @@ from typing import NamedTuple, Sequence
 from unequal.faces.broken_records import COLUMNS, BrokenRecords
 from unequal.faces.identity_lists import mapping_file, read_identity_list, read_names
 from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
-from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
@@ -143,7 +143,6 @@ def _write(
     broken: BrokenRecords,
 ) -> list[SetCopy]:
     """Writes both sets and the mapping in one pass over the images."""
-    size = size_of(source)
     with mapping_file(folder / "mapping.csv") as write:
 
         def copy_to(part: str) -> SetCopy:
@@ -151,7 +150,6 @@ def _write(
             return SetCopy(
                 folder / part,
                 source,
-                size,
                 names=names,
                 on_identity=lambda identity: write(identity, part),
             )

@@ -27,7 +27,7 @@ from unequal.faces.broken_records import COLUMNS, BrokenRecords
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.identity_lists import mapping_file, read_names
 from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
-from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, images_of, set_line
@@ -94,10 +94,7 @@ def subset(
         options = {}
         if not keep_labels:
             options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
-        size = size_of(source)
-        copy = opened.enter_context(
-            SetCopy(folder, source, size, not keep_labels, names, **options)
-        )
+        copy = opened.enter_context(SetCopy(folder, source, not keep_labels, names, **options))
         for face in progress(source.faces(broken), source.images):
             if not selection.takes(face.key, face.label):
                 continue

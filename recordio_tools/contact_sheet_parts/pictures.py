@@ -39,7 +39,7 @@ def picture_of(records: FaceRecords, key: int, longest: int) -> Picture:
     encoded as JPEG. A broken image gives a picture with a reason.
     """
     try:
-        _, image = records.record(key)
+        _, image = records.read(key)
         return _thumbnail(key, image, longest)
     except (InputError, BadImage) as error:
         return Picture(key, reason=str(error.__cause__ or error))

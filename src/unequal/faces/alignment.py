@@ -86,7 +86,7 @@ def align_face(
     _check(landmarks, goal, image.shape)
     height, width = size
     try:
-        return cv2.warpAffine(image, similarity(landmarks, goal), (width, height), borderValue=0)
+        return cv2.warpAffine(image, similarity(landmarks, goal), (width, height))
     except cv2.error as error:
         raise ValueError("the image is too large for OpenCV to cut a face out") from error
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from array import array
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -15,35 +17,35 @@ logger = logging.getLogger(__name__)
 
 
 class ListLines:
-    """Looks lines of a train.lst up, of which only the places are held: 8 or 16 bytes a line.
+    """The lines of a train.lst, of which only the places are held: 8 or 16 bytes a line.
 
-    Where there is no such file, every image has the path ''; also, after one warning, where it
-    turns out to be another set's (as with unequal.faces.set_names.SetNames).
-
-    For records in any order; SetNames holds nothing for a set that is read front to back.
+    Where there is no such file, every image has the path ''. This is also so, after one warning,
+    where it turns out to be the list of another set.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("rb") if path.exists() else None
-        self._fits = self._file is not None
         self._keys: np.ndarray | None = None
-        try:
-            self._places = self._find_lines() if self._fits else np.empty(0, np.int64)
-        except (ValueError, OverflowError):
-            self._give_up()
+        self._places = np.empty(0, np.int64)
+        if self._file is not None:
+            self._close = weakref.finalize(self, self._file.close)
+            try:
+                self._places = self._find_lines(self._file)
+            except (ValueError, OverflowError):
+                self._give_up()
 
     def close(self) -> None:
         """Close the file; harmless when done twice."""
         if self._file is not None:
-            self._file.close()
+            self._close()
 
     def path_of(self, key: int, label: int) -> str:
-        """The path of the image with that record key and label."""
-        if not self._fits:
+        """Return the path of the image with that record key and label."""
+        if self._file is None:
             return ""
         try:
-            face = self._line(key)
+            face = self._line(self._file, key)
             if face.label != label:
                 raise LookupError
             return face.path
@@ -51,11 +53,11 @@ class ListLines:
             self._give_up()
             return ""
 
-    def _find_lines(self) -> np.ndarray:
-        """The starts of all lines in the order of their keys, int64."""
+    def _find_lines(self, file: BinaryIO) -> np.ndarray:
+        """Return the starts of all lines in the order of their keys, int64."""
         places, keys = array("q"), array("q")
         start, by_key = 0, None
-        for line in self._file:
+        for line in file:
             if line.strip():
                 if by_key is None:
                     by_key = self._parse(0, line).key is not None
@@ -69,15 +71,15 @@ class ListLines:
         self._keys = np.array(keys, np.int64)[order]
         return np.array(places, np.int64)[order]
 
-    def _line(self, key: int) -> ListedFace:
+    def _line(self, file: BinaryIO, key: int) -> ListedFace:
         # without keys of its own, the list's first line is that of record 1
         row = key - 1 if self._keys is None else int(np.searchsorted(self._keys, key))
         if not 0 <= row < len(self._places):
             raise LookupError
         if self._keys is not None and self._keys[row] != key:
             raise LookupError
-        self._file.seek(self._places[row])
-        return self._parse(key, self._file.readline())
+        file.seek(self._places[row])
+        return self._parse(key, file.readline())
 
     def _parse(self, number: int, line: bytes) -> ListedFace:
         # a path that is not UTF-8 comes out as it went in
@@ -85,4 +87,5 @@ class ListLines:
 
     def _give_up(self) -> None:
         logger.warning("%s: does not belong to the .rec beside it; names are made up", self._path)
-        self._fits = False
+        self.close()
+        self._file = None

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Callable, Iterable
 
-from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.identity_lists import MappedIdentity
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.faces.set_writer import FaceSetWriter
@@ -23,7 +22,6 @@ class SetCopy:
     Args:
         folder: where the files go; it exists.
         source: the set that the images come from.
-        size: see size_of.
         relabel: number the identities from 0 in the order in which they come; else labels and
             number of classes stay those of `source`.
         names: the identities' names by label in `source`; those it lacks are the folders of
@@ -35,7 +33,6 @@ class SetCopy:
         self,
         folder: str | Path,
         source: FaceSetReader,
-        size: tuple[int, int],
         relabel: bool = True,
         names: dict[int, str] | None = None,
         on_identity: OnIdentity = lambda identity: None,
@@ -47,7 +44,9 @@ class SetCopy:
         self._finished: set[int] = set()
         self._old_label: int | None = None
         self._before = 0
-        self.writer = FaceSetWriter(folder, size, None if relabel else source.num_classes)
+        self.writer = FaceSetWriter(
+            folder, source.image_size(), None if relabel else source.num_classes
+        )
 
     @property
     def images(self) -> int:
@@ -119,19 +118,3 @@ def came_back(source: FaceSetReader, key: int, label: int) -> str:
         f"{source.path}: label {label} comes back at record {key}, after other labels; put the set "
         f"in order first: python -m recordio_tools.subset --data-dir {source.data_dir} --output ..."
     )
-
-
-def size_of(source: FaceSetReader) -> tuple[int, int]:
-    """(height, width) in pixels that `property` states; without it, those of the first image.
-
-    Raises InputError where there is neither.
-    """
-    if source.size is not None:
-        return source.size
-    for face in source.faces(lambda key, reason: None):
-        try:
-            height, width = decode_rgb(face.image).shape[:2]
-        except BadImage:
-            continue
-        return height, width
-    raise InputError(f"{source.path}: holds no image that can be decoded; copy or pack it again")
