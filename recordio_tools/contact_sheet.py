@@ -99,7 +99,7 @@ def contact_sheet(
         choice = records_of_identities(opened, known, identities)
     total = len(choice.keys)
     if skip and skip >= total:
-        raise InputError(f"--skip {skip}: there are only {total} images; give a lower number")
+        raise InputError(f"`skip` {skip}: there are only {total} images; give a lower number")
     part = choice.part(skip, limit)
     found = None if noise_list is None else _scores(noise_list, scores, choice)
     if noise_list is None:
@@ -168,33 +168,33 @@ def _check_flags(
     identities: str | Path | None,
 ) -> None:
     if sum(given is not None for given in (noise_list, records, identities)) != 1:
-        raise InputError("give one of --noise-list, --records and --identities")
+        raise InputError("give one of `noise_list`, `records` and `identities`")
     if noise_list is None and (threshold is not None or scores is not None):
-        raise InputError("--threshold, --scores: belong to --noise-list; leave them out")
+        raise InputError("`threshold`, `scores`: belong to `noise_list`; leave them out")
 
 
 def _check_numbers(limit: int, skip: int, references: int, thumbnail: int) -> None:
     if limit < 1:
-        raise InputError(f"--limit {limit}: give a number above 0")
+        raise InputError(f"`limit` {limit}: give a number above 0")
     if skip < 0:
-        raise InputError(f"--skip {skip}: give 0 or a number above it")
+        raise InputError(f"`skip` {skip}: give 0 or a number above it")
     if not 0 <= references <= 12:
-        raise InputError(f"--references {references}: give a number from 0 to 12")
+        raise InputError(f"`references` {references}: give a number from 0 to 12")
     if thumbnail not in SIDES:
-        raise InputError(f"--thumbnail {thumbnail}: give a number from 16 to 1024")
+        raise InputError(f"`thumbnail` {thumbnail}: give a number from 16 to 1024")
 
 
 def _check_output(output: str | Path) -> None:
     """Raises InputError where there is something that is no page of this tool."""
     path = Path(output)
     if path.is_dir():
-        raise InputError(f"--output {output}: is a folder; name a file, such as sheet.html")
+        raise InputError(f"`output` {output}: is a folder; name a file, such as sheet.html")
     if not path.parent.is_dir():
-        raise InputError(f"--output {output}: there is no folder {path.parent}; make it first")
+        raise InputError(f"`output` {output}: there is no folder {path.parent}; make it first")
     if path.exists():
         with path.open("rb") as file:
             if file.read(len(FIRST_LINES)) != FIRST_LINES.encode():
-                raise InputError(f"--output {output}: is another file; choose another name")
+                raise InputError(f"`output` {output}: is another file; choose another name")
 
 
 def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) -> SheetScores | None:
@@ -206,7 +206,7 @@ def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) ->
         return scores
     if given is not None:
         raise InputError(
-            f"--scores {given}: is not of the run that wrote {noise_list}; give the file that "
+            f"`scores` {given}: is not of the run that wrote {noise_list}; give the file that "
             "train_NR.py wrote with it"
         )
     logger.warning(
@@ -234,7 +234,7 @@ def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
     try:
         replace_file(output, write)
     except OSError as error:
-        raise InputError(f"--output {output}: cannot be written ({error.strerror})") from error
+        raise InputError(f"`output` {output}: cannot be written ({error.strerror})") from error
     return broken
 
 

@@ -26,11 +26,11 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
+from recordio_tools.denoise_parts.listed_records import ListedRecords
 from unequal.faces.broken_records import COLUMNS, BrokenRecords
 from unequal.faces.identity_lists import mapping_file, read_names
 from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
 from unequal.faces.noise_list import noise_line
-from unequal.faces.record_lists import ListedRecords
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
 from unequal.faces.summary_lines import broken_line, set_line
@@ -89,7 +89,7 @@ class Account:
         self._listed.check_all_met()
         if self.removed and self.removed == self.images:
             raise InputError(
-                f"{self.broken.path}: the lists name every image; lower --threshold, or give other "
+                f"{self.broken.path}: the lists name every image; lower `threshold`, or give other "
                 "lists"
             )
 
@@ -148,7 +148,7 @@ def denoise(
     """
     refuse_input_as_output(output, data_dir)
     if not noise_lists and not remove:
-        raise InputError("--noise-list, --remove: give at least one list of what is to go")
+        raise InputError("`noise_lists`, `remove`: give at least one list of what is to go")
     listed = ListedRecords(data_dir, noise_lists, remove, keep, threshold)
     if not len(listed):
         logger.warning("the lists are empty: nothing is removed; see train_NR.py --noise-threshold")
@@ -206,8 +206,7 @@ def _write_report(path: Path, account: Account, names: dict[int, str]) -> None:
 
 
 def _work(args: argparse.Namespace) -> None:
-    options = vars(args)
-    summary = denoise(noise_lists=options.pop("noise_list"), **options)
+    summary = denoise(**vars(args))
     kept = summary.images - summary.removed
     identities = summary.identities - summary.lost_all
     print(set_line(args.output, kept, identities, summary.bins, args.dry_run))
@@ -225,7 +224,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("denoise", __doc__, EXAMPLE)
     parser.add_argument("--data-dir", required=True, help="the set that the lists were made from")
     parser.add_argument(
-        "--noise-list", nargs="+", action="extend", default=[], help="N_noiselist.txt files"
+        "--noise-list",
+        dest="noise_lists",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="N_noiselist.txt files",
     )
     parser.add_argument(
         "--remove",

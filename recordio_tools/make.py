@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Sequence
 
 from recordio_tools.make_parts.image_source import images_to_pack
+from recordio_tools.make_parts.label_order import LabelOrder
 from recordio_tools.make_parts.packed_set import Made, nothing_left, write_packed
 from recordio_tools.make_parts.packing import Packed, Packing, pack_face, size_of
-from unequal.faces.image_list_order import LabelOrder
 from unequal.faces.image_size import add_size, check_size, size_of_flag
 from unequal.faces.jpeg import QUALITY, add_quality, check_quality
 from unequal.faces.left_out_table import LEFT_OUT_FILE
@@ -183,9 +183,9 @@ def _check_options(size: tuple[int, int] | None, resize: bool, quality: int, tru
     check_size(size)
     check_quality(quality)
     if trust and size is None:
-        raise InputError("--trust: sizes are not looked at; say what they are with --size")
+        raise InputError("`trust`: sizes are not looked at; say what they are with `size`")
     if trust and resize:
-        raise InputError("--trust: cannot tell which images to --resize; leave one of them out")
+        raise InputError("`trust`: cannot tell which images to `resize`; leave one of them out")
 
 
 def _first_size(source: str | Path, root: str, faces: LabelOrder) -> tuple[int, int]:

@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
 def _image_range(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
     if not match:
-        raise InputError(f"--tail-images {text}: give a number or a range such as 2-4")
+        raise InputError(f"`tail_images` {text}: give a number or a range such as 2-4")
     return int(match.group(1)), int(match.group(2) or match.group(1))
 
 

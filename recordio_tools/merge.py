@@ -162,13 +162,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) -> None:
     if not 0 < threshold <= 1:
-        raise InputError(f"--threshold {threshold}: give a cosine above 0 and up to 1")
-    for flag, number in (
-        ("--images-per-identity", images_per_identity),
-        ("--batch-size", batch_size),
+        raise InputError(f"`threshold` {threshold}: give a cosine above 0 and up to 1")
+    for name, number in (
+        ("images_per_identity", images_per_identity),
+        ("batch_size", batch_size),
     ):
         if number < 1:
-            raise InputError(f"{flag} {number}: give 1 or more")
+            raise InputError(f"`{name}` {number}: give 1 or more")
 
 
 def _carry_bins(data_dirs: Sequence[str | Path], folder: Path) -> None:
@@ -186,14 +186,14 @@ def _all_bins(data_dirs: Sequence[str | Path]) -> list[Path]:
 
 def _work(args: argparse.Namespace) -> None:
     options = vars(args)
-    data_dirs, model = options.pop("data_dir"), options.pop("model")
+    model = options.pop("model")
     if args.threshold is None:
         options["threshold"] = THRESHOLD
     elif model is None:
         raise InputError("--threshold: is of use with --model only; name the model, too")
     embed = None if model is None else saved_model(model)
     on_pair = (lambda pair: print(pair.text())) if args.dry_run else None
-    summary = merge(data_dirs, embed=embed, on_pair=on_pair, **options)
+    summary = merge(embed=embed, on_pair=on_pair, **options)
     dry_run = args.dry_run
     print(set_line(args.output, summary.images, summary.identities, summary.bins, dry_run))
     if model is not None:
@@ -206,7 +206,9 @@ def _work(args: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("merge", __doc__, EXAMPLE)
-    parser.add_argument("--data-dir", required=True, nargs="+", metavar="SET", help="the sets")
+    parser.add_argument(
+        "--data-dir", dest="data_dirs", required=True, nargs="+", metavar="SET", help="the sets"
+    )
     add_output(parser, "folder of the new set")
     parser.add_argument(
         "--same-labels", action="store_true", help="a label means one person in all sets"

@@ -84,7 +84,7 @@ def pack_pairs(
     if Path(output).parent.is_dir():
         refuse_existing("--output", output, overwrite)
     if not Path(images).is_dir():
-        raise InputError(f"--images {images}: no such folder; name the one that the paths start in")
+        raise InputError(f"`images` {images}: no such folder; name the one that the paths start in")
     # reading the list to its end tells of a bad line before an hour of work
     total = sum(1 for _ in read_pair_list(pairs))
     packer = _Packer(pairs, images, size, names_suffix, skip_missing)
@@ -101,7 +101,7 @@ def pack_pairs(
         replace_file(output, write)
     except OSError as error:
         raise InputError(
-            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+            f"`output` {output}: cannot be written ({error.strerror or error}); choose another"
         ) from error
     return Summary(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
 
@@ -140,8 +140,8 @@ class _Packer:
             except _Unusable as error:
                 if not self._skip:
                     raise InputError(
-                        f"{self._list}, line {pair.line}: {error}; mend it, check --images, or "
-                        "leave such pairs out with --skip-missing"
+                        f"{self._list}, line {pair.line}: {error}; fix it, check `images`, or "
+                        "leave such pairs out with `skip_missing`"
                     ) from error
                 self.left_out += 1
                 logger.warning("%s, line %d is left out: %s", self._list, pair.line, error)
@@ -163,7 +163,7 @@ class _Packer:
             raise _Unusable(f"{path}: {error}") from error
         self.size = self.size or (height, width)
         if (height, width) != self.size:
-            source = "--size asks for" if self._given else "those before have"
+            source = "`size` asks for" if self._given else "those before have"
             raise InputError(
                 f"{self._list}, line {pair.line}: {path} is {height}x{width} pixels, where "
                 f"{source} {self.size[0]}x{self.size[1]}; align the faces first: python -m "

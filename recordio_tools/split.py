@@ -86,7 +86,7 @@ def split_set(
             than a set can be, or `output` cannot be made.
     """
     if min_images is not None and identities is not None:
-        raise InputError("--min-images, --identities: give one of the two")
+        raise InputError("`min_images`, `identities`: give one of the two")
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
     names = read_names(data_dir)
@@ -98,7 +98,7 @@ def split_set(
         head = read_identity_list(identities, data_dir, counts, names)
         if len(head) == len(counts):
             raise InputError(
-                f"--identities {identities}: lists all identities, so the tail would "
+                f"`identities` {identities}: lists all identities, so the tail would "
                 "be empty; list some of them"
             )
     for part, labels in zip(PARTS, (head, counts.keys() - head)):
@@ -124,12 +124,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _with_many_images(counts: dict[int, int], min_images: int) -> set[int]:
     if min_images < 1:
-        raise InputError(f"--min-images {min_images}: give a number above 0")
+        raise InputError(f"`min_images` {min_images}: give a number above 0")
     head = {label for label, count in counts.items() if count >= min_images}
     if counts and len(head) in (0, len(counts)):
         empty, mend = ("tail", "higher") if head else ("head", "lower")
         raise InputError(
-            f"--min-images {min_images}: the {empty} would be empty, for the identities have "
+            f"`min_images` {min_images}: the {empty} would be empty, for the identities have "
             f"{min(counts.values())} to {max(counts.values())} images; give a {mend} number"
         )
     return head

@@ -86,7 +86,7 @@ def open_faces(path: str | Path) -> FaceSource:
 def _face_set(folder: Path) -> FaceSource:
     # only now: a model's embeddings of anything else need nothing of the training library
     from unequal.faces.face_records import FaceRecords, read_property
-    from unequal.faces.list_lines import ListLines
+    from unequal.faces.image_list import ListLines
 
     size = None
     if (folder / "property").exists():

@@ -60,12 +60,12 @@ class SetIdentities:
                 found = {int(part)}
             if not found:
                 raise InputError(
-                    f"--identities {part}: neither a file nor an identity of "
+                    f"`identities` {part}: neither a file nor an identity of "
                     f"{self._records.data_dir}; give labels, or names of its identities.txt"
                 )
             chosen |= found
         if not chosen:
-            raise InputError("--identities: names no identity; give labels, or names")
+            raise InputError("`identities`: names no identity; give labels, or names")
         return chosen
 
     def _group(self, place: int) -> np.ndarray:

@@ -119,7 +119,7 @@ def flagged_items(
         found = label_of(records, key)
         if found not in (None, label):
             raise InputError(
-                f"--noise-list: record {key} of {records.data_dir} has label {found}, not {label}: "
+                f"`noise_list`: record {key} of {records.data_dir} has label {found}, not {label}: "
                 "this list was made from another set; give the list that was made from this one"
             )
         item = Item(

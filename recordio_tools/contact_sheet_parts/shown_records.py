@@ -58,7 +58,7 @@ def flagged_records(
     probability.
     """
     if threshold is not None and not 0 < threshold <= 1:
-        raise InputError(f"--threshold {threshold}: give a probability above 0, at most 1")
+        raise InputError(f"`threshold` {threshold}: give a probability above 0, at most 1")
     columns = array("q"), array("q"), array("f"), array("f")
     for row in read_noise_list(noise_list):
         for column, value in zip(columns, (min(row.key, MOST), min(row.label, MOST), *row[2:])):

@@ -68,9 +68,9 @@ def list_images(
             written.
     """
     if min_images < 1:
-        raise InputError(f"--min-images {min_images}: give 1 or more")
+        raise InputError(f"`min_images` {min_images}: give 1 or more")
     if landmarks is not None and Path(landmarks).resolve() == Path(output).resolve():
-        raise InputError(f"--output {output}: is the file of landmarks; choose another")
+        raise InputError(f"`output` {output}: is the file of landmarks; choose another")
     refuse_existing("--output", output, overwrite)
     known = None if landmarks is None else read_landmarks(landmarks, folder)
     listing = Listing()
@@ -85,7 +85,7 @@ def list_images(
         replace_file(output, write)
     except OSError as error:
         raise InputError(
-            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+            f"`output` {output}: cannot be written ({error.strerror or error}); choose another"
         ) from error
     return listing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Iterator
 
 from recordio_tools.list_images_parts.listing import list_images, warn_of_missing
-from unequal.faces.image_list_order import LabelOrder
+from recordio_tools.make_parts.label_order import LabelOrder
 from unequal.faces.set_writer import LARGEST_KEY
 from unequal.support.errors import InputError
 
@@ -60,6 +60,6 @@ def _check(source: str | Path, faces: LabelOrder, num_classes: int | None) -> No
         )
     if num_classes is not None and num_classes <= faces.largest_label:
         raise InputError(
-            f"--num-classes {num_classes}: {source} has label {faces.largest_label}; give at least "
+            f"`num_classes` {num_classes}: {source} has label {faces.largest_label}; give at least "
             f"{faces.largest_label + 1}"
         )

@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
+from recordio_tools.make_parts.label_order import LabelOrder
 from recordio_tools.make_parts.packing import Packed
-from unequal.faces.image_list_order import LabelOrder
 from unequal.faces.left_out_table import LeftOut
 from unequal.faces.set_writer import FaceSetWriter
 from unequal.support.errors import InputError
@@ -73,5 +73,5 @@ def nothing_left(source: str | Path, first: tuple[str, str] | None) -> InputErro
     path, reason = first or ("", "")
     return InputError(
         f"{source}: no image can be packed, the first, {path}, for: {reason}; check the images, "
-        "--root and --size"
+        "`root` and `size`"
     )

@@ -38,24 +38,24 @@ class Recipe:
     difficulty: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("--identities", self.identities, 2, 1_000_000)
-        _check("--images", self.images, 1, 10_000)
-        _check("--identities times --images", self.identities * self.images, 2, MOST_IMAGES)
-        _check("--tail-identities", self.tail_identities, 1, 1_000_000)
-        _check("--tail-images", self.tail_images[0], 1, 10_000)
-        _check("--tail-images", self.tail_images[1], self.tail_images[0], 10_000)
+        _check("`identities`", self.identities, 2, 1_000_000)
+        _check("`images`", self.images, 1, 10_000)
+        _check("`identities` times `images`", self.identities * self.images, 2, MOST_IMAGES)
+        _check("`tail_identities`", self.tail_identities, 1, 1_000_000)
+        _check("`tail_images`", self.tail_images[0], 1, 10_000)
+        _check("`tail_images`", self.tail_images[1], self.tail_images[0], 10_000)
         most = self.tail_identities * self.tail_images[1]
-        _check("--tail-identities times --tail-images", most, 1, MOST_IMAGES)
-        _check("--unseen-identities", self.unseen_identities, 2, 1_000_000)
-        _check("--pairs", self.pairs, 2 * FOLDS, 1_000_000)
+        _check("`tail_identities` times `tail_images`", most, 1, MOST_IMAGES)
+        _check("`unseen_identities`", self.unseen_identities, 2, 1_000_000)
+        _check("`pairs`", self.pairs, 2 * FOLDS, 1_000_000)
         if self.pairs % (2 * FOLDS):
-            raise InputError(f"--pairs {self.pairs}: give a multiple of {2 * FOLDS}")
-        _check("--size", self.size, 16, 512)
-        _check("--label-noise", self.label_noise, 0.0, MOST_NOISE)
-        _check("--outliers", self.outliers, 0.0, MOST_NOISE)
-        _check("--label-noise plus --outliers", self.label_noise + self.outliers, 0.0, MOST_NOISE)
-        _check("--seed", self.seed, 0, 2**32 - 1)
-        _check("--difficulty", self.difficulty, 0.0, 3.0)
+            raise InputError(f"`pairs` {self.pairs}: give a multiple of {2 * FOLDS}")
+        _check("`size`", self.size, 16, 512)
+        _check("`label_noise`", self.label_noise, 0.0, MOST_NOISE)
+        _check("`outliers`", self.outliers, 0.0, MOST_NOISE)
+        _check("`label_noise` plus `outliers`", self.label_noise + self.outliers, 0.0, MOST_NOISE)
+        _check("`seed`", self.seed, 0, 2**32 - 1)
+        _check("`difficulty`", self.difficulty, 0.0, 3.0)
 
 
 class Picture(NamedTuple):

@@ -54,14 +54,14 @@ def find_matches(
     shown = progress(faces, total, label="embedding")
     centres = identity_centres(shown, embed, len(sources), batch_size)
     if not np.all(np.isfinite(centres)):
-        raise InputError("--model: gives embeddings that are not finite; take another epoch")
+        raise InputError("`model`: gives embeddings that are not finite; take another epoch")
     found, count = [NO_MATCHES], 0
     for pairs in pairs_above(centres, threshold):
         found.append(Matches(*pairs))
         count += len(pairs[0])
         if count > MOST_MATCHES:
             raise InputError(
-                f"--threshold {threshold}: more than {MOST_MATCHES} pairs of identities are above "
+                f"`threshold` {threshold}: more than {MOST_MATCHES} pairs of identities are above "
                 "it; give a higher one"
             )
     matches = Matches(*(np.concatenate(column) for column in zip(*found)))

@@ -25,7 +25,7 @@ def saved_model(model: str) -> Embed:
 
     prefix, epochs = find_checkpoints(model)
     if len(epochs) > 1:
-        raise InputError(f"--model {model}: means {len(epochs)} epochs; write it as prefix,epoch")
+        raise InputError(f"`model` {model}: means {len(epochs)} epochs; write it as prefix,epoch")
 
     @lru_cache(maxsize=None)
     def load() -> Embed:

@@ -84,7 +84,7 @@ def prefixes(data_dirs: Sequence[str | Path]) -> list[str]:
         names = ["/".join(part[-length:]) + "/" for part in parts]
         if len(set(names)) == len(names):
             return names
-    raise InputError("`data_dir`: names a set twice; name each once")
+    raise InputError("`data_dirs`: names a set twice; name each once")
 
 
 def _text(size: tuple[int, int]) -> str:

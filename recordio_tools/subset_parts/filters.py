@@ -59,15 +59,15 @@ class Selection(NamedTuple):
 
 
 def check_filters(filters: Filters) -> None:
-    """Raises InputError, naming the flag, for a number out of bounds and for both kinds of list."""
+    """Raises InputError, naming the filter, for a number out of bounds and for both kinds of list."""
     if filters.keep_identities is not None and filters.drop_identities is not None:
-        raise InputError("--keep-identities, --drop-identities: give one of the two")
+        raise InputError("`keep_identities`, `drop_identities`: give one of the two")
     for name in ("min_images", "sample_identities", "max_images"):
         number = getattr(filters, name)
         if number is not None and number < 1:
-            raise InputError(f"--{name.replace('_', '-')} {number}: give a number above 0")
+            raise InputError(f"`{name}` {number}: give a number above 0")
     if not 0 <= filters.seed < SEEDS:
-        raise InputError(f"--seed {filters.seed}: give a number from 0 to 2**64 - 1")
+        raise InputError(f"`seed` {filters.seed}: give a number from 0 to 2**64 - 1")
 
 
 def survey(source: FaceSetReader, filters: Filters) -> Survey | None:
@@ -105,13 +105,13 @@ def select(
         labels = {label for label in labels if found.images[label] >= filters.min_images}
     if not labels:
         raise InputError(
-            f"{data_dir}: no identity is left of {len(found.images)}; take back --min-images or a "
+            f"{data_dir}: no identity is left of {len(found.images)}; take back `min_images` or a "
             "list"
         )
     if filters.sample_identities is not None:
         if filters.sample_identities > len(labels):
             raise InputError(
-                f"--sample-identities {filters.sample_identities}: only {len(labels)} are left to "
+                f"`sample_identities` {filters.sample_identities}: only {len(labels)} are left to "
                 "choose from; give a lower number"
             )
         ranked = sorted(labels, key=lambda label: _rank("identity", label, filters.seed))

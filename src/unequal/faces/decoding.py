@@ -203,5 +203,5 @@ class ImageLoader:
         if count > self.max_bad_images:
             raise InputError(
                 f"{self.path}: more than {self.max_bad_images} images cannot be decoded, record "
-                f"{key} among them; pack the set again or raise --max-bad-images"
+                f"{key} among them; pack the set again or raise `max_bad_images`"
             )

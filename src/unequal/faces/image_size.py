@@ -44,6 +44,6 @@ def check_size(size: tuple[int, int] | None) -> None:
 
 def _not_a_size(text: str) -> InputError:
     return InputError(
-        f"--size {text[:40]}: give height and width such as 112,96 or 112x96, or one number for "
+        f"`size` {text[:40]}: give height and width such as 112,96 or 112x96, or one number for "
         f"both, from 1 to {LARGEST_SIDE} pixels"
     )

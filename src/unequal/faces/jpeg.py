@@ -28,4 +28,4 @@ def add_quality(parser: argparse.ArgumentParser, what: str) -> None:
 def check_quality(quality: int) -> None:
     """Raises InputError for a quality that JPEG does not have."""
     if not 1 <= quality <= 100:
-        raise InputError(f"--quality {quality}: give a number from 1 to 100")
+        raise InputError(f"`quality` {quality}: give a number from 1 to 100")

@@ -9,7 +9,7 @@ import numpy as np
 
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.face_records import FaceRecords, read_property
-from unequal.faces.list_lines import ListLines
+from unequal.faces.image_list import ListLines
 from unequal.support.errors import InputError
 
 AT_ONCE = 1 << 14

@@ -82,7 +82,7 @@ class FaceSetWriter:
         if label != self._label:
             self._start_identity(label, key, identity or name.rpartition("/")[0])
         if key + len(self._first_keys) > LARGEST_KEY:
-            raise InputError(f"--output: would hold more images and identities than the {_limit()}")
+            raise InputError(f"`output`: would hold more images and identities than the {_limit()}")
         labels = None if more is None else (label, *more)
         self._write(key, pack(labels, label, key, image))
         path = name or f"{label:06d}/{key:07d}.jpg"
@@ -152,7 +152,7 @@ def check_fits(output: str | Path, images: int, identities: int) -> None:
     """Raises InputError, naming --output, for more than the header of a set can address."""
     if images + identities > LARGEST_KEY:
         raise InputError(
-            f"--output {output}: would hold {images} images and {identities} identities, more than "
+            f"`output` {output}: would hold {images} images and {identities} identities, more than "
             f"the {_limit()}"
         )
 
