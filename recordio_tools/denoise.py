@@ -27,9 +27,8 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from recordio_tools.denoise_parts.listed_records import ListedRecords
-from unequal.faces.broken_records import COLUMNS, BrokenRecords
 from unequal.faces.identity_lists import mapping_file, read_names
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.noise_list import noise_line
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
@@ -161,7 +160,7 @@ def denoise(
         return account.summary(len(bins_of(data_dir)) if bins else 0)
     with new_folder(output, overwrite, OUR_FILES) as folder:
         names = read_names(data_dir)
-        with LeftOutTable(folder, COLUMNS) as left_out:
+        with LeftOutTable(folder) as left_out:
             account = Account(BrokenRecords(source.path, left_out.write), listed)
             _write(source, account, folder, names, relabel)
         _write_report(folder / "denoise_report.csv", account, names)

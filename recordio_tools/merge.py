@@ -41,8 +41,7 @@ from recordio_tools.merge_parts.pairs import (
 from recordio_tools.merge_parts.plan import NO_MATCHES, find_matches, group
 from recordio_tools.merge_parts.saved_model import saved_model
 from recordio_tools.merge_parts.sources import open_sources, prefixes
-from unequal.faces.broken_records import COLUMNS
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.left_out_table import LEFT_OUT_FILE, RECORD_COLUMNS, LeftOutTable
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
@@ -119,7 +118,7 @@ def merge(
         folder = listing = None
         if not dry_run:  # at once: hours of embedding are not to end at a folder that is in use
             folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
-            listing = opened.enter_context(LeftOutTable(folder, ("set", *COLUMNS))).write
+            listing = opened.enter_context(LeftOutTable(folder, ("set", *RECORD_COLUMNS))).write
         sources = open_sources(data_dirs, listing)
         images = int(sources.images.sum())
         check_fits(output, images, min(1, len(sources)))  # before the hours of embedding

@@ -20,9 +20,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from unequal.faces.broken_records import COLUMNS, BrokenRecords
 from unequal.faces.identity_lists import mapping_file, read_identity_list, read_names
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
 from unequal.faces.set_writer import check_fits
@@ -104,7 +103,7 @@ def split_set(
     for part, labels in zip(PARTS, (head, counts.keys() - head)):
         check_fits(Path(output) / part, sum(counts[label] for label in labels), len(labels))
     with new_folder(output, overwrite, OUR_FILES) as folder:
-        with LeftOutTable(folder, COLUMNS) as left_out:
+        with LeftOutTable(folder) as left_out:
             broken = BrokenRecords(source.path, left_out.write)
             copies = _write(source, folder, head, names, broken)
         for part in PARTS:

@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
 from recordio_tools.subset_parts.filters import Filters, check_filters, select, survey
-from unequal.faces.broken_records import COLUMNS, BrokenRecords
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.identity_lists import mapping_file, read_names
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.faces.set_writer import check_fits
@@ -89,7 +88,7 @@ def subset(
     selection = select(data_dir, found, names, wanted)
     check_fits(output, selection.images, len(selection.labels))
     with new_folder(output, overwrite, OUR_FILES) as folder, ExitStack() as opened:
-        left_out = opened.enter_context(LeftOutTable(folder, COLUMNS))
+        left_out = opened.enter_context(LeftOutTable(folder))
         broken = BrokenRecords(source.path, left_out.write)
         options = {}
         if not keep_labels:

@@ -10,7 +10,7 @@ from typing import Callable, Sequence
 import numpy as np
 
 from recordio_tools.merge_parts.identity_set import IdentitySet
-from unequal.faces.broken_records import BrokenRecords
+from unequal.faces.left_out_table import BrokenRecords
 from unequal.support.errors import InputError
 
 
