@@ -1,4 +1,4 @@
-"""Labels and names of identities: which became which, what they are called, lists of them."""
+"""Labels and names of identities: mapping.csv, identities.txt and lists of them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class MappedIdentity(NamedTuple):
 
 @contextmanager
 def mapping_file(path: str | Path) -> Iterator[Callable[..., None]]:
-    """Opens a CSV file and gives a function that writes one identity's row.
+    """Open a CSV file and give a function that writes one identity's row.
 
-    The columns are new_label, old_label, images, name. Where the function is given `set_name`,
-    with every row, they are preceded by the column set.
+    The columns are new_label, old_label, images, name. The column `set` comes before them where
+    the function is given `set_name`, which must then be given with every row.
     """
     # names that are not UTF-8 come out as they went in
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -47,10 +47,12 @@ def mapping_file(path: str | Path) -> Iterator[Callable[..., None]]:
 
 
 def read_names(data_dir: str | Path) -> dict[int, str]:
-    """The identities' names by label, of data_dir/identities.txt; empty without that file.
+    """Return the identities' names by label, of data_dir/identities.txt; {} without that file.
 
-    Its lines are 'label name images'; a name may hold spaces. Raises InputError, naming file and
-    line, for one that is not.
+    Its lines are 'label name images'; a name may hold spaces.
+
+    Raises:
+        InputError: a line is something else; the message names file and line.
     """
     path = Path(data_dir) / "identities.txt"
     names = {}
@@ -68,10 +70,10 @@ def read_names(data_dir: str | Path) -> dict[int, str]:
 def read_identity_list(
     path: str | Path, data_dir: str | Path, labels: Collection[int], names: Mapping[int, str]
 ) -> set[int]:
-    """The labels of the identities that a file lists, one a line.
+    """Return the labels of the identities that a file lists, one a line.
 
     A line is a label, a name, or a whole line of identities.txt. A name that several identities
-    bear means all of them.
+    have means all of them.
 
     Args:
         path: the file.
@@ -80,9 +82,8 @@ def read_identity_list(
         names: the names of its identities, see read_names.
 
     Raises:
-        InputError: naming file and line, for what is no identity of the set, and for a number that
-            is the label of one identity and the name of another; a file that cannot be read or
-            lists nothing.
+        InputError: the file cannot be read or lists nothing; or a line is no identity of the set,
+            or is the label of one identity and the name of another. The message names the line.
     """
     named: dict[str, set[int]] = {}
     for label, name in names.items():
@@ -91,7 +92,7 @@ def read_identity_list(
     listed: set[int] = set()
     for number, line in _lines(path):
         found = set(named.get(line, ()))
-        as_label = int(line) if re.fullmatch(r"0|[1-9]\d{0,17}", line) else None
+        as_label = int(line) if re.fullmatch(r"0|[1-9]\d{0,17}", line) else -1
         if as_label in labels:
             if found - {as_label}:
                 raise InputError(
@@ -114,6 +115,6 @@ def read_identity_list(
 
 
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Number and text of each line that is not empty, without white space around it."""
+    """Yield number and text of each line that is not empty, without white space around it."""
     for number, line in numbered_lines(path, "list"):
         yield number, line.strip()

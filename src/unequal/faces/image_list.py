@@ -31,17 +31,20 @@ class ListedFace(NamedTuple):
 
 
 def read_list(path: str | Path) -> Iterator[ListedFace]:
-    """The images of a list, in the order of the file; empty lines are passed over.
+    """Yield the images of a list, in the order of the file; empty lines are passed over.
 
-    Fields are separated by tabs, since paths may hold spaces. Raises InputError, naming file and
-    line, for what cannot be understood, and for a file that cannot be read.
+    Fields are separated by tabs, because paths may hold spaces.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no line of such a list; the message
+            names file and line.
     """
     for number, line in numbered_lines(path, "list"):
         yield parse_line(path, number, line)
 
 
 def list_line(face: ListedFace) -> str:
-    """The InsightFace line of an image, with its end.
+    """Return the InsightFace line of an image, with its end.
 
     Landmarks follow an empty bounding box: five x, then five y (as face2rec2 reads them), each as
     the shortest text that gives the same float32.
@@ -53,7 +56,7 @@ def list_line(face: ListedFace) -> str:
 
 
 def parse_line(path: str | Path, number: int, line: str) -> ListedFace:
-    """The image of one line of the list `path`; raises InputError, naming file and line."""
+    """Return the image of one line of the list `path`; raises InputError as read_list."""
     line = line.rstrip("\r\n")
     fields = line.split("\t")
     try:

@@ -1,4 +1,4 @@
-"""The bytes of one RecordIO record and of the InsightFace header inside it, read and written."""
+"""The bytes of one RecordIO record and of the InsightFace header inside it."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ class Record(NamedTuple):
 
 
 def part_length(head: bytes) -> int:
-    """Bytes on disk of the part that starts with these 8 bytes: header, payload and padding.
+    """Return the bytes on disk of the part with these first 8: header, payload and padding.
 
-    Raises ValueError where they do not start a part.
+    Raises:
+        ValueError: no part starts with them.
     """
     if len(head) < PART_HEADER.size:
         raise ValueError("it ends within a record")
@@ -63,10 +64,13 @@ def part_length(head: bytes) -> int:
 
 
 def join_parts(blob: bytes) -> bytes:
-    """The payload of the record that starts `blob`, which may run on beyond it.
+    """Return the payload of the record that starts `blob`, which may be followed by other bytes.
 
     A payload that holds the magic number at a multiple of four bytes is stored in parts, with
-    that number left out between them. Raises ValueError where the bytes are no whole record.
+    that number left out between them.
+
+    Raises:
+        ValueError: the bytes are no whole record.
     """
     parts: list[bytes] = []
     start = 0
@@ -88,7 +92,8 @@ def join_parts(blob: bytes) -> bytes:
 def unpack(payload: bytes) -> tuple[Header, bytes]:
     """Split a record's payload into its header and the encoded image.
 
-    Raises ValueError where it is too short for its header.
+    Raises:
+        ValueError: it is too short for its header.
     """
     if len(payload) < LABEL_HEADER.size:
         raise ValueError("it is too short for a header")
@@ -125,9 +130,9 @@ def read_record(blob: bytes) -> Record:
 
 
 def pack(labels: Sequence[float] | None, number: float, key: int, image: bytes) -> bytes:
-    """The payload of a record, as mx.recordio.pack makes it.
+    """Return the payload of a record, as mx.recordio.pack makes it.
 
-    `labels` is the label array; None writes `number` as the only label, which an array replaces.
+    `labels` is the label array, in place of `number`; None means that `number` is the only label.
     """
     if labels is None:
         return LABEL_HEADER.pack(0, number, key, 0) + image
@@ -139,9 +144,12 @@ def pack(labels: Sequence[float] | None, number: float, key: int, image: bytes) 
 
 
 def frame(payload: bytes) -> bytes:
-    """A payload as it stands in a .rec file, as dmlc's RecordIOWriter writes it: see join_parts.
+    """Return the bytes of a payload in a .rec file, as dmlc's RecordIOWriter writes them.
 
-    Raises ValueError for one of 2**29 bytes or more.
+    See join_parts.
+
+    Raises:
+        ValueError: it has 2**29 bytes or more.
     """
     if len(payload) >= 1 << LENGTH_BITS:
         raise ValueError(f"a record of {len(payload)} bytes is too long")

@@ -1,4 +1,4 @@
-"""A set made of images of another one: what splitting, denoising and choosing share."""
+"""A new set of images of another one: what the tools split, denoise and subset share."""
 
 from __future__ import annotations
 
@@ -59,21 +59,25 @@ class SetCopy:
         return len(self._finished)
 
     def add(self, face: Face) -> None:
-        """Appends one image; raises InputError where the set cannot be written as it is."""
+        """Append one image.
+
+        Raises:
+            InputError: a label comes back after another one, or is not below the source's classes.
+        """
         if face.label != self._old_label:
             self._start_identity(face)
         name = face.name or self._make_name(face.label)
         self.writer.add(self._new_label, face.image, name, face.more, self._name)
 
     def end_identity(self) -> None:
-        """Tells `on_identity` of the one whose images were added last; `add` does it likewise."""
+        """Tell `on_identity` of the identity whose images were added last, as `add` does."""
         if self._old_label is not None:
             count = self.images - self._before
             self._on_identity(MappedIdentity(self._new_label, self._old_label, count, self._name))
             self._old_label = None
 
     def keep_classes(self, labels: Iterable[int]) -> None:
-        """Labels stay, and these are those of the source: with no `property`, count its classes."""
+        """Count the classes of a source without `property` by its `labels`, where labels stay."""
         if not self._relabel and self._source.num_classes is None:
             self.writer.num_classes = max(labels, default=0) + 1
 
@@ -113,7 +117,7 @@ class SetCopy:
 
 
 def came_back(source: FaceSetReader, key: int, label: int) -> str:
-    """The message about a set in which the images of an identity do not follow one another."""
+    """Return the message about a set with images of an identity in several places."""
     return (
         f"{source.path}: label {label} comes back at record {key}, after other labels; put the set "
         f"in order first: python -m recordio_tools.subset --data-dir {source.data_dir} --output ..."
