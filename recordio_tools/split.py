@@ -1,4 +1,4 @@
-"""Splits a set into the identities with many images and those with few.
+"""Split a set into the identities with many images and those with few.
 
 OUTPUT then holds
 
@@ -6,7 +6,7 @@ OUTPUT then holds
   mapping.csv    set, new label, old label, images and name of every identity
   left_out.csv   record and reason of every record that cannot be read, where there are any
 
-The head are the identities with at least --min-images images, or those that --identities lists:
+The head is the identities with at least --min-images images, or those that --identities lists:
 labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
 *.bin of DATA_DIR are copied into both.
 """
@@ -70,15 +70,16 @@ def split_set(
     overwrite: bool = False,
     bins: bool = True,
 ) -> Summary:
-    """Splits a set as the module's docstring describes.
+    """Split a set as the module's docstring describes.
 
     Args:
         data_dir: the set.
         output: the folder to make; it appears when everything is written.
-        min_images: identities with so many images are the head (10, without `identities`).
+        min_images: identities with at least this number of images are the head (10, without
+            `identities`).
         identities: a file that lists the head.
         overwrite: replace an older split in `output`.
-        bins: whether the *.bin files of `data_dir` go into both sets.
+        bins: whether the *.bin files of `data_dir` are copied into both sets.
 
     Raises:
         InputError: the set or the list is not sound, one of the two sets would be empty or larger
@@ -89,8 +90,8 @@ def split_set(
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
     names = read_names(data_dir)
-    labels = progress(source.labels(lambda key, reason: None), source.images, "label")
-    counts = Counter(label for _, label in labels)
+    pairs = progress(source.labels(lambda key, reason: None), source.images, "label")
+    counts = Counter(label for _, label in pairs)
     if identities is None:
         head = _with_many_images(counts, MIN_IMAGES if min_images is None else min_images)
     else:
@@ -110,14 +111,14 @@ def split_set(
             carried = carry_bins(data_dir, folder / part) if bins else []
             known = {*SET_FILES, *os.listdir(folder / part)}
             refuse_strangers(Path(output) / part, known)
-    parts = [
+    head_part, tail_part = (
         Part(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
-    ]
-    return Summary(*parts, len(carried), broken.count)
+    )
+    return Summary(head_part, tail_part, len(carried), broken.count)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -126,10 +127,10 @@ def _with_many_images(counts: dict[int, int], min_images: int) -> set[int]:
         raise InputError(f"`min_images` {min_images}: give a number above 0")
     head = {label for label, count in counts.items() if count >= min_images}
     if counts and len(head) in (0, len(counts)):
-        empty, mend = ("tail", "higher") if head else ("head", "lower")
+        empty, better = ("tail", "higher") if head else ("head", "lower")
         raise InputError(
-            f"`min_images` {min_images}: the {empty} would be empty, for the identities have "
-            f"{min(counts.values())} to {max(counts.values())} images; give a {mend} number"
+            f"`min_images` {min_images}: the {empty} would be empty, because the identities have "
+            f"{min(counts.values())} to {max(counts.values())} images; give a {better} number"
         )
     return head
 
@@ -141,7 +142,7 @@ def _write(
     names: dict[int, str],
     broken: BrokenRecords,
 ) -> list[SetCopy]:
-    """Writes both sets and the mapping in one pass over the images."""
+    """Write both sets and the mapping in one pass over the images."""
     with mapping_file(folder / "mapping.csv") as write:
 
         def copy_to(part: str) -> SetCopy:
@@ -181,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     choice.add_argument(
         "--min-images",
         type=int,
-        help=f"head: identities with at least so many (default {MIN_IMAGES})",
+        help=f"head: identities with at least this number (default {MIN_IMAGES})",
     )
     choice.add_argument("--identities", help="head: the identities that this file lists")
     add_no_bins(parser)

@@ -1,17 +1,17 @@
-"""Takes a part of a set: identities by list, by their number of images, or a random sample.
+"""Take a part of a set: identities by list, by their number of images, or a random sample.
 
 OUTPUT is a set in InsightFace's layout with the images as they are, byte for byte, labelled from 0
 in the old order, and mapping.csv: new label, old label, images and name of every identity. With
---keep-labels labels and number of classes stay, and nothing is mapped.
+--keep-labels labels and number of classes stay, and there is no mapping.csv.
 
-With no filter at all, all readable records are taken. That is how a set with broken records, in
-im2rec's layout, or with the images of an identity scattered becomes a sound one. With --verify,
-images that cannot be decoded are left out as well.
+Without a filter, all readable records are taken. So a set with broken records, in im2rec's layout,
+or with scattered images of an identity becomes a sound one. With --verify, images that cannot be
+decoded are left out as well.
 
 Filters apply in this order: lists, --min-images, --sample-identities, --max-images. Lists hold
 labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
-*.bin of DATA_DIR are copied. Records that are left out because they are broken are listed, with the
-reason, in left_out.csv.
+*.bin of DATA_DIR are copied. Broken records are left out and listed, with the reason, in
+left_out.csv.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from recordio_tools.subset_parts.filters import Filters, check_filters, select, survey
+from recordio_tools.subset_parts.filters import Filters, Scattered, check_filters, select, survey
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.identity_lists import mapping_file, read_names
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
@@ -61,7 +61,7 @@ def subset(
     bins: bool = True,
     **filters: Any,
 ) -> Summary:
-    """Takes a part of a set, as the module's docstring describes.
+    """Take a part of a set, as the module's docstring describes.
 
     Args:
         data_dir: the set.
@@ -69,7 +69,7 @@ def subset(
         keep_labels: leave labels and number of classes as they are.
         verify: leave out images that cannot be decoded.
         overwrite: replace an older set of this tool in `output`.
-        bins: whether the *.bin files of `data_dir` go along.
+        bins: whether the *.bin files of `data_dir` are copied.
         **filters: the fields of `Filters`: what to take.
 
     Raises:
@@ -80,8 +80,9 @@ def subset(
     check_filters(wanted)
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
-    found = survey(source, wanted)
-    if found is None:
+    try:
+        found = survey(source, wanted)
+    except Scattered:
         source = FaceSetReader(data_dir, by_label=True)
         found = survey(source, wanted)
     names = read_names(data_dir)
@@ -110,7 +111,7 @@ def subset(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -138,9 +139,13 @@ def _parser() -> argparse.ArgumentParser:
     listed = parser.add_mutually_exclusive_group()
     listed.add_argument("--keep-identities", help="take only the identities that this file lists")
     listed.add_argument("--drop-identities", help="leave those that this file lists")
-    parser.add_argument("--min-images", type=int, help="take identities with at least so many")
-    parser.add_argument("--sample-identities", type=int, help="take so many identities, at random")
-    parser.add_argument("--max-images", type=int, help="at most so many of each, at random")
+    parser.add_argument("--min-images", type=int, help="take identities with at least this number")
+    parser.add_argument(
+        "--sample-identities", type=int, help="take this number of identities, at random"
+    )
+    parser.add_argument(
+        "--max-images", type=int, help="take at most this number of each, at random"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="start of the random numbers (default %(default)s)"
     )

@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 def images_to_pack(
     source: str | Path, scratch: Path, num_classes: int | None
 ) -> Iterator[LabelOrder]:
-    """The images of a folder or of a list; what is odd about them is logged.
+    """Give the images of a folder or of a list, and log what is unusual about them.
 
     Args:
         source: a folder that holds a folder of images per identity, or a list of images.
         scratch: folder for a list that is removed again.
-        num_classes: what the labels have to be below; None for no bound.
+        num_classes: labels must be below it; None for no bound.
 
     Raises:
         InputError: there is no image, a line cannot be understood, or a label or the number of

@@ -1,4 +1,4 @@
-"""Writing the set that several become: the images of all, and which identity became which."""
+"""Write the merged set: the images of all sets, and which identity became which."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from unequal.support.command_line import progress
 def write_merged(
     folder: Path, sources: Sources, groups: list[list[int]], starts: list[str]
 ) -> tuple[int, int]:
-    """Writes set and mapping into `folder`; returns how many identities and images there are.
+    """Write set and mapping into `folder`; return the numbers of identities and images.
 
     Args:
         folder: where the files go; it exists.
         sources: the sets.
         groups: the new identities, see recordio_tools.merge_parts.plan.group.
-        starts: what the paths of each set's images start with, see prefixes.
+        starts: the first part of the paths of each set's images, see prefixes.
     """
     label = 0
     with FaceSetWriter(folder, sources.sets[0].size) as writer:
@@ -37,7 +37,7 @@ def write_merged(
 def _add(
     writer: FaceSetWriter, label: int, sources: Sources, number: int, starts: list[str]
 ) -> MappedIdentity:
-    """Appends the images of one old identity, as part of the new identity `label`."""
+    """Append the images of one old identity, as part of the new identity `label`."""
     source, row = sources.at(number)
     set_number = sources.set_number(number)
     before, name = writer.images, source.name_of(row)

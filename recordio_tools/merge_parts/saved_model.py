@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from recordio_tools.merge_parts.centres import Embed
 from unequal.support.errors import InputError
+
+if TYPE_CHECKING:
+    from unequal.checkpoints.embedder import Embed
 
 
 def saved_model(model: str) -> Embed:
-    """What maps uint8 RGB (n, 3, height, width) to embeddings (n, emb); see load_embedder.
+    """Return a function from uint8 RGB (n, 3, height, width) to embeddings (n, emb).
 
-    Its files are looked for now; MXNet takes seconds to load, so that is left to the first call,
-    after a look at the data.
+    The files are looked for now. They are loaded at the first call, after a look at the data,
+    because MXNet takes seconds to load.
 
     Args:
         model: 'prefix,epoch', as --model has it.

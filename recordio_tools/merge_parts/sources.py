@@ -1,4 +1,4 @@
-"""The sets that are merged: their identities, numbered through, and what to call their images."""
+"""The sets that are merged: their identities in one numbering, and the names of their images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sources:
 
     Attributes:
         sets: the sets.
-        broken: what is told of the records of each that cannot be read.
+        broken: for each set, who is told of the records that cannot be read.
         labels: int64 (identities,), the label of each identity in its set.
         images: int64 (identities,), how many images each has.
     """
@@ -70,9 +70,9 @@ def open_sources(
 
 
 def prefixes(data_dirs: Sequence[str | Path]) -> list[str]:
-    """Return what the paths of each set's images start with: nothing for a single set.
+    """Return the first part of the paths of each set's images: '' for a single set.
 
-    Else as many of the last parts of the folder's path as tell the sets apart.
+    Else it is the end of the folder's path that is long enough to differ from set to set.
 
     Raises:
         InputError: two are the same folder.

@@ -17,7 +17,7 @@ from recordio_tools import make_synthetic as tool
 from recordio_tools.make_synthetic_parts import drawing
 from recordio_tools.make_synthetic_parts.identity import draw_relative
 from recordio_tools.make_synthetic_parts.photos import draw_clutter
-from recordio_tools.make_synthetic_parts.plan import GROUPS, Recipe, identity_of
+from recordio_tools.make_synthetic_parts.plan import GROUPS, SyntheticPlan, identity_of
 from unequal.support.errors import InputError
 
 ENDS = ("low", "high")
@@ -121,7 +121,7 @@ def test_the_pairs_alternate_and_match_as_the_truth_says(made):
 
 
 def test_no_identity_is_in_two_groups():
-    recipe = Recipe()
+    recipe = SyntheticPlan()
     faces = [identity_of(recipe, group, person) for group in GROUPS[:4] for person in range(30)]
     widths = [face.face_width for face in faces]
     assert len(set(widths)) == len(widths)
