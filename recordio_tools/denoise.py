@@ -20,14 +20,13 @@ import argparse
 import csv
 import logging
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
 import numpy as np
 
 from recordio_tools.denoise_parts.listed_records import ListedRecords
-from unequal.faces.identity_lists import mapping_file, read_names
+from unequal.faces.identity_lists import MappedIdentity, read_names, write_mapping
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.noise_list import noise_line
 from unequal.faces.set_copy import SetCopy
@@ -176,20 +175,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _write(
     source: FaceSetReader, account: Account, folder: Path, names: dict[int, str], relabel: bool
 ) -> None:
-    with ExitStack() as opened:
-        removed = opened.enter_context((folder / "removed.txt").open("w", encoding="ascii"))
-        options = {}
-        if relabel:
-            options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
-        copy = opened.enter_context(SetCopy(folder, source, relabel, names, **options))
+    mapping: list[MappedIdentity] = []
+    with (folder / "removed.txt").open("w", encoding="ascii") as removed, SetCopy(
+        folder, source, relabel, names, mapping
+    ) as copy:
         for face in progress(source.faces(account.on_broken), source.images):
             line = account.removes(face.key, face.label)
             if line:
                 removed.write(line)
             else:
-                copy.add(face)
+                copy.add_face(face)
         account.close()
         copy.keep_classes(account.images)
+    if relabel:
+        write_mapping(folder / "mapping.csv", mapping)
 
 
 def _write_report(path: Path, account: Account, names: dict[int, str]) -> None:

@@ -34,26 +34,8 @@ EXAMPLE = """\
   python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --label-below 0.1 \\
       --output unlikely_noiselist.txt"""
 QUANTILES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
-THRESHOLDS = (
-    0.001,
-    0.002,
-    0.005,
-    0.007,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-    0.7,
-    0.8,
-    0.9,
-    0.95,
-    0.99,
-)
+SMALL_THRESHOLDS = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05)
+THRESHOLDS = (*SMALL_THRESHOLDS, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class Advice(NamedTuple):

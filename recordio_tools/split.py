@@ -20,7 +20,12 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from unequal.faces.identity_lists import mapping_file, read_identity_list, read_names
+from unequal.faces.identity_lists import (
+    MappedIdentity,
+    read_identity_list,
+    read_names,
+    write_mapping,
+)
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
@@ -142,26 +147,17 @@ def _write(
     names: dict[int, str],
     broken: BrokenRecords,
 ) -> list[SetCopy]:
-    """Write both sets and the mapping in one pass over the images."""
-    with mapping_file(folder / "mapping.csv") as write:
+    """Write both sets in one pass over the images, and the mapping."""
+    mapping: list[MappedIdentity] = []
 
-        def copy_to(part: str) -> SetCopy:
-            (folder / part).mkdir()
-            return SetCopy(
-                folder / part,
-                source,
-                names=names,
-                on_identity=lambda identity: write(identity, part),
-            )
+    def copy_to(part: str) -> SetCopy:
+        (folder / part).mkdir()
+        return SetCopy(folder / part, source, True, names, mapping, part)
 
-        with copy_to("head") as many, copy_to("tail") as few:
-            before = many
-            for face in progress(source.faces(broken), source.images):
-                copy = many if face.label in head else few
-                if copy is not before:
-                    before.end_identity()  # the mapping is in the old order
-                    before = copy
-                copy.add(face)
+    with copy_to("head") as many, copy_to("tail") as few:
+        for face in progress(source.faces(broken), source.images):
+            (many if face.label in head else few).add_face(face)
+    write_mapping(folder / "mapping.csv", mapping)
     broken.close()
     return [many, few]
 

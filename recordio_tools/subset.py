@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
 from recordio_tools.subset_parts.filters import Filters, Scattered, check_filters, select, survey
 from unequal.faces.decoding import BadImage, decode_rgb
-from unequal.faces.identity_lists import mapping_file, read_names
+from unequal.faces.identity_lists import MappedIdentity, read_names, write_mapping
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import Face, FaceSetReader
@@ -88,21 +87,20 @@ def subset(
     names = read_names(data_dir)
     selection = select(data_dir, found, names, wanted)
     check_fits(output, selection.images, len(selection.labels))
-    with new_folder(output, overwrite, OUR_FILES) as folder, ExitStack() as opened:
-        left_out = opened.enter_context(LeftOutTable(folder))
-        broken = BrokenRecords(source.path, left_out.write)
-        options = {}
+    mapping: list[MappedIdentity] = []
+    with new_folder(output, overwrite, OUR_FILES) as folder:
+        with LeftOutTable(folder) as left_out, SetCopy(
+            folder, source, not keep_labels, names, mapping
+        ) as copy:
+            broken = BrokenRecords(source.path, left_out.write)
+            for face in progress(source.faces(broken), source.images):
+                taken = selection.takes(face.key, face.label)
+                if taken and not (verify and not _decodes(face, broken)):
+                    copy.add_face(face)
+            copy.keep_classes(found.images)
+            broken.close()
         if not keep_labels:
-            options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
-        copy = opened.enter_context(SetCopy(folder, source, not keep_labels, names, **options))
-        for face in progress(source.faces(broken), source.images):
-            if not selection.takes(face.key, face.label):
-                continue
-            if verify and not _decodes(face, broken):
-                continue
-            copy.add(face)
-        copy.keep_classes(found.images)
-        broken.close()
+            write_mapping(folder / "mapping.csv", mapping)
         carried = carry_bins(data_dir, folder) if bins else []
     total = sum(found.images.values())
     return Summary(

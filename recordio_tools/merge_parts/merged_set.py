@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from recordio_tools.merge_parts.sources import Sources
-from unequal.faces.identity_lists import MappedIdentity, mapping_file
+from unequal.faces.identity_lists import MappedIdentity, write_mapping
 from unequal.faces.set_writer import FaceSetWriter
 from unequal.support.command_line import progress
 
@@ -22,15 +22,15 @@ def write_merged(
         starts: the first part of the paths of each set's images, see prefixes.
     """
     label = 0
+    mapping: list[MappedIdentity] = []
     with FaceSetWriter(folder, sources.sets[0].size) as writer:
-        with mapping_file(folder / "mapping.csv") as write:
-            for members in progress(groups, len(groups), "person", "writing"):
-                before = writer.images
-                for number in members:
-                    identity = _add(writer, label, sources, number, starts)
-                    if identity.images:
-                        write(identity, str(sources.at(number)[0].data_dir))
-                label += writer.images > before
+        for members in progress(groups, len(groups), "person", "writing"):
+            before = writer.images
+            for number in members:
+                identity = _add(writer, label, sources, number, starts)
+                mapping += [identity] if identity.images else []
+            label += writer.images > before
+    write_mapping(folder / "mapping.csv", mapping)
     return label, writer.images
 
 
@@ -45,4 +45,5 @@ def _add(
         path = face.name.lstrip("/") or (f"{name}/{writer.images + 1:07d}.jpg" if name else "")
         path = path and starts[set_number] + path
         writer.add(label, face.image, path, face.more, name or str(label))
-    return MappedIdentity(label, int(source.labels[row]), writer.images - before, name)
+    images, old_label = writer.images - before, int(source.labels[row])
+    return MappedIdentity(label, old_label, images, name, str(source.data_dir))

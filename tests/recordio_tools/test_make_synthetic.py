@@ -266,10 +266,3 @@ def test_the_command_tells_what_it_wrote(tmp_path, capsys):
     assert head.endswith("12 images, 3 with a wrong label, 0 outliers, 20 pairs in unseen.bin")
     assert tail.endswith("6 images")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_help_has_an_example(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        tool.main(["--help"])
-    assert stopped.value.code == 0
-    assert "python -m recordio_tools.make_synthetic --output" in capsys.readouterr().out

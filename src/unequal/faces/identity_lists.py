@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Collection, Iterator, Mapping, NamedTuple
+from typing import Collection, Iterable, Iterator, Mapping
 
 from unequal.support.errors import InputError
 from unequal.support.files import numbered_lines
@@ -14,36 +13,40 @@ from unequal.support.files import numbered_lines
 IDENTITY_LINE = re.compile(r"(\d{1,18})[ \t]+(.+)[ \t]+(\d{1,18})")
 
 
-class MappedIdentity(NamedTuple):
-    """An identity of a new set: its labels there and in the set it comes from, images, name."""
+class MappedIdentity:
+    """An identity of a new set.
 
-    new_label: int
-    old_label: int
-    images: int
-    name: str = ""
-
-
-@contextmanager
-def mapping_file(path: str | Path) -> Iterator[Callable[..., None]]:
-    """Open a CSV file and give a function that writes one identity's row.
-
-    The columns are new_label, old_label, images, name. The column `set` comes before them where
-    the function is given `set_name`, which must then be given with every row.
+    Attributes:
+        new_label: its label there.
+        old_label: its label in the set that it comes from.
+        images: how many it has in the new set.
+        name: its name.
+        set_name: which of several sets is meant, '' where there is only one.
     """
+
+    __slots__ = ("new_label", "old_label", "images", "name", "set_name")
+
+    def __init__(
+        self, new_label: int, old_label: int, images: int, name: str, set_name: str = ""
+    ) -> None:
+        self.new_label = new_label
+        self.old_label = old_label
+        self.images = images
+        self.name = name
+        self.set_name = set_name
+
+
+def write_mapping(path: str | Path, identities: Iterable[MappedIdentity]) -> None:
+    """Write a CSV file: new_label, old_label, images, name; `set` first where there are names."""
+    columns = MappedIdentity.__slots__[:4]
     # names that are not UTF-8 come out as they went in
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        started = False
-
-        def write(identity: MappedIdentity, set_name: str | None = None) -> None:
-            nonlocal started
-            first = [] if set_name is None else [set_name]
-            if not started:
-                rows.writerow([*(["set"] if first else []), *MappedIdentity._fields])
-                started = True
-            rows.writerow([*first, *identity])
-
-        yield write
+        lines = csv.writer(file, lineterminator="\n")
+        for number, identity in enumerate(identities):
+            first = [identity.set_name] if identity.set_name else []
+            if number == 0:
+                lines.writerow([*(["set"] if first else []), *columns])
+            lines.writerow([*first, *(getattr(identity, column) for column in columns)])
 
 
 def read_names(data_dir: str | Path) -> dict[int, str]:

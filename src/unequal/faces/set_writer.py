@@ -6,7 +6,7 @@ from array import array
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Iterable, Sequence, TextIO
+from typing import Iterable, Sequence, TextIO, TypeVar
 
 from unequal.faces.image_list import ListedFace, list_line
 from unequal.faces.record_format import frame, pack
@@ -16,6 +16,7 @@ from unequal.support.output_folder import new_folder
 LARGEST_KEY = 2**24 - 1  # record 0 tells the key after it as a float32, exact up to 2**24
 BUFFER = 1 << 20
 ALIGNED = (1.0,)
+Writer = TypeVar("Writer", bound="FaceSetWriter")
 
 
 class FaceSetWriter:
@@ -90,7 +91,7 @@ class FaceSetWriter:
         self.images = key
         return key
 
-    def __enter__(self) -> FaceSetWriter:
+    def __enter__(self: Writer) -> Writer:
         return self
 
     def __exit__(
