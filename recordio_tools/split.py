@@ -156,7 +156,9 @@ def _write(
 
     with copy_to("head") as many, copy_to("tail") as few:
         for face in progress(source.faces(broken), source.images):
-            (many if face.label in head else few).add_face(face)
+            copy, other = (many, few) if face.label in head else (few, many)
+            other.end_identity()
+            copy.add_face(face)
     write_mapping(folder / "mapping.csv", mapping)
     broken.close()
     return [many, few]

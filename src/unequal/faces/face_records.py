@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from unequal.faces.ranges_cache import Stamp, read_or_recall, size_and_time
-from unequal.faces.record_format import Record, read_record
+from unequal.faces.record_at import read_at
+from unequal.faces.record_format import Record, as_record, read_record
 from unequal.faces.record_index import RecordIndex, read_index
 from unequal.faces.record_labels import Labels, read_labels
 from unequal.support.errors import InputError
@@ -126,18 +127,17 @@ class FaceRecords:
         """Return one record; raises InputError as `read`."""
         start, stop = self._index.span(key)
         try:
-            return read_record(os.pread(self._file, stop - start, start))
+            return self._read(start, stop)
         except ValueError as error:
             raise self.broken(key, str(error)) from error
 
     def labels(self, keys: np.ndarray) -> Labels:
         """Return the labels of many records, and which of them are broken, without the images."""
-
-        def read(row: int) -> Record:
-            start, stop = self._index.span(int(keys[row]))
-            return read_record(os.pread(self._file, stop - start, start))
-
-        return read_labels(self._file, *self._index.spans(keys), read)
+        return read_labels(
+            self._file,
+            *self._index.spans(keys),
+            lambda row: self._read(*self._index.span(int(keys[row]))),
+        )
 
     def broken(self, key: int, reason: str) -> InputError:
         """Return the error about a record that cannot be read."""
@@ -176,6 +176,15 @@ class FaceRecords:
         first, counts = self.identities[:, 0], np.diff(self.identities, axis=1)[:, 0]
         starts = np.concatenate([[0], np.cumsum(counts)])
         return Groups(np.arange(starts[-1]) + np.repeat(first - starts[:-1], counts), starts)
+
+    def _read(self, start: int, stop: int) -> Record:
+        """Return the record that starts at a byte; `stop` is where the index has the next one."""
+        try:
+            return read_record(os.pread(self._file, stop - start, start))
+        except ValueError:
+            # a wrong entry of the index may point into this record, which then seems to end there
+            with self.path.open("rb") as file:
+                return as_record(*read_at(file, start))
 
     def _read_header(self) -> np.ndarray | None:
         """Return record 0's label, None where it is an image or there is no record 0."""

@@ -124,7 +124,11 @@ def read_record(blob: bytes) -> Record:
                 return Record(number, None, blob[start:stop])
             label, *more = struct.unpack_from(f"<{flag}f", blob, RECORD_HEADER_BYTES)
             return Record(label, tuple(more), blob[start:stop])
-    header, image = unpack(join_parts(blob))
+    return as_record(*unpack(join_parts(blob)))
+
+
+def as_record(header: Header, image: bytes) -> Record:
+    """Return the record with this header and image."""
     label, *more = np.atleast_1d(header.label).tolist()
     return Record(label, tuple(more) if header.flag else None, image)
 

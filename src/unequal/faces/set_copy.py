@@ -61,6 +61,10 @@ class SetCopy(FaceSetWriter):
         name = face.name or (f"{given}/{self.images + 1:07d}.jpg" if given else "")
         self.add(identity.new_label, face.image, name, face.more, identity.name)
 
+    def end_identity(self) -> None:
+        """Expect no more images of the identity whose images were added last."""
+        self._identity = None
+
     def keep_classes(self, labels: Iterable[int]) -> None:
         """Count the classes of a source without `property` by its `labels`, where labels stay."""
         if not self._relabel and self._source.num_classes is None:
