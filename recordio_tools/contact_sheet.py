@@ -1,15 +1,15 @@
-"""Makes a page of pictures of a set, to look at in a browser: a contact sheet.
+"""Make a page of pictures of a set, to look at in a browser: a contact sheet.
 
-OUTPUT is one HTML file that needs nothing else, no network either. It shows
+OUTPUT is one HTML file that needs no other file and no network. It shows
 
   --noise-list   what a noise list flags, the most surely noise first: label, probabilities, and
                  pictures of the labelled identity that are not flagged; where the scores of the
                  noise pass are known (--scores) the predicted identity, too
   --records      the records of a list of keys, one a line, or of lines 'label record'
-  --identities   all images of identities: a file of labels or names, or those with commas between
+  --identities   all images of identities: a file of labels or names, or these with commas between
 
-Pictures can be ticked and the ticks saved as a file: of a noise list in the format of noise lists,
-for denoise --keep; else as lines 'label record'. Ticks are remembered by the browser.
+Pictures can be ticked and the ticks saved as a file. For a noise list it has the format of noise
+lists, for denoise --keep; else it has lines 'label record'. The browser remembers the ticks.
 """
 
 from __future__ import annotations
@@ -67,18 +67,19 @@ def contact_sheet(
     thumbnail: int = 112,
     title: str | None = None,
 ) -> Sheet:
-    """Writes the page that the module's docstring describes; it appears whole or not at all.
+    """Write the page that the module's docstring describes; it appears whole or not at all.
 
     Args:
         data_dir: the set.
         output: the page; an older page of this function is replaced.
-        noise_list: what to show; or else `records`, or `identities`, see the module's docstring.
+        noise_list: what to show; else give `records` or `identities`.
         threshold: of a noise list, only images whose largest probability is below it.
-        scores: what train_NR.py wrote for all images; the file beside the noise list, if any,
-            where not given.
-        limit: at most so many images; those before are passed over with
-        skip: so many.
-        references: pictures of the labelled identity beside each flagged image.
+        scores: what train_NR.py wrote for all images; by default the file beside the noise list.
+        records: a list of records to show.
+        identities: a list of identities to show.
+        limit: the most images on the page.
+        skip: the number of images before the first one on the page.
+        references: number of pictures of the labelled identity beside each flagged image.
         thumbnail: the longer side of the pictures, pixels; smaller images stay as they are.
         title: heads the page.
 
@@ -96,10 +97,10 @@ def contact_sheet(
     elif records is not None:
         choice = listed_records(opened, records)
     else:
-        choice = records_of_identities(opened, known, identities)
+        choice = records_of_identities(opened, known, identities or "")
     total = len(choice.keys)
     if skip and skip >= total:
-        raise InputError(f"--skip {skip}: there are only {total} images; give a lower number")
+        raise InputError(f"`skip` {skip}: there are only {total} images; give a lower number")
     part = choice.part(skip, limit)
     found = None if noise_list is None else _scores(noise_list, scores, choice)
     if noise_list is None:
@@ -108,14 +109,14 @@ def contact_sheet(
         others = References(opened, known, choice.keys, thumbnail, found)
         items = flagged_items(opened, known, part, others, references, thumbnail, found)
     sheet = Sheet(skip + min(1, total), skip + len(part.keys), total, 0, found is not None)
-    title = title or title_of(data_dir, noise_list or records or identities)
+    title = title or title_of(data_dir, noise_list or records or identities or "")
     about = about_sheet(sheet, data_dir, choice, title, thumbnail)
     broken = _write(output, about, progress(items, len(part.keys)))
     return sheet._replace(broken=broken)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -138,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--noise-list", help="show what this N_noiselist.txt flags")
     shown.add_argument("--records", help="show the records whose keys this file lists, one a line")
     shown.add_argument(
-        "--identities", help="show these: a file of labels or names, or such with commas between"
+        "--identities", help="show these: a file of labels or names, or these with commas between"
     )
     parser.add_argument(
         "--threshold",
@@ -152,8 +153,8 @@ def _parser() -> argparse.ArgumentParser:
     def add(flag: str, default: int, text: str) -> None:
         parser.add_argument(flag, type=int, default=default, help=f"{text} (default %(default)s)")
 
-    add("--limit", 1000, "at most so many images on the page")
-    add("--skip", 0, "pass so many over: the next page")
+    add("--limit", 1000, "the most images on the page")
+    add("--skip", 0, "images before the first one, for the next page")
     add("--references", 3, "pictures of the labelled identity beside each flagged one")
     add("--thumbnail", 112, "longer side of larger pictures, pixels")
     parser.add_argument("--title", help="heads the page")
@@ -168,33 +169,33 @@ def _check_flags(
     identities: str | Path | None,
 ) -> None:
     if sum(given is not None for given in (noise_list, records, identities)) != 1:
-        raise InputError("give one of --noise-list, --records and --identities")
+        raise InputError("give one of `noise_list`, `records` and `identities`")
     if noise_list is None and (threshold is not None or scores is not None):
-        raise InputError("--threshold, --scores: belong to --noise-list; leave them out")
+        raise InputError("`threshold`, `scores`: belong to `noise_list`; leave them out")
 
 
 def _check_numbers(limit: int, skip: int, references: int, thumbnail: int) -> None:
     if limit < 1:
-        raise InputError(f"--limit {limit}: give a number above 0")
+        raise InputError(f"`limit` {limit}: give a number above 0")
     if skip < 0:
-        raise InputError(f"--skip {skip}: give 0 or a number above it")
+        raise InputError(f"`skip` {skip}: give 0 or a number above it")
     if not 0 <= references <= 12:
-        raise InputError(f"--references {references}: give a number from 0 to 12")
+        raise InputError(f"`references` {references}: give a number from 0 to 12")
     if thumbnail not in SIDES:
-        raise InputError(f"--thumbnail {thumbnail}: give a number from 16 to 1024")
+        raise InputError(f"`thumbnail` {thumbnail}: give a number from 16 to 1024")
 
 
 def _check_output(output: str | Path) -> None:
-    """Raises InputError where there is something that is no page of this tool."""
+    """Raise InputError where there is something that is no page of this tool."""
     path = Path(output)
     if path.is_dir():
-        raise InputError(f"--output {output}: is a folder; name a file, such as sheet.html")
+        raise InputError(f"`output` {output}: is a folder; name a file, such as sheet.html")
     if not path.parent.is_dir():
-        raise InputError(f"--output {output}: there is no folder {path.parent}; make it first")
+        raise InputError(f"`output` {output}: there is no folder {path.parent}; make it first")
     if path.exists():
         with path.open("rb") as file:
             if file.read(len(FIRST_LINES)) != FIRST_LINES.encode():
-                raise InputError(f"--output {output}: is another file; choose another name")
+                raise InputError(f"`output` {output}: is another file; choose another name")
 
 
 def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) -> SheetScores | None:
@@ -206,7 +207,7 @@ def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) ->
         return scores
     if given is not None:
         raise InputError(
-            f"--scores {given}: is not of the run that wrote {noise_list}; give the file that "
+            f"`scores` {given}: is not of the run that wrote {noise_list}; give the file that "
             "train_NR.py wrote with it"
         )
     logger.warning(
@@ -216,7 +217,7 @@ def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) ->
 
 
 def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
-    """Writes the page; returns how many items' pictures cannot be shown."""
+    """Write the page; return how many items' pictures cannot be shown."""
     broken = 0
 
     def counted() -> Iterator[Item]:
@@ -234,7 +235,7 @@ def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
     try:
         replace_file(output, write)
     except OSError as error:
-        raise InputError(f"--output {output}: cannot be written ({error.strerror})") from error
+        raise InputError(f"`output` {output}: cannot be written ({error.strerror})") from error
     return broken
 
 

@@ -1,17 +1,17 @@
-"""Removes the images that lists name from a set: stage 3.1, head -> denoised head.
+"""Remove the images that lists name from a set: step 3.1, head -> denoised head.
 
 OUTPUT is a set in which the other images stay as they are, byte for byte, with their labels and in
-their order. The number of classes stays, too, so that fc7 of a checkpoint fits: an identity that
+their order. The number of classes stays, too, so that fc7 of a checkpoint fits. An identity that
 loses all its images leaves a gap. OUTPUT also holds
 
-  removed.txt          the lines of the lists whose images went: 'label record', probabilities
-  denoise_report.csv   images before, removed and kept of every identity, and who lost all or most
+  removed.txt          the lines of the images that were removed: 'label record', probabilities
+  denoise_report.csv   images before, removed and kept of every identity, and which lost most
   mapping.csv          with --relabel: new label, old label, images and name of every identity
   left_out.csv         record and reason of every record that cannot be read, where there are any
 
-Every line of a list is checked with the set: the record must be an image with that label. Records
-are numbered anew in OUTPUT, so that lists made for DATA_DIR mean other images there. The
-verification sets *.bin of DATA_DIR are copied.
+Every line of a list is checked: its record must be an image with that label. Records have new
+numbers in OUTPUT, so that a list made for DATA_DIR does not fit it. The verification sets *.bin of
+DATA_DIR are copied.
 """
 
 from __future__ import annotations
@@ -20,18 +20,16 @@ import argparse
 import csv
 import logging
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
 import numpy as np
 
-from unequal.faces.broken_records import COLUMNS, BrokenRecords
-from unequal.faces.identity_lists import mapping_file, read_names
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from recordio_tools.denoise_parts.listed_records import ListedRecords
+from unequal.faces.identity_lists import MappedIdentity, read_names, write_mapping
+from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.noise_list import noise_line
-from unequal.faces.record_lists import ListedRecords
-from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
@@ -70,7 +68,7 @@ class Account:
         self._listed = listed
 
     def removes(self, key: int, label: int) -> str:
-        """The list's line that removes an image, '' where it stays."""
+        """Return the list's line that removes an image, '' where it stays."""
         self.images[label] = self.images.get(label, 0) + 1
         row = self._listed.removes(key, label)
         if row is None:
@@ -79,22 +77,22 @@ class Account:
         return f"{label} {key}\n" if np.isnan(row.largest) else noise_line(row)
 
     def on_broken(self, key: int, reason: str) -> None:
-        """Takes note of an image that cannot be read."""
+        """Take note of an image that cannot be read."""
         self.broken(key, reason)
         self._listed.pass_over(key)
 
     def close(self) -> None:
-        """Raises InputError where a list names what was no image, and where no image stays."""
+        """Raise InputError where a list names what was no image, and where no image stays."""
         self.broken.close()
         self._listed.check_all_met()
         if self.removed and self.removed == self.images:
             raise InputError(
-                f"{self.broken.path}: the lists name every image; lower --threshold, or give other "
+                f"{self.broken.path}: the lists name every image; lower `threshold`, or give other "
                 "lists"
             )
 
     def summary(self, bins: int) -> Summary:
-        """The sums."""
+        """Return the sums."""
         lost = [self.lost(label) for label in self.removed]
         return Summary(
             sum(self.images.values()),
@@ -107,7 +105,7 @@ class Account:
         )
 
     def lost(self, label: int) -> str:
-        """How much of its images an identity lost, where that is a lot."""
+        """Return 'all' or 'more than half' where an identity lost so many images, else ''."""
         images, removed = self.images[label], self.removed.get(label, 0)
         if removed == images:
             return "all"
@@ -127,20 +125,20 @@ def denoise(
     overwrite: bool = False,
     bins: bool = True,
 ) -> Summary:
-    """Removes the images that lists name, as the module's docstring describes.
+    """Remove the images that lists name, as the module's docstring describes.
 
     Args:
         data_dir: the set that the lists were made from.
         noise_lists: files of lines 'label record max(P) P[label]' (unequal.faces.noise_list).
         output: the folder to make; it appears when everything is written.
-        remove: files of lines 'label record ...'; these images go, too.
+        remove: files of lines 'label record ...'; these images are removed, too.
         threshold: of the noise lists, remove only images whose max(P) is below it, compared as
             train_NR.py does.
         keep: files of lines 'label record ...'; these images stay.
         relabel: number the identities that are left from 0.
         dry_run: write nothing.
         overwrite: replace an older set of this tool in `output`.
-        bins: whether the *.bin files of `data_dir` go along.
+        bins: whether the *.bin files of `data_dir` are copied.
 
     Raises:
         InputError: the set or a list is not sound, a list is of another set, no image would be
@@ -148,7 +146,7 @@ def denoise(
     """
     refuse_input_as_output(output, data_dir)
     if not noise_lists and not remove:
-        raise InputError("--noise-list, --remove: give at least one list of what is to go")
+        raise InputError("`noise_lists`, `remove`: give at least one list of images to remove")
     listed = ListedRecords(data_dir, noise_lists, remove, keep, threshold)
     if not len(listed):
         logger.warning("the lists are empty: nothing is removed; see train_NR.py --noise-threshold")
@@ -161,7 +159,7 @@ def denoise(
         return account.summary(len(bins_of(data_dir)) if bins else 0)
     with new_folder(output, overwrite, OUR_FILES) as folder:
         names = read_names(data_dir)
-        with LeftOutTable(folder, COLUMNS) as left_out:
+        with LeftOutTable(folder) as left_out:
             account = Account(BrokenRecords(source.path, left_out.write), listed)
             _write(source, account, folder, names, relabel)
         _write_report(folder / "denoise_report.csv", account, names)
@@ -170,28 +168,27 @@ def denoise(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
 def _write(
     source: FaceSetReader, account: Account, folder: Path, names: dict[int, str], relabel: bool
 ) -> None:
-    with ExitStack() as opened:
-        removed = opened.enter_context((folder / "removed.txt").open("w", encoding="ascii"))
-        options = {}
-        if relabel:
-            options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
-        size = size_of(source)
-        copy = opened.enter_context(SetCopy(folder, source, size, relabel, names, **options))
+    mapping: list[MappedIdentity] = []
+    with (folder / "removed.txt").open("w", encoding="ascii") as removed, SetCopy(
+        folder, source, relabel, names, mapping
+    ) as copy:
         for face in progress(source.faces(account.on_broken), source.images):
             line = account.removes(face.key, face.label)
             if line:
                 removed.write(line)
             else:
-                copy.add(face)
+                copy.add_face(face)
         account.close()
         copy.keep_classes(account.images)
+    if relabel:
+        write_mapping(folder / "mapping.csv", mapping)
 
 
 def _write_report(path: Path, account: Account, names: dict[int, str]) -> None:
@@ -207,8 +204,7 @@ def _write_report(path: Path, account: Account, names: dict[int, str]) -> None:
 
 
 def _work(args: argparse.Namespace) -> None:
-    options = vars(args)
-    summary = denoise(noise_lists=options.pop("noise_list"), **options)
+    summary = denoise(**vars(args))
     kept = summary.images - summary.removed
     identities = summary.identities - summary.lost_all
     print(set_line(args.output, kept, identities, summary.bins, args.dry_run))
@@ -226,14 +222,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("denoise", __doc__, EXAMPLE)
     parser.add_argument("--data-dir", required=True, help="the set that the lists were made from")
     parser.add_argument(
-        "--noise-list", nargs="+", action="extend", default=[], help="N_noiselist.txt files"
+        "--noise-list",
+        dest="noise_lists",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="N_noiselist.txt files",
     )
     parser.add_argument(
         "--remove",
         nargs="+",
         action="extend",
         default=[],
-        help="files of lines 'label record', whatever follows: these images go, too",
+        help="files of lines 'label record', whatever follows: these images are removed, too",
     )
     add_output(parser, "the set to make")
     parser.add_argument(
@@ -254,7 +255,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="number the identities that are left from 0; fc7 of a checkpoint no longer fits",
     )
-    parser.add_argument("--dry-run", action="store_true", help="tell what would go, write nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="tell what would be removed, write nothing"
+    )
     add_no_bins(parser)
     return parser
 

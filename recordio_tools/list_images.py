@@ -1,12 +1,12 @@
-"""Lists the images of a folder per identity as a train.lst that recordio_tools.make reads.
+"""List the images of a folder per identity as a train.lst that recordio_tools.make reads.
 
 An identity is a folder below INPUT, at any depth, that holds images; its name is the path from
-INPUT. Folder by folder, names are put in the order of their characters (1, 10, 2), which gives the
-labels 0, 1, ... and the order of the images. OUTPUT gets one line per image, as InsightFace writes
-it: 1<tab>path from INPUT<tab>label. With --landmarks the images are photos still to be aligned:
-lines start with 0 and end with the landmarks of the face.
+INPUT. The names in each folder are sorted by their characters (1, 10, 2). This gives the labels
+0, 1, ... and the order of the images. OUTPUT gets one line an image, as InsightFace writes it:
+1<tab>path from INPUT<tab>label. With --landmarks the images are photos that are not yet aligned:
+their lines start with 0 and end with the landmarks of the face.
 
-Images are told by their suffix; hidden files and folders are passed over.
+An image is known by its suffix. Hidden files and folders are passed over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EXAMPLE = """\
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 

@@ -1,16 +1,16 @@
-"""Packs images as a face set: train.rec, train.idx, train.lst, property and identities.txt.
+"""Pack images as a face set: train.rec, train.idx, train.lst, property and identities.txt.
 
 The images are those of a folder per identity (--input, see recordio_tools.list_images) or of a
 list (--list) in InsightFace's format, aligned<tab>path<tab>label, or im2rec's, key<tab>label<tab>
 path. The set is laid out as InsightFace's face2rec2 does, by ascending label.
 
-  aligned, of the right size   the file's bytes go in untouched, whatever OpenCV decodes
+  aligned, of the right size   the file's bytes stay as they are, in any format of OpenCV
   aligned, of another size     left out, or with --resize stretched to it and written as JPEG
   not aligned, with landmarks  aligned and written as JPEG (and marked as aligned in the set)
   not aligned, without         left out, as face2rec2 does
 
-Each image is decoded to see that it is whole. OUTPUT/left_out.csv lists the images that were left
-out and why. Labels are kept as they are, gaps too.
+Each image is decoded to check that it is whole. OUTPUT/left_out.csv lists the images that were
+left out and why. Labels stay as they are, also with gaps.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Sequence
 
 from recordio_tools.make_parts.image_source import images_to_pack
+from recordio_tools.make_parts.label_order import LabelOrder
 from recordio_tools.make_parts.packed_set import Made, nothing_left, write_packed
 from recordio_tools.make_parts.packing import Packed, Packing, pack_face, size_of
-from unequal.faces.image_list_order import LabelOrder
 from unequal.faces.image_size import add_size, check_size, size_of_flag
 from unequal.faces.jpeg import QUALITY, add_quality, check_quality
 from unequal.faces.left_out_table import LEFT_OUT_FILE
@@ -70,17 +70,17 @@ def make_set(
     trust: bool = False,
     overwrite: bool = False,
 ) -> Made:
-    """Packs images as the module's docstring describes.
+    """Pack images as the module's docstring describes.
 
     Args:
         source: a folder that holds a folder of images per identity, or a list of images.
         output: the folder to make; it appears when everything is written.
-        root: what the paths of a list start from; the folder of the list where it is not given.
-        size: (height, width) of the images, pixels; that of the first good one where not given.
+        root: the folder of the paths in a list; by default that of the list.
+        size: (height, width) of the images, pixels; by default that of the first good one.
         resize: stretch aligned images of another size instead of leaving them out.
         quality: of JPEGs that are written anew, 1 to 100.
-        num_classes: for `property`; the largest label + 1 where it is not given.
-        processes: how many check images at the same time; 0 means one per usable core. The files
+        num_classes: for `property`; by default the largest label + 1.
+        processes: number of processes that check images; 0 means one per usable core. The files
             do not depend on it.
         trust: take aligned images without decoding them; `size` has to be given.
         overwrite: replace an older set in `output`.
@@ -108,7 +108,7 @@ def make_set(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -183,9 +183,9 @@ def _check_options(size: tuple[int, int] | None, resize: bool, quality: int, tru
     check_size(size)
     check_quality(quality)
     if trust and size is None:
-        raise InputError("--trust: sizes are not looked at; say what they are with --size")
+        raise InputError("`trust`: sizes are not looked at; say what they are with `size`")
     if trust and resize:
-        raise InputError("--trust: cannot tell which images to --resize; leave one of them out")
+        raise InputError("`trust`: cannot tell which images to `resize`; leave one of them out")
 
 
 def _first_size(source: str | Path, root: str, faces: LabelOrder) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Makes a small long-tailed, noisy, face-like data set whose truth is known.
+"""Make a small long-tailed, noisy, face-like data set whose truth is known.
 
 Every face is drawn: an identity is a set of traits, a picture adds pose, expression, light, blur
 and occlusion. OUTPUT then holds
@@ -28,7 +28,7 @@ from recordio_tools.make_synthetic_parts.identity import Identity, draw_identity
 from recordio_tools.make_synthetic_parts.photos import draw_image
 from recordio_tools.make_synthetic_parts.plan import (
     Picture,
-    Recipe,
+    SyntheticPlan,
     plan_head,
     plan_pairs,
     plan_tail,
@@ -60,27 +60,27 @@ class Summary(NamedTuple):
 def make_synthetic(
     output: str | Path, *, overwrite: bool = False, processes: int = 0, **options: Any
 ) -> Summary:
-    """Draws the data set that the module's docstring describes.
+    """Draw the data set that the module's docstring describes.
 
     Args:
         output: the folder to make; it appears when everything is written.
         overwrite: replace an older data set of this tool in `output`.
-        processes: how many draw at the same time; 0 means one per usable core. The files do not
+        processes: number of processes that draw; 0 means one per usable core. The files do not
             depend on it.
-        **options: the fields of `Recipe`.
+        **options: the fields of `SyntheticPlan`.
 
     Raises:
         InputError: an option is out of bounds, or `output` holds other files or cannot be made.
     """
-    recipe = Recipe(**options)
-    head, tail = plan_head(recipe), plan_tail(recipe)
-    unseen, matches = plan_pairs(recipe)
+    plan = SyntheticPlan(**options)
+    head, tail = plan_head(plan), plan_tail(plan)
+    unseen, matches = plan_pairs(plan)
     pictures = head + tail + unseen
-    size = (recipe.size, recipe.size)
+    size = (plan.size, plan.size)
     with new_folder(output, overwrite, OUR_FILES) as folder:
-        with drawn(recipe, pictures, processes) as images:
-            write_face_set(folder / "head", _items(head, images), size, recipe.identities)
-            write_face_set(folder / "tail", _items(tail, images), size, recipe.tail_identities)
+        with drawn(plan, pictures, processes) as images:
+            write_face_set(folder / "head", _items(head, images), size, plan.identities)
+            write_face_set(folder / "tail", _items(tail, images), size, plan.tail_identities)
             with (folder / "head" / "unseen.bin").open("wb") as file:
                 pickle.dump((list(islice(images, len(unseen))), matches), file, protocol=2)
         _write_truth(folder / "truth.csv", pictures)
@@ -98,7 +98,7 @@ def make_synthetic(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -115,7 +115,7 @@ def _work(args: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("make_synthetic", __doc__, EXAMPLE)
-    usual = Recipe()
+    usual = SyntheticPlan()
 
     def add(flag: str, text: str) -> None:
         default = getattr(usual, flag[2:].replace("-", "_"))
@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
 def _image_range(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", text)
     if not match:
-        raise InputError(f"--tail-images {text}: give a number or a range such as 2-4")
+        raise InputError(f"`tail_images` {text}: give a number or a range such as 2-4")
     return int(match.group(1)), int(match.group(2) or match.group(1))
 
 

@@ -8,15 +8,17 @@ OUTPUT then holds
   left_out.csv    set, record and reason of every record that cannot be read, where there are any
 
 By default every identity is a new one, set after set. With --same-labels a label means one person
-in all sets, and labels stay in their order. With --model identities become one, also within a set,
-if their centres, the mean directions of their embeddings, have a cosine of at least --threshold, in
-chains too: look at merged.csv, or first at what --dry-run prints. The right threshold depends on
-model and images: with InsightFace's MobileFaceNet on LFW, centres of 5 images or more have at least
-0.80 for one person and at most 0.60 for two (sisters); those of 2 images come down to 0.36 and up
-to 0.66. The more identities, the more strangers come close: a large set wants a higher one.
+in all sets, and labels stay in their order. With --model identities become one, also within a set
+and also in chains, if their centres have a cosine of at least --threshold. A centre is the mean
+direction of an identity's embeddings. Look at merged.csv, or first at what --dry-run prints.
+
+The right threshold depends on model and images. With InsightFace's MobileFaceNet on LFW, centres of
+5 images or more have at least 0.80 for one person and at most 0.60 for two (sisters). Centres of
+2 images can have only 0.36 for one person and up to 0.66 for two. A large set needs a higher
+threshold, because it has more pairs of similar persons.
 
 Where there are several sets, paths in train.lst start with the name of the set's folder. The
-verification sets *.bin are copied, of one name the first.
+verification sets *.bin are copied; of several with one name, the first.
 """
 
 from __future__ import annotations
@@ -27,9 +29,8 @@ import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence
 
-from recordio_tools.merge_parts.centres import Embed
 from recordio_tools.merge_parts.merged_set import write_merged
 from recordio_tools.merge_parts.pairs import (
     Pair,
@@ -41,8 +42,7 @@ from recordio_tools.merge_parts.pairs import (
 from recordio_tools.merge_parts.plan import NO_MATCHES, find_matches, group
 from recordio_tools.merge_parts.saved_model import saved_model
 from recordio_tools.merge_parts.sources import open_sources, prefixes
-from unequal.faces.broken_records import COLUMNS
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
+from unequal.faces.left_out_table import LEFT_OUT_FILE, RECORD_COLUMNS, LeftOutTable
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
@@ -50,6 +50,9 @@ from unequal.support.command_line import add_output, make_parser, run
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
+
+if TYPE_CHECKING:
+    from unequal.checkpoints.embedder import Embed
 
 EXAMPLE = """\
   python -m recordio_tools.merge --data-dir ms1m glint --output both --model y1/model,0 --dry-run
@@ -62,11 +65,16 @@ logger = logging.getLogger(__name__)
 
 
 class Summary(NamedTuple):
-    """What was merged, or with `dry_run` would be.
+    """What was merged, or would be with `dry_run`.
 
-    `identities` and `images` are those of the result; `merged` is by how many the identities
-    became fewer, `pairs` how many pairs look the same, `broken` how many records cannot be read,
-    and `bins` how many verification sets went along.
+    Attributes:
+        output: the folder.
+        identities: of the result.
+        images: of the result.
+        merged: how many identities fewer there are than before.
+        pairs: how many pairs look the same.
+        broken: how many records cannot be read.
+        bins: how many verification sets were copied.
     """
 
     output: Path
@@ -92,7 +100,7 @@ def merge(
     overwrite: bool = False,
     bins: bool = True,
 ) -> Summary:
-    """Merges sets as the module's docstring describes.
+    """Merge sets as the module's docstring describes.
 
     Args:
         data_dirs: the sets.
@@ -100,13 +108,13 @@ def merge(
         same_labels: a label means one identity in all sets.
         embed: merge identities that look the same to it; it maps uint8 (n, 3, height, width) RGB
             to embeddings (n, emb).
-        threshold: the cosine from which on centres are taken for one identity's, above 0.
-        images_per_identity: how many images make a centre, at most.
+        threshold: centres with at least this cosine, above 0, are of one identity.
+        images_per_identity: the most images for a centre.
         batch_size: images embedded at a time.
         on_pair: is told each pair that looks the same, the closest first.
         dry_run: find out what would be merged, and write nothing.
         overwrite: replace an older set in `output`.
-        bins: whether the *.bin files of the sets go along.
+        bins: whether the *.bin files of the sets are copied.
 
     Raises:
         InputError: a set is not sound, sizes differ, a number is out of bounds, the sets have more
@@ -117,10 +125,10 @@ def merge(
     starts = prefixes(data_dirs)
     with ExitStack() as opened:
         folder = listing = None
-        if not dry_run:  # at once: hours of embedding are not to end at a folder that is in use
+        if not dry_run:  # at once, so that hours of embedding do not end at a folder in use
             folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
-            listing = opened.enter_context(LeftOutTable(folder, ("set", *COLUMNS))).write
-        sources = opened.enter_context(open_sources(data_dirs, listing))
+            listing = opened.enter_context(LeftOutTable(folder, ("set", *RECORD_COLUMNS))).write
+        sources = open_sources(data_dirs, listing)
         images = int(sources.images.sum())
         check_fits(output, images, min(1, len(sources)))  # before the hours of embedding
         matches = NO_MATCHES
@@ -132,8 +140,9 @@ def merge(
             warn_of_names(sources, groups)
         else:
             warn_of_chains(sources, groups)
-        for pair in named_pairs(sources, matches) if on_pair else ():
-            on_pair(pair)
+        if on_pair is not None:
+            for pair in named_pairs(sources, matches):
+                on_pair(pair)
         identities = len(groups)
         carried = len({path.name for path in _all_bins(data_dirs)}) if bins else 0
         if folder is not None:
@@ -156,28 +165,30 @@ def merge(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
 def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) -> None:
     if not 0 < threshold <= 1:
-        raise InputError(f"--threshold {threshold}: give a cosine above 0 and up to 1")
-    for flag, number in (
-        ("--images-per-identity", images_per_identity),
-        ("--batch-size", batch_size),
+        raise InputError(f"`threshold` {threshold}: give a cosine above 0 and up to 1")
+    for name, number in (
+        ("images_per_identity", images_per_identity),
+        ("batch_size", batch_size),
     ):
         if number < 1:
-            raise InputError(f"{flag} {number}: give 1 or more")
+            raise InputError(f"`{name}` {number}: give 1 or more")
 
 
 def _carry_bins(data_dirs: Sequence[str | Path], folder: Path) -> None:
-    """Copies the verification sets; of one name, the first."""
+    """Copy the verification sets; of several with one name, the first."""
     for data_dir in data_dirs:
         carry_bins(data_dir, folder)
     for path in _all_bins(data_dirs):
         if not filecmp.cmp(path, folder / path.name, shallow=False):
-            logger.warning("%s: stays behind, for a set before has another of that name", path)
+            logger.warning(
+                "%s: is not copied, because an earlier set has another one of that name", path
+            )
 
 
 def _all_bins(data_dirs: Sequence[str | Path]) -> list[Path]:
@@ -186,14 +197,14 @@ def _all_bins(data_dirs: Sequence[str | Path]) -> list[Path]:
 
 def _work(args: argparse.Namespace) -> None:
     options = vars(args)
-    data_dirs, model = options.pop("data_dir"), options.pop("model")
+    model = options.pop("model")
     if args.threshold is None:
         options["threshold"] = THRESHOLD
     elif model is None:
         raise InputError("--threshold: is of use with --model only; name the model, too")
     embed = None if model is None else saved_model(model)
     on_pair = (lambda pair: print(pair.text())) if args.dry_run else None
-    summary = merge(data_dirs, embed=embed, on_pair=on_pair, **options)
+    summary = merge(embed=embed, on_pair=on_pair, **options)
     dry_run = args.dry_run
     print(set_line(args.output, summary.images, summary.identities, summary.bins, dry_run))
     if model is not None:
@@ -206,24 +217,26 @@ def _work(args: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("merge", __doc__, EXAMPLE)
-    parser.add_argument("--data-dir", required=True, nargs="+", metavar="SET", help="the sets")
+    parser.add_argument(
+        "--data-dir", dest="data_dirs", required=True, nargs="+", metavar="SET", help="the sets"
+    )
     add_output(parser, "folder of the new set")
     parser.add_argument(
         "--same-labels", action="store_true", help="a label means one person in all sets"
     )
     parser.add_argument(
-        "--model", metavar="PREFIX,EPOCH", help="make one of identities that look the same to it"
+        "--model", metavar="PREFIX,EPOCH", help="merge identities that look the same to it"
     )
     parser.add_argument(
         "--threshold",
         type=float,
-        help=f"cosine from which on they do; depends on the model (default {THRESHOLD})",
+        help=f"smallest cosine at which they do; depends on the model (default {THRESHOLD})",
     )
     parser.add_argument(
         "--images-per-identity",
         type=int,
         default=IMAGES_PER_IDENTITY,
-        help="images that make a centre, at most (default %(default)s)",
+        help="the most images for a centre (default %(default)s)",
     )
     parser.add_argument(
         "--batch-size",
@@ -234,8 +247,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print what would be merged and write nothing; with a low --threshold, that shows "
-        "where the gap is",
+        help="print what would be merged and write nothing; with a low --threshold this shows "
+        "the gap",
     )
     add_no_bins(parser)
     return parser

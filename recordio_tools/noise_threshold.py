@@ -1,9 +1,10 @@
-"""Helps to choose the threshold below which an image is noise.
+"""Help to choose the threshold below which an image is noise.
 
 Reads what the noise pass of train_NR.py found, either 0_noise_scores.csv, which it writes with any
 --noise-threshold but 0, or a noise list made with a threshold so high that most images are in it.
-Tells how the largest probabilities are spread, how many images each threshold would leave out, and
-where the valley between noise and the rest is, if there is one: what --noise-threshold auto takes.
+Prints the distribution of the largest probabilities, how many images each threshold would leave
+out, and where the valley between noise and the rest is, if there is one. That valley is what
+--noise-threshold auto takes.
 
 --output writes a noise list, for recordio_tools.denoise, of the images below --threshold, and of
 those whose own label has a probability below --label-below: wrong labels as well as images of
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from array import array
 from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -34,33 +34,18 @@ EXAMPLE = """\
   python -m recordio_tools.noise_threshold --scores 0_noise_scores.csv --label-below 0.1 \\
       --output unlikely_noiselist.txt"""
 QUANTILES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
-THRESHOLDS = (
-    0.001,
-    0.002,
-    0.005,
-    0.007,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-    0.7,
-    0.8,
-    0.9,
-    0.95,
-    0.99,
-)
+SMALL_THRESHOLDS = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05)
+THRESHOLDS = (*SMALL_THRESHOLDS, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class Advice(NamedTuple):
-    """Where the largest probabilities lie.
+    """The distribution of the largest probabilities.
 
-    images: how many there are; quantiles: (share of images, probability that they lie at or
-    below); counts: (threshold, images below it); choice: as --noise-threshold auto chooses.
+    Attributes:
+        images: how many there are.
+        quantiles: (share of images, largest probability of that share).
+        counts: (threshold, images below it).
+        choice: as --noise-threshold auto chooses.
     """
 
     images: int
@@ -70,7 +55,11 @@ class Advice(NamedTuple):
 
 
 def advise(largest: np.ndarray) -> Advice:
-    """Look at the largest probabilities of a set, float32 (images,). Raises InputError for none."""
+    """Describe the largest probabilities of a set, float32 (images,).
+
+    Raises:
+        InputError: there are none.
+    """
     if not len(largest):
         raise InputError("there is no image in it; give the scores or the list of another run")
     ordered = np.sort(largest)
@@ -85,16 +74,16 @@ def advise(largest: np.ndarray) -> Advice:
 
 
 def noisy_images(scores: Scores, threshold: float = 0.0, label_below: float = 0.0) -> np.ndarray:
-    """Which images are noise, bool (images,).
+    """Return which images are noise, bool (images,).
 
-    Those whose largest probability is below `threshold`, or that of their label is below
+    That is where the largest probability is below `threshold`, or that of the label is below
     `label_below`, compared as float32.
     """
     return (scores.largest < np.float32(threshold)) | (scores.of_label < np.float32(label_below))
 
 
 def lines_of(advice: Advice) -> Iterator[str]:
-    """The advice for people."""
+    """Yield the lines of the advice."""
     yield f"{advice.images} images"
     yield "\nshare of images   have a largest probability up to"
     for share, number in advice.quantiles:
@@ -106,7 +95,7 @@ def lines_of(advice: Advice) -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -123,7 +112,7 @@ def _work(args: argparse.Namespace) -> None:
             refuse_existing(flag, path, args.overwrite)
     source = args.scores or args.noise_list
     scores = read_scores(source) if args.scores else None
-    largest = scores.largest if args.scores else _largest_in_list(source)
+    largest = _largest_in_list(source) if scores is None else scores.largest
     try:
         advice = advise(largest)
     except InputError as error:
@@ -132,7 +121,7 @@ def _work(args: argparse.Namespace) -> None:
         print(line)
     if args.noise_list:
         print(
-            f"A noise list holds the images below a threshold alone: shares are of those, and "
+            f"A noise list holds only the images below a threshold: shares are of those, and "
             f"nothing is known of images above {largest.max():.3g}."
         )
     if args.csv:
@@ -140,14 +129,14 @@ def _work(args: argparse.Namespace) -> None:
     if args.histogram:
         thresholds = {"auto": advice.choice.threshold, "--threshold": args.threshold or 0.0}
         write_histogram(args.histogram, largest, source, thresholds)
-    if args.output:
+    if args.output and scores is not None:
         noisy = noisy_images(scores, args.threshold or 0.0, args.label_below or 0.0)
         write_noise_list(args.output, scores.rows(noisy))
         print(f"{args.output}: {np.count_nonzero(noisy)} images")
 
 
 def _largest_in_list(path: str) -> np.ndarray:
-    largest = np.array(array("f", (row.largest for row in read_noise_list(path))))
+    largest = np.fromiter((row.largest for row in read_noise_list(path)), np.float32)
     if np.any((largest < 0) | (largest > 1)):
         raise InputError(f"{path}: a largest probability is not from 0 to 1; give a noise list")
     return largest

@@ -1,14 +1,13 @@
-"""Packs a list of image pairs into a verification set, NAME.bin, as InsightFace's.
+"""Pack a list of image pairs into a verification set, NAME.bin, in InsightFace's format.
 
-PAIRS is LFW's pairs.txt as it is: its images are ROOT/name/name_0001.jpg, or .png and so on. Or it
-has lines
+PAIRS is LFW's pairs.txt; its images are ROOT/name/name_0001.jpg, or .png and so on. Or it has lines
 
   path1,path2,issame      issame: 0, 1, false or true; commas or tabs; a header may come first
 
-with paths below ROOT. The pairs keep their order, on which the folds of the accuracy depend. Image
-files go in byte for byte; they must decode and have one size, that of the aligned faces of the
-training set (see recordio_tools.align). Python 2 and 3 read the file, the latter by
-pickle.load(file, encoding="bytes").
+with paths below ROOT. The pairs keep their order, because the folds of the accuracy depend on it.
+The bytes of the image files stay as they are. The images must decode and have one size, that of the
+aligned faces of the training set (see recordio_tools.align). Python 2 and 3 read the file, Python 3
+by pickle.load(file, encoding="bytes").
 """
 
 from __future__ import annotations
@@ -62,30 +61,30 @@ def pack_pairs(
     skip_missing: bool = False,
     overwrite: bool = False,
 ) -> Summary:
-    """Packs pairs as the module's docstring describes.
+    """Pack pairs as the module's docstring describes.
 
     Args:
         pairs: the list.
-        images: the folder that its paths start in.
+        images: the folder of its paths.
         output: the file to make; it appears when everything is written.
         size: (height, width) that the images must have; by default that of the first.
-        names_suffix: what the images of LFW's list end in; where there is no such file, usual
+        names_suffix: the suffix of the images of LFW's list; where there is no such file, usual
             suffixes are tried.
         skip_missing: leave out, with a warning, pairs with an image that is missing or broken.
         overwrite: replace an older file.
 
     Raises:
-        InputError: a line of the list cannot be understood, an image is missing or broken (without
-            `skip_missing`) or has another size, fewer than two pairs are left, or `output` is
-            there already or cannot be written.
+        InputError: a line is no pair, an image is missing or broken (without `skip_missing`) or
+            has another size, fewer than two pairs are left, or `output` exists already or cannot
+            be written.
     """
     refuse_input_as_output(output, pairs)
     check_size(size)
     if Path(output).parent.is_dir():
         refuse_existing("--output", output, overwrite)
     if not Path(images).is_dir():
-        raise InputError(f"--images {images}: no such folder; name the one that the paths start in")
-    # reading the list to its end tells of a bad line before an hour of work
+        raise InputError(f"`images` {images}: no such folder; name the one that the paths start in")
+    # the list is read to its end first, so that a bad line is told before an hour of work
     total = sum(1 for _ in read_pair_list(pairs))
     packer = _Packer(pairs, images, size, names_suffix, skip_missing)
 
@@ -101,13 +100,14 @@ def pack_pairs(
         replace_file(output, write)
     except OSError as error:
         raise InputError(
-            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+            f"`output` {output}: cannot be written ({error.strerror or error}); choose another"
         ) from error
+    assert packer.size is not None, "two pairs or more were written"
     return Summary(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -133,15 +133,15 @@ class _Packer:
         self._suffixes = (first, *(suffix for suffix in SUFFIXES if suffix != first))
 
     def usable(self, pairs: Iterator[ListedPair]) -> Iterator[tuple[bytes, bytes, bool]]:
-        """Both images of each pair, and whether they show one person."""
+        """Yield both images of each pair, and whether they show one person."""
         for pair in pairs:
             try:
                 first, second = (self._read(pair, path) for path in (pair.first, pair.second))
             except _Unusable as error:
                 if not self._skip:
                     raise InputError(
-                        f"{self._list}, line {pair.line}: {error}; mend it, check --images, or "
-                        "leave such pairs out with --skip-missing"
+                        f"{self._list}, line {pair.line}: {error}; fix it, check `images`, or "
+                        "leave such pairs out with `skip_missing`"
                     ) from error
                 self.left_out += 1
                 logger.warning("%s, line %d is left out: %s", self._list, pair.line, error)
@@ -163,7 +163,7 @@ class _Packer:
             raise _Unusable(f"{path}: {error}") from error
         self.size = self.size or (height, width)
         if (height, width) != self.size:
-            source = "--size asks for" if self._given else "those before have"
+            source = "`size` asks for" if self._given else "those before have"
             raise InputError(
                 f"{self._list}, line {pair.line}: {path} is {height}x{width} pixels, where "
                 f"{source} {self.size[0]}x{self.size[1]}; align the faces first: python -m "
@@ -203,12 +203,12 @@ def _parser() -> argparse.ArgumentParser:
         "--names-suffix",
         default=SUFFIXES[0],
         metavar=".EXT",
-        help="what files of LFW's list end in, others are tried next (default %(default)s)",
+        help="suffix of the files of LFW's list, others are tried next (default %(default)s)",
     )
     parser.add_argument(
         "--skip-missing",
         action="store_true",
-        help="leave pairs out whose images are missing or broken; that is another benchmark then",
+        help="leave out pairs whose images are missing or broken; that makes another benchmark",
     )
     return parser
 

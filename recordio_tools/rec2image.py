@@ -27,10 +27,10 @@ import sys
 from pathlib import Path
 from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
 
-from unequal.faces.broken_records import BrokenRecords
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.image_format import image_format
 from unequal.faces.image_list import ListedFace, list_line, read_list
+from unequal.faces.left_out_table import BrokenRecords
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.support.command_line import add_output, make_parser, progress, run
 from unequal.support.errors import InputError

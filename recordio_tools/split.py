@@ -1,4 +1,4 @@
-"""Splits a set into the identities with many images and those with few.
+"""Split a set into the identities with many images and those with few.
 
 OUTPUT then holds
 
@@ -6,7 +6,7 @@ OUTPUT then holds
   mapping.csv    set, new label, old label, images and name of every identity
   left_out.csv   record and reason of every record that cannot be read, where there are any
 
-The head are the identities with at least --min-images images, or those that --identities lists:
+The head is the identities with at least --min-images images, or those that --identities lists:
 labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
 *.bin of DATA_DIR are copied into both.
 """
@@ -20,10 +20,14 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
-from unequal.faces.broken_records import COLUMNS, BrokenRecords
-from unequal.faces.identity_lists import mapping_file, read_identity_list, read_names
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
-from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.identity_lists import (
+    MappedIdentity,
+    read_identity_list,
+    read_names,
+    write_mapping,
+)
+from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
+from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
@@ -71,66 +75,67 @@ def split_set(
     overwrite: bool = False,
     bins: bool = True,
 ) -> Summary:
-    """Splits a set as the module's docstring describes.
+    """Split a set as the module's docstring describes.
 
     Args:
         data_dir: the set.
         output: the folder to make; it appears when everything is written.
-        min_images: identities with so many images are the head (10, without `identities`).
+        min_images: identities with at least this number of images are the head (10, without
+            `identities`).
         identities: a file that lists the head.
         overwrite: replace an older split in `output`.
-        bins: whether the *.bin files of `data_dir` go into both sets.
+        bins: whether the *.bin files of `data_dir` are copied into both sets.
 
     Raises:
         InputError: the set or the list is not sound, one of the two sets would be empty or larger
             than a set can be, or `output` cannot be made.
     """
     if min_images is not None and identities is not None:
-        raise InputError("--min-images, --identities: give one of the two")
+        raise InputError("`min_images`, `identities`: give one of the two")
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
     names = read_names(data_dir)
-    labels = progress(source.labels(lambda key, reason: None), source.images, "label")
-    counts = Counter(label for _, label in labels)
+    pairs = progress(source.labels(lambda key, reason: None), source.images, "label")
+    counts = Counter(label for _, label in pairs)
     if identities is None:
         head = _with_many_images(counts, MIN_IMAGES if min_images is None else min_images)
     else:
         head = read_identity_list(identities, data_dir, counts, names)
         if len(head) == len(counts):
             raise InputError(
-                f"--identities {identities}: lists all identities, so the tail would "
+                f"`identities` {identities}: lists all identities, so the tail would "
                 "be empty; list some of them"
             )
     for part, labels in zip(PARTS, (head, counts.keys() - head)):
         check_fits(Path(output) / part, sum(counts[label] for label in labels), len(labels))
     with new_folder(output, overwrite, OUR_FILES) as folder:
-        with LeftOutTable(folder, COLUMNS) as left_out:
+        with LeftOutTable(folder) as left_out:
             broken = BrokenRecords(source.path, left_out.write)
             copies = _write(source, folder, head, names, broken)
         for part in PARTS:
             carried = carry_bins(data_dir, folder / part) if bins else []
             known = {*SET_FILES, *os.listdir(folder / part)}
             refuse_strangers(Path(output) / part, known)
-    parts = [
+    head_part, tail_part = (
         Part(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
-    ]
-    return Summary(*parts, len(carried), broken.count)
+    )
+    return Summary(head_part, tail_part, len(carried), broken.count)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
 def _with_many_images(counts: dict[int, int], min_images: int) -> set[int]:
     if min_images < 1:
-        raise InputError(f"--min-images {min_images}: give a number above 0")
+        raise InputError(f"`min_images` {min_images}: give a number above 0")
     head = {label for label, count in counts.items() if count >= min_images}
     if counts and len(head) in (0, len(counts)):
-        empty, mend = ("tail", "higher") if head else ("head", "lower")
+        empty, better = ("tail", "higher") if head else ("head", "lower")
         raise InputError(
-            f"--min-images {min_images}: the {empty} would be empty, for the identities have "
-            f"{min(counts.values())} to {max(counts.values())} images; give a {mend} number"
+            f"`min_images` {min_images}: the {empty} would be empty, because the identities have "
+            f"{min(counts.values())} to {max(counts.values())} images; give a {better} number"
         )
     return head
 
@@ -142,28 +147,19 @@ def _write(
     names: dict[int, str],
     broken: BrokenRecords,
 ) -> list[SetCopy]:
-    """Writes both sets and the mapping in one pass over the images."""
-    size = size_of(source)
-    with mapping_file(folder / "mapping.csv") as write:
+    """Write both sets in one pass over the images, and the mapping."""
+    mapping: list[MappedIdentity] = []
 
-        def copy_to(part: str) -> SetCopy:
-            (folder / part).mkdir()
-            return SetCopy(
-                folder / part,
-                source,
-                size,
-                names=names,
-                on_identity=lambda identity: write(identity, part),
-            )
+    def copy_to(part: str) -> SetCopy:
+        (folder / part).mkdir()
+        return SetCopy(folder / part, source, True, names, mapping, part)
 
-        with copy_to("head") as many, copy_to("tail") as few:
-            before = many
-            for face in progress(source.faces(broken), source.images):
-                copy = many if face.label in head else few
-                if copy is not before:
-                    before.end_identity()  # the mapping is in the old order
-                    before = copy
-                copy.add(face)
+    with copy_to("head") as many, copy_to("tail") as few:
+        for face in progress(source.faces(broken), source.images):
+            copy, other = (many, few) if face.label in head else (few, many)
+            other.end_identity()
+            copy.add_face(face)
+    write_mapping(folder / "mapping.csv", mapping)
     broken.close()
     return [many, few]
 
@@ -184,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     choice.add_argument(
         "--min-images",
         type=int,
-        help=f"head: identities with at least so many (default {MIN_IMAGES})",
+        help=f"head: identities with at least this number (default {MIN_IMAGES})",
     )
     choice.add_argument("--identities", help="head: the identities that this file lists")
     add_no_bins(parser)

@@ -1,33 +1,31 @@
-"""Takes a part of a set: identities by list, by their number of images, or a random sample.
+"""Take a part of a set: identities by list, by their number of images, or a random sample.
 
 OUTPUT is a set in InsightFace's layout with the images as they are, byte for byte, labelled from 0
 in the old order, and mapping.csv: new label, old label, images and name of every identity. With
---keep-labels labels and number of classes stay, and nothing is mapped.
+--keep-labels labels and number of classes stay, and there is no mapping.csv.
 
-With no filter at all, all readable records are taken. That is how a set with broken records, in
-im2rec's layout, or with the images of an identity scattered becomes a sound one. With --verify,
-images that cannot be decoded are left out as well.
+Without a filter, all readable records are taken. So a set with broken records, in im2rec's layout,
+or with scattered images of an identity becomes a sound one. With --verify, images that cannot be
+decoded are left out as well.
 
 Filters apply in this order: lists, --min-images, --sample-identities, --max-images. Lists hold
 labels, names of DATA_DIR/identities.txt, or whole lines of it, one a line. The verification sets
-*.bin of DATA_DIR are copied. Records that are left out because they are broken are listed, with the
-reason, in left_out.csv.
+*.bin of DATA_DIR are copied. Broken records are left out and listed, with the reason, in
+left_out.csv.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from recordio_tools.subset_parts.filters import Filters, check_filters, select, survey
-from unequal.faces.broken_records import COLUMNS, BrokenRecords
+from recordio_tools.subset_parts.filters import Filters, Scattered, check_filters, select, survey
 from unequal.faces.decoding import BadImage, decode_rgb
-from unequal.faces.identity_lists import mapping_file, read_names
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOutTable
-from unequal.faces.set_copy import SetCopy, size_of
+from unequal.faces.identity_lists import MappedIdentity, read_names, write_mapping
+from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
+from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, images_of, set_line
@@ -62,7 +60,7 @@ def subset(
     bins: bool = True,
     **filters: Any,
 ) -> Summary:
-    """Takes a part of a set, as the module's docstring describes.
+    """Take a part of a set, as the module's docstring describes.
 
     Args:
         data_dir: the set.
@@ -70,7 +68,7 @@ def subset(
         keep_labels: leave labels and number of classes as they are.
         verify: leave out images that cannot be decoded.
         overwrite: replace an older set of this tool in `output`.
-        bins: whether the *.bin files of `data_dir` go along.
+        bins: whether the *.bin files of `data_dir` are copied.
         **filters: the fields of `Filters`: what to take.
 
     Raises:
@@ -81,31 +79,28 @@ def subset(
     check_filters(wanted)
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
-    found = survey(source, wanted)
-    if found is None:
+    try:
+        found = survey(source, wanted)
+    except Scattered:
         source = FaceSetReader(data_dir, by_label=True)
         found = survey(source, wanted)
     names = read_names(data_dir)
     selection = select(data_dir, found, names, wanted)
     check_fits(output, selection.images, len(selection.labels))
-    with new_folder(output, overwrite, OUR_FILES) as folder, ExitStack() as opened:
-        left_out = opened.enter_context(LeftOutTable(folder, COLUMNS))
-        broken = BrokenRecords(source.path, left_out.write)
-        options = {}
+    mapping: list[MappedIdentity] = []
+    with new_folder(output, overwrite, OUR_FILES) as folder:
+        with LeftOutTable(folder) as left_out, SetCopy(
+            folder, source, not keep_labels, names, mapping
+        ) as copy:
+            broken = BrokenRecords(source.path, left_out.write)
+            for face in progress(source.faces(broken), source.images):
+                taken = selection.takes(face.key, face.label)
+                if taken and not (verify and not _decodes(face, broken)):
+                    copy.add_face(face)
+            copy.keep_classes(found.images)
+            broken.close()
         if not keep_labels:
-            options["on_identity"] = opened.enter_context(mapping_file(folder / "mapping.csv"))
-        size = size_of(source)
-        copy = opened.enter_context(
-            SetCopy(folder, source, size, not keep_labels, names, **options)
-        )
-        for face in progress(source.faces(broken), source.images):
-            if not selection.takes(face.key, face.label):
-                continue
-            if verify and not _decodes(face, broken):
-                continue
-            copy.add(face)
-        copy.keep_classes(found.images)
-        broken.close()
+            write_mapping(folder / "mapping.csv", mapping)
         carried = carry_bins(data_dir, folder) if bins else []
     total = sum(found.images.values())
     return Summary(
@@ -114,7 +109,7 @@ def subset(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -142,9 +137,13 @@ def _parser() -> argparse.ArgumentParser:
     listed = parser.add_mutually_exclusive_group()
     listed.add_argument("--keep-identities", help="take only the identities that this file lists")
     listed.add_argument("--drop-identities", help="leave those that this file lists")
-    parser.add_argument("--min-images", type=int, help="take identities with at least so many")
-    parser.add_argument("--sample-identities", type=int, help="take so many identities, at random")
-    parser.add_argument("--max-images", type=int, help="at most so many of each, at random")
+    parser.add_argument("--min-images", type=int, help="take identities with at least this number")
+    parser.add_argument(
+        "--sample-identities", type=int, help="take this number of identities, at random"
+    )
+    parser.add_argument(
+        "--max-images", type=int, help="take at most this number of each, at random"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="start of the random numbers (default %(default)s)"
     )

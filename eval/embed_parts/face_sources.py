@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 from eval.verification_parts.verification_set import read_pairs
 from unequal.faces.face_records import FaceRecords, read_property
 from unequal.faces.identity_folders import identity_folders
-from unequal.faces.list_lines import ListLines
+from unequal.faces.image_list import ListLines
 from unequal.support.errors import InputError
 
 SET_FILES = ("train.rec", "train.idx", "property")

@@ -12,12 +12,10 @@ from unequal.support.errors import InputError
 
 
 class SetIdentities:
-    """Looks identities of a set up; holds a few bytes per image and identity.
+    """The identities of opened records; a few bytes an image and identity.
 
-    For FaceRecords that are open already, of which single records are wanted by key; IdentitySet
-    opens a set itself and reads the images of its identities.
-
-    Raises InputError where the set's identity records or identities.txt cannot be understood.
+    Raises:
+        InputError: the set's identity records or identities.txt are not sound.
     """
 
     def __init__(self, records: FaceRecords) -> None:
@@ -32,23 +30,25 @@ class SetIdentities:
 
     @property
     def labels(self) -> set[int]:
-        """Those that the set has images of."""
+        """The labels of which the set has images."""
         return set(self._places)
 
     def keys(self, label: int) -> np.ndarray:
-        """int64 keys of an identity's images; none where the set has none."""
+        """Return int64 keys of an identity's images; none where the set has none."""
         found = [self._group(place) for place in self._places.get(label, ())]
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def name(self, label: int) -> str:
-        """The identity's name, '' where it has none."""
+        """Return the identity's name, '' where it has none."""
         return self.names.get(label, "")
 
     def named(self, text: str) -> set[int]:
-        """The labels that a comma-separated list of labels and names means.
+        """Return the labels that a comma-separated list of labels and names means.
 
-        A number that is the label of an identity means that one. Raises InputError, naming
-        --identities, for what is neither.
+        A number that is the label of an identity means that one.
+
+        Raises:
+            InputError: an entry is neither.
         """
         by_name: dict[str, set[int]] = {}
         for label, name in self.names.items():
@@ -60,20 +60,20 @@ class SetIdentities:
                 found = {int(part)}
             if not found:
                 raise InputError(
-                    f"--identities {part}: neither a file nor an identity of "
+                    f"`identities` {part}: neither a file nor an identity of "
                     f"{self._records.data_dir}; give labels, or names of its identities.txt"
                 )
             chosen |= found
         if not chosen:
-            raise InputError("--identities: names no identity; give labels, or names")
+            raise InputError("`identities`: names no identity; give labels, or names")
         return chosen
 
     def _group(self, place: int) -> np.ndarray:
-        """The keys of a group; an identity that comes back later in the set has several groups."""
+        """Return the keys of a group, of which a scattered identity has several."""
         return self._keys[self._starts[place] : self._starts[place + 1]]
 
     def _label_of_group(self, place: int) -> int | None:
-        """The label of a group's first image that can be read."""
+        """Return the label of a group's first image that can be read."""
         for key in self._group(place).tolist():
             label = label_of(self._records, key)
             if label is not None:
@@ -82,7 +82,7 @@ class SetIdentities:
 
 
 def label_of(records: FaceRecords, key: int) -> int | None:
-    """The label of a record; None where the record or its label is broken."""
+    """Return the label of a record; None where the record or its label is broken."""
     try:
         label, _ = records.read(key)
         return int(label) if label == int(label) else None

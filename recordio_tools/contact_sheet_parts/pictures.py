@@ -1,4 +1,4 @@
-"""Thumbnails of records, as data: addresses that stand in a page."""
+"""Thumbnails of records, as data: addresses for a page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ JPEG_QUALITY = 90
 class Picture(NamedTuple):
     """The thumbnail of one record.
 
-    `address` is a data: address, '' where there is none: then `reason` tells why, or the picture
-    is one that was given out before. `width` and `height` are in pixels.
+    `address` is a data: address, '' where there is none. Then `reason` says why, or the picture
+    was given before. `width` and `height` are in pixels.
     """
 
     key: int
@@ -33,13 +33,13 @@ class Picture(NamedTuple):
 
 
 def picture_of(records: FaceRecords, key: int, longest: int) -> Picture:
-    """The thumbnail of a record, whose longer side has at most `longest` pixels.
+    """Return the thumbnail of a record, whose longer side has at most `longest` pixels.
 
-    An image that is no larger and of a format that browsers show is taken as it is, others are
+    An image that is no larger and of a format that browsers show is taken as it is. Others are
     encoded as JPEG. A broken image gives a picture with a reason.
     """
     try:
-        _, image = records.record(key)
+        _, image = records.read(key)
         return _thumbnail(key, image, longest)
     except (InputError, BadImage) as error:
         return Picture(key, reason=str(error.__cause__ or error))

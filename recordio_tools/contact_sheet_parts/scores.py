@@ -1,4 +1,4 @@
-"""The scores of the noise pass, as a contact sheet asks for them: by record."""
+"""The scores of the noise pass by record, for a contact sheet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ USUAL_NAME = "0_noise_scores.csv"
 class SheetScores:
     """Predicted labels and probabilities of the label of all images, 24 bytes each.
 
-    `path` is what train_NR.py wrote. Raises InputError as unequal.faces.noise_scores.read_scores.
+    `path` is what train_NR.py wrote.
+
+    Raises:
+        InputError: see unequal.faces.noise_scores.read_scores.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -25,17 +28,17 @@ class SheetScores:
         self._largest, self._of_label = found.largest[order], found.of_label[order]
 
     def predicted(self, key: int) -> int:
-        """The label with the largest probability; the record is one of the file."""
+        """Return the label with the largest probability; the record is one of the file."""
         return int(self._predicted[np.searchsorted(self._keys, key)])
 
     def best_first(self, keys: np.ndarray) -> np.ndarray:
-        """The keys, those first whose label has the highest probability; unknown ones last."""
+        """Return the keys by the probability of their label: highest first, unknown ones last."""
         rows, known = self._find(keys)
         probability = np.where(known, self._of_label[rows], -1)
         return keys[np.lexsort((keys, -probability))]
 
     def fit(self, choice: Choice) -> bool:
-        """Whether these are the scores that the noise list was made from."""
+        """Return whether the noise list was made from these scores."""
         if not len(self._keys):
             return not len(choice.keys)
         rows, known = self._find(choice.keys)
@@ -43,15 +46,15 @@ class SheetScores:
         return bool(np.all(same & (self._of_label[rows] == choice.of_label)))
 
     def _find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the keys are, and whether they are there."""
+        """Return the rows of the keys, and whether they are there."""
         rows = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         return rows, self._keys[rows] == keys
 
 
 def usual_scores(noise_list: str | Path) -> Path | None:
-    """The scores that lie beside a noise list: 3_noise_scores.csv for 3_noiselist.txt.
+    """Return the scores beside a noise list: 3_noise_scores.csv for 3_noiselist.txt.
 
-    Where that is not there, 0_noise_scores.csv; None where that is not either.
+    Else 0_noise_scores.csv; None where there is neither.
     """
     path = Path(noise_list)
     number, found, rest = path.name.partition("_noiselist.txt")

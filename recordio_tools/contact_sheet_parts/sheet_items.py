@@ -1,4 +1,4 @@
-"""What a contact sheet shows of each record: its picture, its identity, pictures to compare."""
+"""The items of a contact sheet: the picture of a record, its identity, pictures to compare."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ from unequal.support.errors import InputError
 class Item(NamedTuple):
     """One record of a sheet.
 
-    `name` is the identity's, '' where it has none. `row` is the noise list's; `predicted` the
-    label that the model found most probable, None where that is not known. `references` are
-    pictures of the identity that the record is labelled as, None where there are to be none,
-    `predicted_references` of the other.
+    Attributes:
+        key: the record's.
+        label: the record's.
+        name: the identity's, '' where it has none.
+        picture: the record's.
+        row: the noise list's.
+        predicted: the label that the model found most probable, None where that is not known.
+        predicted_name: the name of that identity.
+        references: pictures of the labelled identity, None where none are shown.
+        predicted_references: pictures of the predicted identity.
     """
 
     key: int
@@ -38,9 +44,9 @@ class Item(NamedTuple):
 class References:
     """Pictures of identities to compare with, none of them flagged.
 
-    With scores these are the images that the model takes most surely for the identity; without,
-    images spread evenly over those it has. Broken images are passed over. A picture that was given
-    before is given again without its address.
+    With scores these are the images with the highest probability of their label; without, they
+    are evenly spaced. Broken images are passed over. A picture that was given before is given again
+    without its address.
     """
 
     def __init__(
@@ -60,7 +66,7 @@ class References:
         self._known: dict[tuple[int, int], tuple[Picture, ...]] = {}
 
     def of(self, label: int, count: int) -> tuple[Picture, ...]:
-        """At most `count` pictures of an identity, always the same ones."""
+        """Return at most `count` pictures of an identity, always the same ones."""
         known = self._known.get((label, count))
         if known is None:
             found = self._find(label, count)
@@ -97,7 +103,7 @@ class References:
 def plain_items(
     records: FaceRecords, identities: SetIdentities, choice: Choice, longest: int
 ) -> Iterator[Item]:
-    """The records of a choice, nothing beside them."""
+    """Yield the records of a choice, without references."""
     for key, label in zip(choice.keys.tolist(), choice.labels.tolist()):
         yield Item(key, label, identities.name(label), picture_of(records, key, longest))
 
@@ -111,15 +117,16 @@ def flagged_items(
     longest: int,
     scores: SheetScores | None = None,
 ) -> Iterator[Item]:
-    """The records that a noise list flags, with `count` references each.
+    """Yield the records that a noise list flags, with `count` references each.
 
-    Raises InputError where a record has another label than the list says.
+    Raises:
+        InputError: a record has another label than the list says.
     """
     for i, (key, label) in enumerate(zip(choice.keys.tolist(), choice.labels.tolist())):
         found = label_of(records, key)
         if found not in (None, label):
             raise InputError(
-                f"--noise-list: record {key} of {records.data_dir} has label {found}, not {label}: "
+                f"`noise_list`: record {key} of {records.data_dir} has label {found}, not {label}: "
                 "this list was made from another set; give the list that was made from this one"
             )
         item = Item(

@@ -1,4 +1,4 @@
-"""What a contact sheet says about itself: its title, what it shows, which part of it."""
+"""The title of a contact sheet, and the text about what it shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_TITLE = 60
 class Sheet(NamedTuple):
     """What a page shows: images `first` to `last`, counted from 1, of `total`.
 
-    `broken` of them cannot be shown; `predicted` tells whether predicted labels are.
+    `broken` of them cannot be shown; `predicted`: predicted labels are shown.
     """
 
     first: int
@@ -33,7 +33,7 @@ class Sheet(NamedTuple):
 def about_sheet(
     sheet: Sheet, data_dir: str | Path, choice: Choice, title: str, thumbnail: int
 ) -> About:
-    """What the page says; `thumbnail` is the longer side of its pictures, pixels."""
+    """Return the text of the page; `thumbnail` is the longer side of its pictures, pixels."""
     flagged = choice.largest is not None
     order = "flagged as noise, the surest first" if flagged else "by identity"
     whole = sheet.images == sheet.total
@@ -50,7 +50,7 @@ def about_sheet(
 
 
 def part_text(sheet: Sheet) -> str:
-    """Which part of the images a page shows, and how to get the next."""
+    """Say which part of the images a page shows, and how to get the next."""
     text = f"This page shows images {sheet.first} to {sheet.last} of {sheet.total}."
     if sheet.last < sheet.total:
         text += f" For the next, add --skip {sheet.last}."
@@ -58,7 +58,7 @@ def part_text(sheet: Sheet) -> str:
 
 
 def title_of(data_dir: str | Path, given: str | Path) -> str:
-    """A title: the name of the list, or the identities that were given, and that of the set."""
+    """Make a title of the name of the list, or of the given identities, and that of the set."""
     shown = Path(given).name if Path(given).is_file() else str(given)
     if len(shown) > LONGEST_TITLE:
         shown = shown[: LONGEST_TITLE - 3] + "..."

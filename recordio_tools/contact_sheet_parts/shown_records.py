@@ -23,9 +23,12 @@ MOST = 2**62  # a number beyond any label and key, which an array of eight bytes
 class Choice(NamedTuple):
     """Records in the order of the sheet, one entry each.
 
-    `keys` and `labels` are int64, a label -1 where the record is broken; `largest` and `of_label`
-    are float32, None but for noise lists. `digest` tells one choice from another, whatever part of
-    it a page shows and whatever the threshold.
+    Attributes:
+        keys: int64.
+        labels: int64, -1 where the record is broken.
+        digest: identifies the list, for all pages and thresholds.
+        largest: float32, for noise lists only, else None.
+        of_label: float32, likewise.
     """
 
     keys: np.ndarray
@@ -35,15 +38,14 @@ class Choice(NamedTuple):
     of_label: np.ndarray | None = None
 
     def part(self, skip: int, limit: int) -> Choice:
-        """The entries from `skip` on, at most `limit`."""
+        """Return the entries from `skip` on, at most `limit`."""
         rows = slice(skip, skip + limit)
-        columns = (self.keys, self.labels, self.largest, self.of_label)
-        keys, labels, *numbers = [None if c is None else c[rows] for c in columns]
-        return Choice(keys, labels, self.digest, *numbers)
+        numbers = (None if c is None else c[rows] for c in (self.largest, self.of_label))
+        return Choice(self.keys[rows], self.labels[rows], self.digest, *numbers)
 
     def row(self, i: int) -> NoiseRow | None:
-        """The noise list's row of entry i."""
-        if self.largest is None:
+        """Return the noise list's row of entry i."""
+        if self.largest is None or self.of_label is None:
             return None
         return NoiseRow(int(self.labels[i]), int(self.keys[i]), self.largest[i], self.of_label[i])
 
@@ -51,21 +53,25 @@ class Choice(NamedTuple):
 def flagged_records(
     records: FaceRecords, noise_list: str | Path, threshold: float | None = None
 ) -> Choice:
-    """What a noise list flags, the lowest largest probability first; a record once.
+    """Return what a noise list flags, the lowest largest probability first; a record once.
 
-    `threshold`, where given, leaves rows out whose largest probability is not below it. Raises
-    InputError for what is no noise list, one of another set, and a threshold that is no
-    probability.
+    With `threshold`, only rows whose largest probability is below it.
+
+    Raises:
+        InputError: the file is no noise list or one of another set, or the threshold is no
+            probability.
     """
     if threshold is not None and not 0 < threshold <= 1:
-        raise InputError(f"--threshold {threshold}: give a probability above 0, at most 1")
-    columns = array("q"), array("q"), array("f"), array("f")
-    for row in read_noise_list(noise_list):
-        for column, value in zip(columns, (min(row.key, MOST), min(row.label, MOST), *row[2:])):
-            column.append(value)
-    keys, first = np.unique(np.array(columns[0], np.int64), return_index=True)
-    labels = np.array(columns[1], np.int64)[first]
-    largest, of_label = (np.array(column, np.float32)[first] for column in columns[2:])
+        raise InputError(f"`threshold` {threshold}: give a probability above 0, at most 1")
+    rows = np.fromiter(
+        (
+            (min(row.key, MOST), min(row.label, MOST), row.largest, row.of_label)
+            for row in read_noise_list(noise_list)
+        ),
+        "i8,i8,f4,f4",
+    )
+    keys, first = np.unique(rows["f0"], return_index=True)
+    labels, largest, of_label = (rows[column][first] for column in ("f1", "f2", "f3"))
     _check_keys(records, noise_list, keys)
     digest = _digest(records, keys, labels, largest)
     order = np.lexsort((keys, largest))
@@ -75,10 +81,12 @@ def flagged_records(
 
 
 def listed_records(records: FaceRecords, path: str | Path) -> Choice:
-    """The records whose keys a file lists, one a line, by label and key; a record once.
+    """Return the records whose keys a file lists, one a line, by label and key; a record once.
 
-    A line may be 'label record ...', too, as pages save them. Raises InputError for what is no
-    such list and one of another set.
+    A line may also be 'label record ...', as pages save them.
+
+    Raises:
+        InputError: the file is no such list, or one of another set.
     """
     lines = numbered_lines(path, "list")
     listed = array("q", (_listed_key(path, number, line) for number, line in lines))
@@ -93,10 +101,12 @@ def listed_records(records: FaceRecords, path: str | Path) -> Choice:
 def records_of_identities(
     records: FaceRecords, identities: SetIdentities, listed: str | Path
 ) -> Choice:
-    """All images of some identities, by label and key.
+    """Return all images of some identities, by label and key.
 
-    `listed` is a file (see mapping.read_identity_list) or labels and names, separated by commas.
-    Raises InputError for what is no identity of the set.
+    `listed` is a file (see read_identity_list) or labels and names, separated by commas.
+
+    Raises:
+        InputError: an entry is no identity of the set.
     """
     if os.path.isfile(listed):
         chosen = read_identity_list(listed, records.data_dir, identities.labels, identities.names)

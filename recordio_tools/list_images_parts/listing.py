@@ -1,4 +1,4 @@
-"""The images of a folder per identity, written as a list, and what was not listed."""
+"""Write the images of a folder per identity as a list, and count what was not listed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ class Listing:
     """How much was listed, and what was not.
 
     Attributes:
-        images, identities: those in the list.
-        small, small_images: identities that have too few images, and their images.
-        empty: folders that hold neither an image nor a folder; `first_empty` names some.
+        images: those in the list.
+        identities: those in the list.
+        small: identities that have too few images.
+        small_images: their images.
+        empty: folders that hold neither an image nor a folder.
+        first_empty: the names of some of them.
         other_files: files below the identities' folders that are no images.
         without_landmarks: listed images whose landmarks are not known.
-        not_listable: images whose path holds a tab or a line break; `first_not_listable` is one.
+        not_listable: images whose path holds a tab or a line break.
+        first_not_listable: one of them.
     """
 
     images: int = 0
@@ -53,7 +57,7 @@ def list_images(
     min_images: int = 1,
     overwrite: bool = False,
 ) -> Listing:
-    """Writes the list that recordio_tools.list_images describes; it appears whole or not at all.
+    """Write the list that recordio_tools.list_images describes; it appears whole or not at all.
 
     Args:
         folder: holds one folder per identity.
@@ -63,14 +67,13 @@ def list_images(
         overwrite: replace an older file.
 
     Raises:
-        InputError: there is no image, an image belongs to no identity, a path cannot stand in a
-            list, no image has landmarks, `output` is there already, or a file cannot be read or
-            written.
+        InputError: there is no image, an image belongs to no identity, a list cannot hold a path,
+            no image has landmarks, `output` exists already, or a file cannot be read or written.
     """
     if min_images < 1:
-        raise InputError(f"--min-images {min_images}: give 1 or more")
+        raise InputError(f"`min_images` {min_images}: give 1 or more")
     if landmarks is not None and Path(landmarks).resolve() == Path(output).resolve():
-        raise InputError(f"--output {output}: is the file of landmarks; choose another")
+        raise InputError(f"`output` {output}: is the file of landmarks; choose another")
     refuse_existing("--output", output, overwrite)
     known = None if landmarks is None else read_landmarks(landmarks, folder)
     listing = Listing()
@@ -85,13 +88,13 @@ def list_images(
         replace_file(output, write)
     except OSError as error:
         raise InputError(
-            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+            f"`output` {output}: cannot be written ({error.strerror or error}); choose another"
         ) from error
     return listing
 
 
 def warn_of_missing(folder: str | Path, listing: Listing) -> None:
-    """Logs what of the folder is left out of the list, or lacks landmarks there."""
+    """Log what the list does not have of the folder, and which images lack landmarks."""
     if listing.empty:
         names = ", ".join(map(repr, listing.first_empty))
         names += ", ..." if listing.empty > len(listing.first_empty) else ""
@@ -108,7 +111,7 @@ def warn_of_missing(folder: str | Path, listing: Listing) -> None:
 def _faces(
     folder: str | Path, known: Landmarks | None, min_images: int, listing: Listing
 ) -> Iterator[ListedFace]:
-    """The images in their order; `listing` is kept up with what has been seen."""
+    """Yield the images in their order, and count them in `listing`."""
     for found in progress(identity_folders(folder), None, "folder"):
         listing.other_files += found.other_files
         if not found.images and not found.folders:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Iterator
 
 from recordio_tools.list_images_parts.listing import list_images, warn_of_missing
-from unequal.faces.image_list_order import LabelOrder
+from recordio_tools.make_parts.label_order import LabelOrder
 from unequal.faces.set_writer import LARGEST_KEY
 from unequal.support.errors import InputError
 
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 def images_to_pack(
     source: str | Path, scratch: Path, num_classes: int | None
 ) -> Iterator[LabelOrder]:
-    """The images of a folder or of a list; what is odd about them is logged.
+    """Give the images of a folder or of a list, and log what is unusual about them.
 
     Args:
         source: a folder that holds a folder of images per identity, or a list of images.
         scratch: folder for a list that is removed again.
-        num_classes: what the labels have to be below; None for no bound.
+        num_classes: labels must be below it; None for no bound.
 
     Raises:
         InputError: there is no image, a line cannot be understood, or a label or the number of
@@ -60,6 +60,6 @@ def _check(source: str | Path, faces: LabelOrder, num_classes: int | None) -> No
         )
     if num_classes is not None and num_classes <= faces.largest_label:
         raise InputError(
-            f"--num-classes {num_classes}: {source} has label {faces.largest_label}; give at least "
+            f"`num_classes` {num_classes}: {source} has label {faces.largest_label}; give at least "
             f"{faces.largest_label + 1}"
         )

@@ -1,4 +1,4 @@
-"""Packed images written as a set, with what was left out of it and what was counted."""
+"""Write packed images as a set, with a list of what was left out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Iterable, NamedTuple
 
+from recordio_tools.make_parts.label_order import LabelOrder
 from recordio_tools.make_parts.packing import Packed
-from unequal.faces.image_list_order import LabelOrder
 from unequal.faces.left_out_table import LeftOut
 from unequal.faces.set_writer import FaceSetWriter
 from unequal.support.errors import InputError
@@ -18,10 +18,15 @@ logger = logging.getLogger(__name__)
 class Made(NamedTuple):
     """What a set was made of.
 
-    `images`, `identities`: those in it; `size`: (height, width) in pixels; `aligned`, `resized`:
-    images that were encoded anew; `misnamed`: files whose name says another format than they
-    have, taken as they are; `left_out`: images left out, by reason; `lost_identities`: how many
-    have no image left.
+    Attributes:
+        images: those in it.
+        identities: those in it.
+        size: (height, width) in pixels.
+        aligned: images that were aligned and encoded anew.
+        resized: images that were resized and encoded anew.
+        misnamed: files, taken as they are, whose name says another format than they have.
+        left_out: images left out, by reason.
+        lost_identities: how many have no image left.
     """
 
     images: int
@@ -41,9 +46,10 @@ def write_packed(
     images: Iterable[Packed],
     faces: LabelOrder,
 ) -> Made:
-    """Writes the packed images of `source` to the folder `made`, and which were left out.
+    """Write the packed images of `source` to the folder `made`, and the list of those left out.
 
-    Raises InputError where that are all.
+    Raises:
+        InputError: all are left out.
     """
     identities = aligned = resized = misnamed = 0
     last = None
@@ -69,9 +75,9 @@ def write_packed(
 
 
 def nothing_left(source: str | Path, first: tuple[str, str] | None) -> InputError:
-    """The error about a source none of whose images can be packed; `first` is path and reason."""
+    """Return the error about a source without a good image; `first` is path and reason of one."""
     path, reason = first or ("", "")
     return InputError(
-        f"{source}: no image can be packed, the first, {path}, for: {reason}; check the images, "
-        "--root and --size"
+        f"{source}: no image can be packed; the first is {path}: {reason}; check the images, "
+        "`root` and `size`"
     )

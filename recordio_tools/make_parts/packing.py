@@ -1,4 +1,4 @@
-"""From one line of an image list to the bytes that its record holds, or why it gets none."""
+"""From one line of an image list to the bytes of its record, or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ NAMED_SUFFIXES = {".jpg", ".png", ".bmp", ".webp", ".tif", ".gif"}
 class Packing(NamedTuple):
     """How images become records.
 
-    `root` is what the list's paths start from, `size` the (height, width) that records get,
-    `resize` whether images of other sizes are brought to it, `quality` that of JPEGs written
-    anew, 1 to 100, and `trust` whether aligned images are taken without decoding them.
+    Attributes:
+        root: the folder of the list's paths.
+        size: the (height, width) of the records' images.
+        resize: whether images of other sizes are resized to it.
+        quality: of JPEGs written anew, 1 to 100.
+        trust: whether aligned images are taken without decoding them.
     """
 
     root: str
@@ -40,8 +43,8 @@ class Packed(NamedTuple):
     """What became of an image: its bytes, or b'' and the reason why it is left out.
 
     A reason is 'what' or 'what: more', where `what` is one of few. `change` is 'aligned' or
-    'resized' for an image that was encoded anew; `misnamed` tells that the bytes, taken as they
-    are, are of another format than the path says.
+    'resized' for an image that was encoded anew. `misnamed` means that the bytes, taken as they
+    are, have another format than the path says.
     """
 
     face: ListedFace
@@ -56,9 +59,9 @@ class _LeftOut(ValueError):
 
 
 def pack_face(packing: Packing, face: ListedFace) -> Packed:
-    """Reads, checks and, where it has to be, aligns or resizes the image of one line.
+    """Read, check and, where needed, align or resize the image of one line.
 
-    An image that is aligned and of the right size keeps its bytes, whatever format they are in.
+    An image that is aligned and of the right size keeps its bytes, in any format.
     """
     try:
         if not face.aligned and face.landmarks is None:
@@ -80,10 +83,10 @@ def pack_face(packing: Packing, face: ListedFace) -> Packed:
 
 
 def size_of(root: str, face: ListedFace) -> tuple[int, int] | Packed:
-    """(height, width) of the image in its record, where no size is asked for.
+    """Return the (height, width) that an image has in its record when no size is given.
 
-    That of the file, or ALIGNED_SIZE for one that is to be aligned; a Packed with the reason
-    where it cannot be packed.
+    That of the file, or ALIGNED_SIZE for one that will be aligned; a Packed with the reason where
+    it cannot be packed.
     """
     packed = pack_face(Packing(root, ALIGNED_SIZE, trust=True), face)
     if packed.reason or packed.change:
@@ -117,7 +120,7 @@ def _read(root: str, name: str) -> bytes:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    # a pipe would keep its reader waiting
+    # a reader of a pipe would wait
     return os.open(path, flags | os.O_NONBLOCK)
 
 
@@ -128,10 +131,10 @@ def _decode(image: bytes) -> np.ndarray:
         raise _LeftOut("cannot be decoded") from error
 
 
-def _align(image: bytes, landmarks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _align(image: bytes, landmarks: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
     pixels = _decode(image)
     try:
-        # of the precision that recordio_tools.align has, so that both give the same bytes
+        # the precision of recordio_tools.align, so that both give the same bytes
         return align_face(pixels, np.asarray(landmarks, np.float32), size)
     except ValueError as error:
         raise _LeftOut(f"cannot be aligned: {error}") from error

@@ -53,7 +53,7 @@ def paint_face(
     pose: Pose,
     clothes: np.ndarray,
 ) -> None:
-    """Paints head, neck and shoulders over the canvas, uint8 (size, size, 3) RGB, in place."""
+    """Paint head, neck and shoulders over the canvas, uint8 (size, size, 3) RGB, in place."""
     painter = Painter(canvas, pose, identity.face_width)
     warmth = (identity.skin_warmth - 0.5) * np.array([18.0, -4.0, -30.0])
     skin = _on_scale(SKIN, identity.skin_darkness) + warmth
@@ -110,9 +110,9 @@ def _paint_behind(
     if identity.hair_amount > HAIR_FROM and identity.hair_length > 0.0:
         height = -1.0 + (identity.hair_length + 1.0) * UNIT
         rounding = np.maximum(0.0, 1.0 - np.minimum(height, 0.0) ** 2) ** 0.35
-        side = width * (1.0 + identity.hair_volume) * rounding
-        side = side + 0.05 * identity.hair_wave * np.sin(9.0 * height)
-        painter.fill(column(height, side), 0.78 * hair, lift=-0.35, flat=True)
+        half = width * (1.0 + identity.hair_volume) * rounding
+        half = half + 0.05 * identity.hair_wave * np.sin(9.0 * height)
+        painter.fill(column(height, half), 0.78 * hair, lift=-0.35, flat=True)
     neck = 0.31 * width * (1.0 + identity.jaw)
     collar = np.array([[-neck, 0.4], [neck, 0.4], [1.15 * neck, 1.8], [-1.15 * neck, 1.8]])
     painter.fill(collar, 0.82 * skin, lift=-0.25, flat=True)

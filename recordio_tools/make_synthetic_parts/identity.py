@@ -9,7 +9,7 @@ import numpy as np
 
 
 def trait(low: float, high: float) -> Any:
-    """A trait between low and high."""
+    """Declare a trait between low and high."""
     return field(metadata={"low": low, "high": high})
 
 
@@ -20,7 +20,7 @@ class Identity:
     Lengths are in half face heights with the origin in the middle of the face, x to the right
     and y down (the chin is near y = 1); tilts are in radians; traits from 0 to 1 without a length
     are strengths or positions on a colour scale. Traits such as `glasses` show only above a level,
-    so that even what a face has or has not follows from continuous numbers.
+    so that continuous numbers also decide what a face has.
     """
 
     face_width: float = trait(0.60, 0.88)
@@ -83,9 +83,9 @@ class Identity:
 
 
 def draw_identity(rng: np.random.Generator) -> Identity:
-    """A new identity: every trait independent of the others, over all of its range.
+    """Draw a new identity, every trait independent of the others, over all of its range.
 
-    The ends of a range are likelier than its middle, which sets identities apart.
+    The ends of a range are likelier than its middle, so that identities differ more.
     """
     places = rng.beta(0.7, 0.7, len(fields(Identity))).tolist()
     return Identity(
@@ -98,10 +98,10 @@ def draw_identity(rng: np.random.Generator) -> Identity:
 
 
 def draw_relative(identity: Identity, rng: np.random.Generator, resemblance: float) -> Identity:
-    """A new identity whose every trait lies between that of `identity` and that of a stranger.
+    """Draw an identity whose traits lie between those of `identity` and those of a stranger.
 
-    `resemblance` from 0 (the stranger) to 1 (the same face) makes the confusing pairs that a set of
-    independent identities lacks.
+    `resemblance` goes from 0 (the stranger) to 1 (the same face). A set of independent identities
+    would have no confusing pairs.
     """
     stranger = draw_identity(rng)
     return Identity(

@@ -26,7 +26,7 @@ class Pose:
     shift_y: float = 0.0
 
     def rotation(self) -> np.ndarray:
-        """The (3, 3) matrix that turns the head: first yaw, then pitch, then roll."""
+        """Return the (3, 3) matrix that turns the head: first yaw, then pitch, then roll."""
         about_y = _turn(self.yaw, 2, 0)
         about_x = _turn(self.pitch, 1, 2)
         about_z = _turn(self.roll, 0, 1)
@@ -56,7 +56,7 @@ class Painter:
         flat: bool = False,
         opacity: float = 1.0,
     ) -> None:
-        """Paints the inside of the polygon (n, 2)."""
+        """Paint the inside of the polygon (n, 2)."""
         corners = [self._project(points, lift, flat)]
         target = self.canvas if opacity >= 1.0 else self.canvas.copy()
         cv2.fillPoly(target, corners, colour.tolist(), cv2.LINE_AA, FRACTION_BITS)
@@ -71,7 +71,7 @@ class Painter:
         lift: float = 0.0,
         closed: bool = False,
     ) -> None:
-        """Paints a line of `width` face lengths, never thinner than a pixel."""
+        """Paint a line of `width` face lengths, at least a pixel wide."""
         thickness = max(1, int(round(width * self._pixels_per_length)))
         corners = [self._project(points, lift, flat=False)]
         cv2.polylines(
@@ -93,7 +93,7 @@ class Painter:
 def ellipse(
     x: float, y: float, width: float, height: float, tilt: float = 0.0, power: float = 1.0
 ) -> np.ndarray:
-    """Outline (20, 2) about (x, y) with these half axes; a power below 1 squares it off."""
+    """Return the outline (20, 2) of an ellipse with these half axes; power < 1 makes it square."""
     unit = CIRCLE if power == 1.0 else np.sign(CIRCLE) * np.abs(CIRCLE) ** power
     points = unit * (width, height)
     if tilt:
@@ -102,7 +102,7 @@ def ellipse(
 
 
 def band(x: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Outline (2n, 2) of the area between two curves over the same x (n,)."""
+    """Return the outline (2n, 2) of the area between two curves over the same x (n,)."""
     points = np.empty((2 * len(x), 2))
     points[: len(x), 0], points[: len(x), 1] = x, upper
     points[len(x) :, 0], points[len(x) :, 1] = x[::-1], lower[::-1]
@@ -110,7 +110,7 @@ def band(x: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
 
 
 def column(y: np.ndarray, half_width: np.ndarray) -> np.ndarray:
-    """Outline (2n, 2), symmetric about x = 0, of a shape with this half width at each y (n,)."""
+    """Return the outline (2n, 2), symmetric about x = 0, with this half width at each y (n,)."""
     return band(y, half_width, -half_width)[:, ::-1]
 
 

@@ -15,10 +15,10 @@ SUPERSAMPLING = 2
 def draw_image(
     identity: Identity, rng: np.random.Generator, size: int, difficulty: float = 1.0
 ) -> np.ndarray:
-    """One picture of the identity, uint8 (size, size, 3) RGB.
+    """Draw one picture of the identity, uint8 (size, size, 3) RGB.
 
-    `difficulty` scales how far pose, expression, light and sensor depart from a plain frontal
-    picture: 0 is a passport photo, 1 the default, 2 and more hard to recognise.
+    `difficulty` scales how far pose, expression, light and sensor differ from a plain frontal
+    picture: 0 is a passport photo, 1 the default, 2 and more are hard to recognise.
     """
     canvas = _background(rng, size * SUPERSAMPLING)
     pose, expression = _draw_pose(rng, difficulty), _draw_expression(rng, difficulty)
@@ -29,7 +29,7 @@ def draw_image(
 
 
 def draw_clutter(rng: np.random.Generator, size: int, difficulty: float = 1.0) -> np.ndarray:
-    """One picture without a face, uint8 (size, size, 3) RGB, like a false alarm of a detector."""
+    """Draw a picture without a face, uint8 (size, size, 3) RGB, as a detector finds by mistake."""
     canvas = _background(rng, size * SUPERSAMPLING)
     for _ in range(int(rng.integers(2, 9))):
         _paint_shape(canvas, rng, largest=0.45)
@@ -76,7 +76,7 @@ def _background(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 def _paint_shape(canvas: np.ndarray, rng: np.random.Generator, largest: float) -> None:
-    """An ellipse, a polygon or a line anywhere, `largest` canvas sides in radius at most."""
+    """Paint an ellipse, polygon or line anywhere, of at most `largest` canvas sides in radius."""
     side = canvas.shape[0]
     centre = rng.uniform(0.0, side, 2)
     radius = rng.uniform(0.1, largest) * side
@@ -98,7 +98,7 @@ def _paint_shape(canvas: np.ndarray, rng: np.random.Generator, largest: float) -
 
 
 def _occlude(canvas: np.ndarray, rng: np.random.Generator) -> None:
-    """A bar across the picture or a square patch, of one colour or grainy, hides a part."""
+    """Hide a part by a bar across the picture or a square patch, of one colour or grainy."""
     side = canvas.shape[0]
     if rng.random() < 0.5:
         height = rng.uniform(0.10, 0.20)
@@ -110,7 +110,7 @@ def _occlude(canvas: np.ndarray, rng: np.random.Generator) -> None:
         around = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         corners = rng.uniform(0.15, 0.85, 2) + rng.uniform(0.12, 0.24) * around
     mask = np.zeros((side, side), np.uint8)
-    cv2.fillPoly(mask, [np.rint(corners * side).astype(np.int32)], 255)
+    cv2.fillPoly(mask, [np.rint(corners * side).astype(np.int32)], (255,))
     grain = rng.uniform(0.0, 40.0) * rng.standard_normal((side, side, 1), np.float32)
     paint = np.clip(_any_colour(rng) + grain, 0.0, 255.0).astype(np.uint8)
     canvas[mask > 0] = paint[mask > 0]
@@ -119,9 +119,9 @@ def _occlude(canvas: np.ndarray, rng: np.random.Generator) -> None:
 def _photograph(
     canvas: np.ndarray, rng: np.random.Generator, size: int, difficulty: float
 ) -> np.ndarray:
-    """The canvas in some light, through some lens and sensor, compressed."""
-    image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
-    image = _light(image, rng, difficulty)
+    """Return the canvas in some light, through some lens and sensor, compressed."""
+    small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+    image: np.ndarray = _light(small, rng, difficulty)
     blur = 0.6 * size / 48.0 * difficulty * rng.random() ** 2
     if blur > 0.2:
         image = cv2.GaussianBlur(image, (0, 0), blur)
@@ -134,7 +134,7 @@ def _photograph(
 
 
 def _light(image: np.ndarray, rng: np.random.Generator, difficulty: float) -> np.ndarray:
-    """Contrast, exposure, the lamp's colour, and light that falls from one side."""
+    """Change contrast, exposure, the lamp's colour, and the light from one side."""
     contrast = np.exp(0.1 * difficulty * rng.standard_normal())
     exposure = np.exp(np.clip(0.22 * difficulty * rng.standard_normal(), -0.9, 0.3))
     lamp = np.exp(0.08 * difficulty * rng.standard_normal(3))

@@ -18,8 +18,8 @@ MOST_IMAGES = 10_000_000
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What to draw; the fields are the flags of make_synthetic.
+class SyntheticPlan:
+    """What to draw.
 
     Raises:
         InputError: a number is out of its bounds.
@@ -38,24 +38,24 @@ class Recipe:
     difficulty: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("--identities", self.identities, 2, 1_000_000)
-        _check("--images", self.images, 1, 10_000)
-        _check("--identities times --images", self.identities * self.images, 2, MOST_IMAGES)
-        _check("--tail-identities", self.tail_identities, 1, 1_000_000)
-        _check("--tail-images", self.tail_images[0], 1, 10_000)
-        _check("--tail-images", self.tail_images[1], self.tail_images[0], 10_000)
+        _check("`identities`", self.identities, 2, 1_000_000)
+        _check("`images`", self.images, 1, 10_000)
+        _check("`identities` times `images`", self.identities * self.images, 2, MOST_IMAGES)
+        _check("`tail_identities`", self.tail_identities, 1, 1_000_000)
+        _check("`tail_images`", self.tail_images[0], 1, 10_000)
+        _check("`tail_images`", self.tail_images[1], self.tail_images[0], 10_000)
         most = self.tail_identities * self.tail_images[1]
-        _check("--tail-identities times --tail-images", most, 1, MOST_IMAGES)
-        _check("--unseen-identities", self.unseen_identities, 2, 1_000_000)
-        _check("--pairs", self.pairs, 2 * FOLDS, 1_000_000)
+        _check("`tail_identities` times `tail_images`", most, 1, MOST_IMAGES)
+        _check("`unseen_identities`", self.unseen_identities, 2, 1_000_000)
+        _check("`pairs`", self.pairs, 2 * FOLDS, 1_000_000)
         if self.pairs % (2 * FOLDS):
-            raise InputError(f"--pairs {self.pairs}: give a multiple of {2 * FOLDS}")
-        _check("--size", self.size, 16, 512)
-        _check("--label-noise", self.label_noise, 0.0, MOST_NOISE)
-        _check("--outliers", self.outliers, 0.0, MOST_NOISE)
-        _check("--label-noise plus --outliers", self.label_noise + self.outliers, 0.0, MOST_NOISE)
-        _check("--seed", self.seed, 0, 2**32 - 1)
-        _check("--difficulty", self.difficulty, 0.0, 3.0)
+            raise InputError(f"`pairs` {self.pairs}: give a multiple of {2 * FOLDS}")
+        _check("`size`", self.size, 16, 512)
+        _check("`label_noise`", self.label_noise, 0.0, MOST_NOISE)
+        _check("`outliers`", self.outliers, 0.0, MOST_NOISE)
+        _check("`label_noise` plus `outliers`", self.label_noise + self.outliers, 0.0, MOST_NOISE)
+        _check("`seed`", self.seed, 0, 2**32 - 1)
+        _check("`difficulty`", self.difficulty, 0.0, 3.0)
 
 
 class Picture(NamedTuple):
@@ -73,47 +73,47 @@ class Picture(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """'clean', 'label' (another identity of the set) or 'outlier' (no identity of the set)."""
+        """Say 'clean', 'label' (another identity of the set) or 'outlier' (none of the set)."""
         if self.group != self.set:
             return "outlier"
         return "clean" if self.person == self.label else "label"
 
 
 def generator(
-    recipe: Recipe, purpose: str, group: str, person: int = 0, take: int = 0
+    plan: SyntheticPlan, purpose: str, group: str, person: int = 0, take: int = 0
 ) -> np.random.Generator:
-    """The random numbers for one thing, the same whatever was drawn before it."""
+    """Return the random numbers for one thing; they do not depend on what was drawn before."""
     purposes = ("plan", "identity", "picture")
-    key = (recipe.seed, purposes.index(purpose), GROUPS.index(group), person, take)
+    key = (plan.seed, purposes.index(purpose), GROUPS.index(group), person, take)
     return np.random.default_rng(key)
 
 
-def identity_of(recipe: Recipe, group: str, person: int) -> Identity:
-    """The face of one identity; a third of them resemble an earlier identity of their group."""
-    rng = generator(recipe, "identity", group, person)
+def identity_of(plan: SyntheticPlan, group: str, person: int) -> Identity:
+    """Draw the face of one identity; a third of them resemble an earlier one of their group."""
+    rng = generator(plan, "identity", group, person)
     if person == 0 or rng.random() >= RELATIVES:
         return draw_identity(rng)
-    earlier = identity_of(recipe, group, int(rng.integers(person)))
+    earlier = identity_of(plan, group, int(rng.integers(person)))
     return draw_relative(earlier, rng, resemblance=rng.uniform(0.5, 0.85))
 
 
-def plan_head(recipe: Recipe) -> list[Picture]:
-    """The head's pictures by label, with the stated shares of wrong labels and outliers planted.
+def plan_head(plan: SyntheticPlan) -> list[Picture]:
+    """Plan the head's pictures by label, with the given shares of wrong labels and outliers.
 
     Every identity keeps `images` pictures. Outliers are strangers' faces (each of a new identity)
     and clutter in turn.
     """
-    rng = generator(recipe, "plan", "head")
-    total = recipe.identities * recipe.images
+    rng = generator(plan, "plan", "head")
+    total = plan.identities * plan.images
     places = rng.permutation(total)
-    mislabelled = int(round(recipe.label_noise * total))
-    outliers = int(round(recipe.outliers * total))
+    mislabelled = int(round(plan.label_noise * total))
+    outliers = int(round(plan.outliers * total))
     pictures = [
-        Picture("head", place // recipe.images, "head", place // recipe.images, place)
+        Picture("head", place // plan.images, "head", place // plan.images, place)
         for place in range(total)
     ]
     for place in places[:mislabelled].tolist():
-        other = int(rng.integers(recipe.identities - 1))
+        other = int(rng.integers(plan.identities - 1))
         person = other + int(other >= pictures[place].label)
         pictures[place] = pictures[place]._replace(person=person)
     for number, place in enumerate(places[mislabelled : mislabelled + outliers].tolist()):
@@ -122,10 +122,10 @@ def plan_head(recipe: Recipe) -> list[Picture]:
     return pictures
 
 
-def plan_tail(recipe: Recipe) -> list[Picture]:
-    """The tail's pictures by label: few of each of many identities, without noise."""
-    low, high = recipe.tail_images
-    counts = generator(recipe, "plan", "tail").integers(low, high + 1, recipe.tail_identities)
+def plan_tail(plan: SyntheticPlan) -> list[Picture]:
+    """Plan the tail's pictures by label: few of each of many identities, without noise."""
+    low, high = plan.tail_images
+    counts = generator(plan, "plan", "tail").integers(low, high + 1, plan.tail_identities)
     return [
         Picture("tail", person, "tail", person, take)
         for person, count in enumerate(counts.tolist())
@@ -133,15 +133,15 @@ def plan_tail(recipe: Recipe) -> list[Picture]:
     ]
 
 
-def plan_pairs(recipe: Recipe) -> tuple[list[Picture], list[bool]]:
-    """Verification pairs of unseen identities: pictures 2i and 2i + 1, and whether they match.
+def plan_pairs(plan: SyntheticPlan) -> tuple[list[Picture], list[bool]]:
+    """Plan verification pairs of unseen identities: pictures 2i and 2i + 1, and if they match.
 
     Matching and other pairs take turns, so that each of ten folds in order has half of each.
     """
-    rng = generator(recipe, "plan", "unseen")
-    order = rng.permutation(recipe.unseen_identities).tolist()
+    rng = generator(plan, "plan", "unseen")
+    order = rng.permutation(plan.unseen_identities).tolist()
     pictures, matches = [], []
-    for pair in range(recipe.pairs):
+    for pair in range(plan.pairs):
         is_match = pair % 2 == 0
         first = order[pair // 2 % len(order)]
         step = 0 if is_match else 1 + int(rng.integers(len(order) - 1))
@@ -152,6 +152,6 @@ def plan_pairs(recipe: Recipe) -> tuple[list[Picture], list[bool]]:
     return pictures, matches
 
 
-def _check(flag: str, value: float, low: float, high: float) -> None:
+def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise InputError(f"{flag} {value:g}: give a number from {low:g} to {high:g}")
+        raise InputError(f"{name} {value:g}: give a number from {low:g} to {high:g}")

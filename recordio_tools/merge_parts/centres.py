@@ -1,26 +1,28 @@
-"""Which identities look the same: their centres, and pairs of centres that point one way."""
+"""Which identities look the same: their centres, and the pairs of close centres."""
 
 from __future__ import annotations
 
-from typing import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Iterable, Iterator
 
 import numpy as np
 
-Embed = Callable[[np.ndarray], np.ndarray]
+if TYPE_CHECKING:
+    from unequal.checkpoints.embedder import Embed
+
 BLOCK = 1024
 
 
-def identity_centres(
+def mean_directions(
     faces: Iterable[tuple[int, np.ndarray]], embed: Embed, identities: int, batch_size: int
 ) -> np.ndarray:
-    """The mean direction of each identity's embeddings.
+    """Return the mean direction of each identity's embeddings.
 
     Args:
         faces: (identity, image) pairs, in any order: a number below `identities`, and uint8
             (3, height, width) RGB.
-        embed: maps uint8 (batch_size, 3, height, width) to embeddings (batch_size, emb). It always
-            sees that one shape: the last batch is filled up with copies of its last image.
-        identities: how many there are.
+        embed: maps uint8 (batch_size, 3, height, width) to embeddings (batch_size, emb). It gets
+            no other shape, because the last batch is filled up with copies of its last image.
+        identities: their number.
         batch_size: images embedded at a time.
 
     Returns:
@@ -42,12 +44,12 @@ def identity_centres(
 def pairs_above(
     centres: np.ndarray, threshold: float, block: int = BLOCK
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """All pairs of rows whose cosine is at least `threshold`, each once, some at a time.
+    """Yield all pairs of rows whose cosine is at least `threshold`, each once, some at a time.
 
     Args:
-        centres: float32 (identities, emb), rows of length 1, or of zeros, which match nothing.
+        centres: float32 (identities, emb), rows of length 1, or of zeros, which are in no pair.
         threshold: above 0.
-        block: cosines of `block` x `block` pairs are held at a time.
+        block: the cosines of `block` x `block` pairs are held at a time.
 
     Yields:
         first row, second row (int64, first < second) and cosine (float32), each (pairs,).
@@ -64,9 +66,10 @@ def pairs_above(
 
 
 def connected(pairs: Iterable[tuple[int, int]], count: int) -> np.ndarray:
-    """Numbers 0..count-1 as groups that are linked by pairs, however long the chain.
+    """Group the numbers 0..count-1 that are linked by pairs, also over other numbers.
 
-    Returns int64 (count,): the smallest number of each one's group.
+    Returns:
+        int64 (count,): the smallest number of each one's group.
     """
     parents = list(range(count))
 

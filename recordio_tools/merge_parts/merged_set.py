@@ -1,11 +1,11 @@
-"""Writing the set that several become: the images of all, and which identity became which."""
+"""Write the merged set: the images of all sets, and which identity became which."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from recordio_tools.merge_parts.sources import Sources
-from unequal.faces.identity_lists import MappedIdentity, mapping_file
+from unequal.faces.identity_lists import MappedIdentity, write_mapping
 from unequal.faces.set_writer import FaceSetWriter
 from unequal.support.command_line import progress
 
@@ -13,31 +13,31 @@ from unequal.support.command_line import progress
 def write_merged(
     folder: Path, sources: Sources, groups: list[list[int]], starts: list[str]
 ) -> tuple[int, int]:
-    """Writes set and mapping into `folder`; returns how many identities and images there are.
+    """Write set and mapping into `folder`; return the numbers of identities and images.
 
     Args:
         folder: where the files go; it exists.
         sources: the sets.
         groups: the new identities, see recordio_tools.merge_parts.plan.group.
-        starts: what the paths of each set's images start with, see prefixes.
+        starts: the first part of the paths of each set's images, see prefixes.
     """
     label = 0
+    mapping: list[MappedIdentity] = []
     with FaceSetWriter(folder, sources.sets[0].size) as writer:
-        with mapping_file(folder / "mapping.csv") as write:
-            for members in progress(groups, len(groups), "person", "writing"):
-                before = writer.images
-                for number in members:
-                    identity = _add(writer, label, sources, number, starts)
-                    if identity.images:
-                        write(identity, str(sources.at(number)[0].data_dir))
-                label += writer.images > before
+        for members in progress(groups, len(groups), "person", "writing"):
+            before = writer.images
+            for number in members:
+                identity = _add(writer, label, sources, number, starts)
+                mapping += [identity] if identity.images else []
+            label += writer.images > before
+    write_mapping(folder / "mapping.csv", mapping)
     return label, writer.images
 
 
 def _add(
     writer: FaceSetWriter, label: int, sources: Sources, number: int, starts: list[str]
 ) -> MappedIdentity:
-    """Appends the images of one old identity, as part of the new identity `label`."""
+    """Append the images of one old identity, as part of the new identity `label`."""
     source, row = sources.at(number)
     set_number = sources.set_number(number)
     before, name = writer.images, source.name_of(row)
@@ -45,4 +45,5 @@ def _add(
         path = face.name.lstrip("/") or (f"{name}/{writer.images + 1:07d}.jpg" if name else "")
         path = path and starts[set_number] + path
         writer.add(label, face.image, path, face.more, name or str(label))
-    return MappedIdentity(label, int(source.labels[row]), writer.images - before, name)
+    images, old_label = writer.images - before, int(source.labels[row])
+    return MappedIdentity(label, old_label, images, name, str(source.data_dir))

@@ -1,4 +1,4 @@
-"""Identities that look the same, told so that a person can judge: merged.csv, warnings."""
+"""Identities that look the same, for a person to judge: merged.csv and warnings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Pair(NamedTuple):
     name_b: str
 
     def text(self) -> str:
-        """The pair as a line to read."""
+        """Return the pair as a line to read."""
         return (
             f"{self.cosine:.4f}  {self.set_a} {self.label_a} {self.name_a}  =  "
             f"{self.set_b} {self.label_b} {self.name_b}"
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 
 
 def named_pairs(sources: Sources, matches: Matches) -> Iterator[Pair]:
-    """The matches with sets, labels and names, in their order."""
+    """Yield the matches with sets, labels and names, in their order."""
 
     def describe(number: int) -> tuple[str, int, str]:
         source, row = sources.at(number)
@@ -47,7 +47,7 @@ def named_pairs(sources: Sources, matches: Matches) -> Iterator[Pair]:
 
 
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
-    """Writes the pairs as a CSV file with a header; cosines have four decimals."""
+    """Write the pairs as a CSV file with a header; cosines have four decimals."""
     # names that are not UTF-8 come out as they went in
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         rows = csv.writer(file, lineterminator="\n")
@@ -56,7 +56,7 @@ def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
 
 
 def warn_of_chains(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
-    """Logs each new identity of more than ten old ones: strangers may link them."""
+    """Log each new identity of more than ten old ones, because different persons may be linked."""
     for members in groups:
         if len(members) > LONG_CHAIN:
             source, row = sources.at(members[0])
@@ -71,7 +71,7 @@ def warn_of_chains(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
 
 
 def warn_of_names(sources: Sources, groups: Sequence[Sequence[int]]) -> None:
-    """Logs that identities of one label have different names: they may be two persons."""
+    """Log that identities of one label have different names and may be two persons."""
     different, first = 0, ""
     for members in groups:
         places = [sources.at(number) for number in members] if len(members) > 1 else []

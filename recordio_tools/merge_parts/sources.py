@@ -1,17 +1,16 @@
-"""The sets that are merged: their identities, numbered through, and what to call their images."""
+"""The sets that are merged: their identities in one numbering, and the names of their images."""
 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 
-from unequal.faces.broken_records import BrokenRecords
-from unequal.faces.identity_set import IdentitySet
+from recordio_tools.merge_parts.identity_set import IdentitySet
+from unequal.faces.left_out_table import BrokenRecords
 from unequal.support.errors import InputError
 
 
@@ -20,7 +19,7 @@ class Sources:
 
     Attributes:
         sets: the sets.
-        broken: what is told of the records of each that cannot be read.
+        broken: for each set, who is told of the records that cannot be read.
         labels: int64 (identities,), the label of each identity in its set.
         images: int64 (identities,), how many images each has.
     """
@@ -36,45 +35,47 @@ class Sources:
         return len(self.labels)
 
     def set_number(self, number: int) -> int:
-        """The place in `sets` of the identity's set."""
+        """Return the place in `sets` of the identity's set."""
         return int(np.searchsorted(self._starts, number, side="right")) - 1
 
     def at(self, number: int) -> tuple[IdentitySet, int]:
-        """The identity's set and its row there."""
+        """Return the identity's set and its row there."""
         place = self.set_number(number)
         return self.sets[place], int(number - self._starts[place])
 
 
-@contextmanager
 def open_sources(
     data_dirs: Sequence[str | Path], listing: Callable[[str, int, str], object] | None = None
-) -> Iterator[Sources]:
-    """Opens the sets and reads their labels.
+) -> Sources:
+    """Open the sets and read their labels.
 
-    `listing` is given set, key and reason of each record that cannot be read, now or later. Raises
-    InputError where a set is not sound or has images of another size than the first.
+    `listing` is given set, key and reason of each record that cannot be read, now or later.
+
+    Raises:
+        InputError: a set is not sound, or has images of another size than the first one.
     """
     sets: list[IdentitySet] = []
     broken = [
         BrokenRecords(Path(data_dir) / "train.rec", listing and partial(listing, str(data_dir)))
         for data_dir in data_dirs
     ]
-    with ExitStack() as opened:
-        for data_dir, on_broken in zip(data_dirs, broken):
-            sets.append(opened.enter_context(IdentitySet(data_dir, on_broken)))
-            if sets[-1].size != sets[0].size:
-                raise InputError(
-                    f"{data_dir}: has images of {_text(sets[-1].size)} pixels, but {data_dirs[0]} "
-                    f"of {_text(sets[0].size)}; merge sets of one size"
-                )
-        yield Sources(sets, broken)
+    for data_dir, on_broken in zip(data_dirs, broken):
+        sets.append(IdentitySet(data_dir, on_broken))
+        if sets[-1].size != sets[0].size:
+            raise InputError(
+                f"{data_dir}: has images of {_text(sets[-1].size)} pixels, but {data_dirs[0]} "
+                f"of {_text(sets[0].size)}; merge sets of one size"
+            )
+    return Sources(sets, broken)
 
 
 def prefixes(data_dirs: Sequence[str | Path]) -> list[str]:
-    """What the paths of each set's images start with: nothing where there is only one set.
+    """Return the first part of the paths of each set's images: '' for a single set.
 
-    Else as many of the last parts of the folder's path as tell the sets apart. Raises InputError
-    where two are the same folder.
+    Else it is the end of the folder's path that is long enough to differ from set to set.
+
+    Raises:
+        InputError: two are the same folder.
     """
     parts = [os.path.realpath(data_dir).strip(os.sep).split(os.sep) for data_dir in data_dirs]
     if len(parts) == 1:
@@ -83,7 +84,7 @@ def prefixes(data_dirs: Sequence[str | Path]) -> list[str]:
         names = ["/".join(part[-length:]) + "/" for part in parts]
         if len(set(names)) == len(names):
             return names
-    raise InputError("--data-dir: names a set twice; name each once")
+    raise InputError("`data_dirs`: names a set twice; name each once")
 
 
 def _text(size: tuple[int, int]) -> str:

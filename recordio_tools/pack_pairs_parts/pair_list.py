@@ -17,7 +17,7 @@ FLAGS = {"0": False, "1": True, "false": False, "true": True}
 
 
 class ListedPair(NamedTuple):
-    """One pair: the line it stands in, two paths, and whether they show one person.
+    """One pair: its line, two paths, and whether they show one person.
 
     `bare` paths lack their suffix, as LFW's list names images: Abel_Pacheco/Abel_Pacheco_0001.
     """
@@ -30,15 +30,16 @@ class ListedPair(NamedTuple):
 
 
 def read_pair_list(path: str | Path) -> Iterator[ListedPair]:
-    """The pairs of a list, in the order of the file; empty lines are passed over.
+    """Yield the pairs of a list, in the order of the file; empty lines are passed over.
 
     A list whose first line is one or two numbers is LFW's: 'folds pairs' or 'pairs', then lines
     'name n1 n2' and 'name1 n1 name2 n2', separated by tabs or, where there is none, by white
     space. Others have lines 'path1,path2,issame', with commas (and quotes, as CSV) or tabs, whose
     issame is 0, 1, false or true; the first line may be a header.
 
-    Raises InputError, naming file and line, for what cannot be understood, for an LFW list that
-    has more or fewer lines than its first one tells, and for a file that cannot be read.
+    Raises:
+        InputError: the file cannot be read, a line is no pair, or an LFW list has more or fewer
+            lines than its first one says. The message names file and line.
     """
     lines = numbered_lines(path, "list")
     first = next(lines, None)
@@ -92,7 +93,7 @@ def _path_pairs(path: str | Path, lines: Iterator[tuple[int, str]]) -> Iterator[
 
 
 def _fields(line: str) -> list[str]:
-    """The fields of a line; none for a line that is no CSV, or longer than any that is."""
+    """Return the fields of a line, none where it is no line of a CSV file."""
     if "\t" in line:
         return [field.strip() for field in line.split("\t")]
     try:

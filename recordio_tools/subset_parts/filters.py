@@ -1,4 +1,4 @@
-"""Which identities and images of a set a subset takes, settled before any image is read."""
+"""Which identities and images of a set a subset takes, decided before any image is read."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Filters(NamedTuple):
     Attributes:
         keep_identities: a file of identities; only these.
         drop_identities: a file of identities; not these.
-        min_images: only identities with so many images in the set.
-        sample_identities: so many of the identities that are left, at random.
-        max_images: at most so many images of each, at random.
+        min_images: only identities with at least this number of images in the set.
+        sample_identities: this number of the identities that are left, at random.
+        max_images: at most this number of images of each, at random.
         seed: start of the random numbers, from 0.
     """
 
@@ -42,6 +42,10 @@ class Survey(NamedTuple):
     last_ranks: dict[int, bytes]
 
 
+class Scattered(Exception):
+    """The images of an identity do not follow one another."""
+
+
 class Selection(NamedTuple):
     """The labels to take, how many images they have to take, and what `Survey.last_ranks` is."""
 
@@ -51,7 +55,7 @@ class Selection(NamedTuple):
     seed: int
 
     def takes(self, key: int, label: int) -> bool:
-        """Whether the image with that key and label is taken."""
+        """Return whether the image with that key and label is taken."""
         if label not in self.labels:
             return False
         last = self.last_ranks.get(label)
@@ -59,25 +63,29 @@ class Selection(NamedTuple):
 
 
 def check_filters(filters: Filters) -> None:
-    """Raises InputError, naming the flag, for a number out of bounds and for both kinds of list."""
+    """Raise InputError for a number out of bounds and for both kinds of list."""
     if filters.keep_identities is not None and filters.drop_identities is not None:
-        raise InputError("--keep-identities, --drop-identities: give one of the two")
+        raise InputError("`keep_identities`, `drop_identities`: give one of the two")
     for name in ("min_images", "sample_identities", "max_images"):
         number = getattr(filters, name)
         if number is not None and number < 1:
-            raise InputError(f"--{name.replace('_', '-')} {number}: give a number above 0")
+            raise InputError(f"`{name}` {number}: give a number above 0")
     if not 0 <= filters.seed < SEEDS:
-        raise InputError(f"--seed {filters.seed}: give a number from 0 to 2**64 - 1")
+        raise InputError(f"`seed` {filters.seed}: give a number from 0 to 2**64 - 1")
 
 
-def survey(source: FaceSetReader, filters: Filters) -> Survey | None:
-    """Reads all labels; None where the images of an identity do not follow one another."""
+def survey(source: FaceSetReader, filters: Filters) -> Survey:
+    """Read all labels.
+
+    Raises:
+        Scattered: the images of an identity do not follow one another.
+    """
     images: dict[int, int] = {}
     last_ranks: dict[int, bytes] = {}
     labels = progress(source.labels(lambda key, reason: None), source.images, "label")
     for label, pairs in groupby(labels, key=lambda pair: pair[1]):
         if label in images:
-            return None
+            raise Scattered
         keys = [key for key, _ in pairs]
         images[label] = len(keys)
         if filters.max_images is not None and len(keys) > filters.max_images:
@@ -89,12 +97,13 @@ def survey(source: FaceSetReader, filters: Filters) -> Survey | None:
 def select(
     data_dir: str | Path, found: Survey, names: Mapping[int, str], filters: Filters
 ) -> Selection:
-    """Applies the filters to the set `data_dir`, whose identities have `names`.
+    """Apply the filters to the set `data_dir`, whose identities have `names`.
 
-    Random choices depend on nothing but the seed, labels and keys: what a larger number takes
-    includes what a smaller one does.
+    Random choices depend only on the seed, labels and keys. What a larger number takes includes
+    what a smaller one takes.
 
-    Raises InputError where a list does not fit the set, and where no identity would be left.
+    Raises:
+        InputError: a list does not fit the set, or no identity would be left.
     """
     labels = set(found.images)
     if filters.keep_identities is not None:
@@ -105,13 +114,13 @@ def select(
         labels = {label for label in labels if found.images[label] >= filters.min_images}
     if not labels:
         raise InputError(
-            f"{data_dir}: no identity is left of {len(found.images)}; take back --min-images or a "
-            "list"
+            f"{data_dir}: no identity is left of {len(found.images)}; lower `min_images`, or "
+            "leave out a list"
         )
     if filters.sample_identities is not None:
         if filters.sample_identities > len(labels):
             raise InputError(
-                f"--sample-identities {filters.sample_identities}: only {len(labels)} are left to "
+                f"`sample_identities` {filters.sample_identities}: only {len(labels)} are left to "
                 "choose from; give a lower number"
             )
         ranked = sorted(labels, key=lambda label: _rank("identity", label, filters.seed))
@@ -123,6 +132,6 @@ def select(
 
 
 def _rank(kind: str, number: int, seed: int) -> bytes:
-    """The place of an image or identity in a random order."""
+    """Return the place of an image or identity in a random order."""
     text = f"{seed} {kind} {number}".encode()
     return blake2b(text, digest_size=8).digest()

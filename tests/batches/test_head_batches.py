@@ -186,7 +186,7 @@ def test_batches_with_bad_images_do_not_depend_on_the_threads(make):
 def test_too_many_bad_images_surface_in_next(make):
     iterator = make(payloads={key: b"junk" for key in (6, 7, 8)}, shuffle=False, max_bad_images=2)
     iterator.next()
-    with pytest.raises(InputError, match="--max-bad-images"):
+    with pytest.raises(InputError, match="max_bad_images"):
         list(iterator)
 
 

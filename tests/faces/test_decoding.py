@@ -70,7 +70,7 @@ def test_more_bad_images_than_allowed_are_an_error(tmp_path):
     folder = write_face_set(tmp_path, [9], payloads={key: b"x" for key in (2, 4, 6)})
     loader = ImageLoader(FaceRecords(folder), SHAPE, workers=1, max_bad_images=2)
     assert loader.load([1, 2, 3, 4, 5])[0][1] is None
-    with pytest.raises(InputError, match="more than 2 images.*record 6.*--max-bad-images"):
+    with pytest.raises(InputError, match="more than 2 images.*record 6.*max_bad_images"):
         loader.load([6])
 
 

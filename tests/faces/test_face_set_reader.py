@@ -132,3 +132,14 @@ def test_missing_files_are_told(tmp_path, missing):
 
 def test_a_face_without_a_name_or_an_array(tmp_path):
     assert Face(1, 2, b"x") == (1, 2, b"x", "", None)
+
+
+def test_a_wrong_entry_of_the_index_costs_no_other_record(tmp_path):
+    folder = write_face_set(tmp_path / "set", (2, 2))
+    lines = (folder / "train.idx").read_text().splitlines()
+    key, offset = map(int, lines[2].split())
+    lines[2] = f"{key}\t{offset - 8}"  # within the record before
+    (folder / "train.idx").write_text("\n".join(lines))
+    broken = []
+    faces = FaceSetReader(folder).faces(lambda key, reason: broken.append(key))
+    assert [found.key for found in faces] == [1, 2, 4] and broken == [3]

@@ -139,11 +139,11 @@ def test_a_set_larger_than_its_header_can_tell_is_refused(tmp_path, monkeypatch)
     assert np.float32(in_the_header + 1) != in_the_header + 1
     monkeypatch.setattr(module, "LARGEST_KEY", 4)
     write_face_set(tmp_path / "fits", ITEMS[:2] + [(0, b"", "")], (8, 8))
-    with pytest.raises(InputError, match="^--output: would hold more .* recordio_tools.subset"):
+    with pytest.raises(InputError, match="^`output`: would hold more .* recordio_tools.subset"):
         write_face_set(tmp_path / "set", ITEMS, (8, 8))
     assert not (tmp_path / "set").exists()
     module.check_fits("set", 3, 1)
-    with pytest.raises(InputError, match="^--output set: would hold 3 images and 2 identities"):
+    with pytest.raises(InputError, match="^`output` set: would hold 3 images and 2 identities"):
         module.check_fits("set", 3, 2)
 
 

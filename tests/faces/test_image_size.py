@@ -52,7 +52,7 @@ def test_one_number_or_height_and_width(text, size):
     ],
 )
 def test_what_is_no_size_is_refused_in_one_short_line(text):
-    with pytest.raises(InputError, match="--size .*: give height and width .* from 1 to 4096") as e:
+    with pytest.raises(InputError, match="`size` .*: give height and width .* from 1 to 4096") as e:
         size_of_flag(text)
     assert len(str(e.value)) < 200
 
@@ -66,5 +66,5 @@ def test_all_tools_say_the_same(tmp_path, monkeypatch, capsys, tool, text):
     assert main([*COMMANDS[tool], "--output", "output", "--size", text]) == 2
     with pytest.raises(InputError) as refused:
         size_of_flag(text)
-    assert capsys.readouterr().err == f"{refused.value}\n"
+    assert capsys.readouterr().err == f"{refused.value}\n".replace("`size`", "--size")
     assert not Path("output").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recordio_tools.merge_parts.centres import connected, identity_centres, pairs_above
+from recordio_tools.merge_parts.centres import connected, mean_directions, pairs_above
 
 PIXELS = 3 * 2 * 2
 
@@ -35,7 +35,7 @@ def test_a_centre_is_the_direction_of_the_mean_of_normalised_embeddings(
         shapes.add(batch.shape)
         return (batch.reshape(len(batch), -1) @ weights).astype(np.float32)
 
-    centres = identity_centres(zip(rows, images), embed, 5, batch_size)
+    centres = mean_directions(zip(rows, images), embed, 5, batch_size)
     assert centres.shape == (5, 5) and centres.dtype == np.float32
     assert shapes == {(batch_size, 3, 2, 2)}
     for identity in (0, 2, 3):
@@ -56,7 +56,7 @@ def test_images_are_taken_as_they_come_and_not_kept():
         assert len(given) % 8 == 0
         return np.ones((len(batch), 2))
 
-    identity_centres(faces(), embed, 40, 8)
+    mean_directions(faces(), embed, 40, 8)
     assert len(given) == 40
 
 
@@ -77,7 +77,7 @@ def test_pairs_are_all_those_above_the_threshold_each_once(block, threshold):
 
 
 def test_no_image_at_all_gives_no_pair():
-    centres = identity_centres([], lambda images: images, 3, 4)
+    centres = mean_directions([], lambda images: images, 3, 4)
     assert centres.shape == (3, 0) and list(pairs_above(centres, 0.5)) == []
 
 

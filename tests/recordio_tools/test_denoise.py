@@ -355,10 +355,3 @@ def test_real_faces_lose_what_a_list_names(shared, tmp_path):
     after = read_set(tmp_path / "out")
     assert after.num_classes == 128
     assert list(after.images.values()) == [i for key, i in before.items() if key not in listed]
-
-
-def test_help_has_an_example(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        tool.main(["--help"])
-    assert stopped.value.code == 0
-    assert "python -m recordio_tools.denoise --data-dir" in capsys.readouterr().out

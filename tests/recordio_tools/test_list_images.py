@@ -96,7 +96,7 @@ def test_landmarks_of_other_photos_are_refused(tmp_path):
     landmarks.write_text("1.jpg " + " ".join(map(str, POINTS)) + "\n")
     with pytest.raises(InputError, match="landmarks of no image below .*faces; .*paths"):
         list_images(tmp_path / "faces", tmp_path / "train.lst", landmarks)
-    with pytest.raises(InputError, match="--output .*is the file of landmarks"):
+    with pytest.raises(InputError, match="`output` .*is the file of landmarks"):
         list_images(tmp_path / "faces", landmarks, landmarks)
 
 

@@ -148,10 +148,10 @@ def test_photos_with_landmarks_are_aligned_and_marked_so(tmp_path, capsys):
     )
     assert make("--list", listed, "--output", tmp_path / "set", "--quality", 100) == 0
     assert (tmp_path / "set" / "train.lst").read_text() == "1\ta/1.png\t0\n"
-    header, image = FaceRecords(tmp_path / "set").record(1)
-    assert header.label.tolist() == [0, 1] and image.startswith(b"\xff\xd8\xff")
+    record = FaceRecords(tmp_path / "set").record(1)
+    assert (record.label, record.more) == (0, (1,)) and record.image.startswith(b"\xff\xd8\xff")
     # the template's own points, moved: what is cut out is what was put there
-    assert np.abs(decode_rgb(image).astype(int) - upright).mean() < 2
+    assert np.abs(decode_rgb(record.image).astype(int) - upright).mean() < 2
     out = capsys.readouterr().out
     assert "1 images of 1 identities, 112x112\naligned: 1\nleft out: 2 (" in out
     assert "1 not aligned and without landmarks" in out and "1 cannot be aligned" in out

@@ -156,7 +156,7 @@ def test_more_than_a_set_can_hold_is_told_before_the_model_is_asked(tmp_path, mo
         raise AssertionError("is not to be asked")
 
     monkeypatch.setattr(writer, "LARGEST_KEY", 10)
-    with pytest.raises(InputError, match=f"^--output {tmp_path / 'out'}: would hold 10 images and"):
+    with pytest.raises(InputError, match=f"^`output` {tmp_path / 'out'}: would hold 10 images and"):
         merge([one, two], tmp_path / "out", embed=unused)
     monkeypatch.setattr(writer, "LARGEST_KEY", 13)
     monkeypatch.setattr(tool, "write_merged", unused)
@@ -372,7 +372,7 @@ def test_wrong_input_is_one_line_and_leaves_an_older_set_as_it_was(tmp_path, cap
         error = capsys.readouterr().err
         assert told in error and error.count("\n") == 1
     for threshold in (0.0, 1.1, float("nan")):
-        with pytest.raises(InputError, match="--threshold"):
+        with pytest.raises(InputError, match="threshold"):
             merge([one], tmp_path / "out", embed=embed, threshold=threshold, overwrite=True)
     assert contents(tmp_path / "out") == before
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "large", "out"}

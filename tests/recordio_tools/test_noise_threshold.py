@@ -175,9 +175,3 @@ def test_scores_or_a_list_must_be_named(tmp_path, capsys):
         with pytest.raises(SystemExit) as ended:
             main(flags)
         assert ended.value.code == 2
-
-
-def test_help_ends_with_an_example(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert capsys.readouterr().out.rstrip().endswith("--output unlikely_noiselist.txt")

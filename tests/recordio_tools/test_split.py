@@ -115,7 +115,7 @@ def test_a_list_that_does_not_fit_is_told_with_its_line(source, tmp_path, capsys
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (("--min-images", 6), "the head would be empty, for the identities have 1 to 5 images"),
+        (("--min-images", 6), "the head would be empty, because the identities have 1 to 5 images"),
         (("--min-images", 1), "the tail would be empty"),
         (("--min-images", 0), "--min-images 0: give a number above 0"),
         (("--identities", "absent.txt"), "absent.txt: No such file"),
@@ -303,10 +303,3 @@ def test_real_faces_are_split_where_their_numbers_say(shared, tmp_path):
     assert sorted(head.contents + tail.contents) == sorted(read_set(source).contents)
     names = (tmp_path / "out" / "head" / "identities.txt").read_text().splitlines()
     assert [line.split(" ")[1] for line in names] == many
-
-
-def test_help_has_an_example(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        split.main(["--help"])
-    assert stopped.value.code == 0
-    assert "python -m recordio_tools.split --data-dir" in capsys.readouterr().out

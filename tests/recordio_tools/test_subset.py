@@ -362,12 +362,3 @@ def test_images_that_cannot_be_decoded_are_left_out_when_asked(tmp_path, capsys)
     assert read_set(tmp_path / "sound").identities == [0, 0, 1, 2, 2]
     listed = (tmp_path / "sound" / "left_out.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in listed] == ["record", "2", "6"]
-
-
-def test_help_tells_how_a_set_is_made_sound_and_has_an_example(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        tool.main(["--help"])
-    assert stopped.value.code == 0
-    shown = capsys.readouterr().out
-    assert "python -m recordio_tools.subset --data-dir" in shown
-    assert "With no filter at all" in shown

@@ -1,4 +1,4 @@
-"""Turning a face upright: five landmarks are moved onto ArcFace's template by one similarity."""
+"""Cut out a face upright: a similarity moves its five landmarks onto ArcFace's template."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TEMPLATE = np.array(
         [70.7299, 92.2041],
     ]
 )
-# Of landmarks in the mirrored order 0.2 is left, of a profile, where they are all but one line, 0.8
+# Landmarks in the mirrored order have 0.2; those of a profile, which are almost a line, have 0.8.
 LEAST_LIKENESS = 0.5
 SMALLEST_SPREAD = 1.0
 
 
 def template(size: tuple[int, int] = ALIGNED_SIZE) -> np.ndarray:
-    """Where the landmarks go in an aligned face of `size` (height, width): float64 (5, 2), pixels.
+    """Return the landmarks of an aligned face of `size` (height, width): float64 (5, 2), pixels.
 
     The height sets the scale and the face stays in the middle of the width, so that (112, 96) is
     the lineage's template shifted by -8 and a square one is scaled by height / 112.
@@ -35,20 +35,21 @@ def template(size: tuple[int, int] = ALIGNED_SIZE) -> np.ndarray:
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The rotation, uniform scale and translation that takes `source` nearest to `target`.
+    """Return the rotation, scale and translation that bring `source` nearest to `target`.
 
     Least squares over the points, without reflection (Umeyama 1991, equations 40 to 42). In the
     plane its singular value decomposition has a closed form: with centred points as complex
     numbers, rotation and scale are sum(conj(source) * target) / sum(|source|^2).
 
     Args:
-        source, target: (points, 2), x and y of points that belong together.
+        source: (points, 2), x and y.
+        target: (points, 2), likewise; row i belongs to row i of `source`.
 
     Returns:
         float64 (2, 3), as cv2.warpAffine takes it.
 
     Raises:
-        ValueError: the points of `source` are all one.
+        ValueError: all points of `source` are the same.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)
@@ -64,7 +65,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 def align_face(
     image: np.ndarray, landmarks: np.ndarray, size: tuple[int, int] = ALIGNED_SIZE
 ) -> np.ndarray:
-    """The face cut out of a photo, upright and scaled so that its landmarks meet the template.
+    """Return the face of a photo, upright and scaled so that its landmarks meet the template.
 
     Bilinear sampling, black outside of the photo (cv2.warpAffine, as InsightFace's alignment).
 
@@ -86,7 +87,7 @@ def align_face(
     _check(landmarks, goal, image.shape)
     height, width = size
     try:
-        return cv2.warpAffine(image, similarity(landmarks, goal), (width, height), borderValue=0)
+        return cv2.warpAffine(image, similarity(landmarks, goal), (width, height))
     except cv2.error as error:
         raise ValueError("the image is too large for OpenCV to cut a face out") from error
 

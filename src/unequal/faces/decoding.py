@@ -43,7 +43,8 @@ class Chunk(NamedTuple):
 def decode_rgb(payload: bytes) -> np.ndarray:
     """Decode a JPEG, PNG, ... to uint8 (height, width, 3) RGB; a grey one gets three channels.
 
-    Raises BadImage where OpenCV cannot.
+    Raises:
+        BadImage: OpenCV cannot decode it.
     """
     if not payload:
         raise BadImage("it is empty")
@@ -74,10 +75,14 @@ class ImageLoader:
     """Decodes records in `workers` threads (default: one per usable core, at most 16).
 
     OpenCV lets other Python threads run while it decodes. An image that cannot be decoded is left
-    out with a warning, once; `bad_keys` holds those met so far.
+    out, with one warning.
 
-    Raises InputError, from any method, for more than `max_bad_images` of them, for an image that
-    is not of `image_shape` (3, height, width), and for a broken record.
+    Attributes:
+        bad_keys: the keys of the images so far that cannot be decoded.
+
+    Raises:
+        InputError: from any method: more than `max_bad_images` images cannot be decoded, an image
+            is not of `image_shape` (3, height, width), or a record is broken.
     """
 
     def __init__(
@@ -91,7 +96,7 @@ class ImageLoader:
         self.path = records.path
         self.image_shape = tuple(image_shape)
         self.workers = workers or min(usable_cores(), MOST_WORKERS)
-        workers_beside = self.workers - 1  # the thread that asks decodes, too
+        workers_beside = self.workers - 1  # the calling thread decodes, too
         self.max_bad_images = max_bad_images
         self.bad_keys: set[int] = set()
         self._lock = threading.Lock()
@@ -102,18 +107,19 @@ class ImageLoader:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def load(self, keys: Sequence[int]) -> tuple[list[np.ndarray | None], np.ndarray]:
-        """Images (uint8 HWC RGB, None for a bad one) and float32 labels of the records."""
+    def load(self, keys: Sequence[int] | np.ndarray) -> tuple[list[np.ndarray | None], np.ndarray]:
+        """Return images (uint8 HWC RGB, None for a bad one) and float32 labels of the records."""
         images: list[np.ndarray | None] = [None] * len(keys)
         labels, _ = self.each(keys, images.__setitem__)
         return images, labels
 
     def each(
-        self, keys: Sequence[int], use: Callable[[int, np.ndarray], None]
+        self, keys: Sequence[int] | np.ndarray, use: Callable[[int, np.ndarray], None]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Call `use(i, image)` for each decodable record keys[i], in the threads, in any order.
 
-        Returns the labels, float32, and which records could be decoded, bool.
+        Returns:
+            the labels, float32 (keys,), and which records could be decoded, bool (keys,).
         """
         labels = np.zeros(len(keys), np.float32)
         good = np.zeros(len(keys), bool)
@@ -137,8 +143,10 @@ class ImageLoader:
             raise min(errors, key=lambda met: met[0])[1]
         return labels, good
 
-    def chunks(self, keys: Sequence[int], batch_size: int, prefetch: int = 1) -> Iterator[Chunk]:
-        """All records in batches for inference, without augmentation, decoded ahead."""
+    def chunks(
+        self, keys: Sequence[int] | np.ndarray, batch_size: int, prefetch: int = 1
+    ) -> Iterator[Chunk]:
+        """Yield all records in batches for inference, without augmentation, decoded ahead."""
         ahead = Prefetcher(self._chunks(keys, batch_size), prefetch)
         try:
             yield from ahead
@@ -153,15 +161,15 @@ class ImageLoader:
         try:
             work()
         finally:
-            # Where this thread is interrupted, the others must not write on into memory given back.
+            # When this thread is interrupted, the others must not write into memory given back.
             for _ in positions:
                 pass
             wait([other for other in others if not other.cancel()])
 
-    def _chunks(self, keys: Sequence[int], batch_size: int) -> Iterator[Chunk]:
-        keys = np.asarray(keys, np.int64)
-        for start in range(0, len(keys), batch_size):
-            wanted = keys[start : start + batch_size]
+    def _chunks(self, keys: Sequence[int] | np.ndarray, batch_size: int) -> Iterator[Chunk]:
+        every = np.asarray(keys, np.int64)
+        for start in range(0, len(every), batch_size):
+            wanted = every[start : start + batch_size]
             images = np.empty((batch_size,) + self.image_shape, np.uint8)
 
             def place(i: int, image: np.ndarray, images: np.ndarray = images) -> None:
@@ -203,5 +211,5 @@ class ImageLoader:
         if count > self.max_bad_images:
             raise InputError(
                 f"{self.path}: more than {self.max_bad_images} images cannot be decoded, record "
-                f"{key} among them; pack the set again or raise --max-bad-images"
+                f"{key} among them; pack the set again or raise `max_bad_images`"
             )

@@ -1,4 +1,4 @@
-"""Walking a folder per identity, in the order of names, one folder at a time."""
+"""Walk through a folder per identity, in the order of names, one folder at a time."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class IdentityFolder(NamedTuple):
 
 
 def identity_folders(top: str | Path, images_at_top: bool = False) -> Iterator[IdentityFolder]:
-    """All folders below `top`, each before those it holds, in the order of their names' characters.
+    """Yield the folders below `top`, each before those in it, in the order of their names.
 
-    Images are told by their suffix. What is hidden is passed over; links are followed. With
-    `images_at_top` the first one is `top` itself, of the name ''.
+    An image is known by its suffix. Hidden files and folders are passed over; links are followed.
+    With `images_at_top` the first folder is `top` itself, with the name ''.
 
     Raises:
         InputError: `top` is no folder or (without `images_at_top`) holds images itself, a folder

@@ -1,12 +1,11 @@
-"""Labels and names of identities: which became which, what they are called, lists of them."""
+"""Labels and names of identities: mapping.csv, identities.txt and lists of them."""
 
 from __future__ import annotations
 
 import csv
 import re
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Collection, Iterator, Mapping, NamedTuple
+from typing import Collection, Iterable, Iterator, Mapping
 
 from unequal.support.errors import InputError
 from unequal.support.files import numbered_lines
@@ -14,43 +13,49 @@ from unequal.support.files import numbered_lines
 IDENTITY_LINE = re.compile(r"(\d{1,18})[ \t]+(.+)[ \t]+(\d{1,18})")
 
 
-class MappedIdentity(NamedTuple):
-    """An identity of a new set: its labels there and in the set it comes from, images, name."""
+class MappedIdentity:
+    """An identity of a new set.
 
-    new_label: int
-    old_label: int
-    images: int
-    name: str = ""
-
-
-@contextmanager
-def mapping_file(path: str | Path) -> Iterator[Callable[..., None]]:
-    """Opens a CSV file and gives a function that writes one identity's row.
-
-    The columns are new_label, old_label, images, name. Where the function is given `set_name`,
-    with every row, they are preceded by the column set.
+    Attributes:
+        new_label: its label there.
+        old_label: its label in the set that it comes from.
+        images: how many it has in the new set.
+        name: its name.
+        set_name: which of several sets is meant, '' where there is only one.
     """
+
+    __slots__ = ("new_label", "old_label", "images", "name", "set_name")
+
+    def __init__(
+        self, new_label: int, old_label: int, images: int, name: str, set_name: str = ""
+    ) -> None:
+        self.new_label = new_label
+        self.old_label = old_label
+        self.images = images
+        self.name = name
+        self.set_name = set_name
+
+
+def write_mapping(path: str | Path, identities: Iterable[MappedIdentity]) -> None:
+    """Write a CSV file: new_label, old_label, images, name; `set` first where there are names."""
+    columns = MappedIdentity.__slots__[:4]
     # names that are not UTF-8 come out as they went in
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        started = False
-
-        def write(identity: MappedIdentity, set_name: str | None = None) -> None:
-            nonlocal started
-            first = [] if set_name is None else [set_name]
-            if not started:
-                rows.writerow([*(["set"] if first else []), *MappedIdentity._fields])
-                started = True
-            rows.writerow([*first, *identity])
-
-        yield write
+        lines = csv.writer(file, lineterminator="\n")
+        for number, identity in enumerate(identities):
+            first = [identity.set_name] if identity.set_name else []
+            if number == 0:
+                lines.writerow([*(["set"] if first else []), *columns])
+            lines.writerow([*first, *(getattr(identity, column) for column in columns)])
 
 
 def read_names(data_dir: str | Path) -> dict[int, str]:
-    """The identities' names by label, of data_dir/identities.txt; empty without that file.
+    """Return the identities' names by label, of data_dir/identities.txt; {} without that file.
 
-    Its lines are 'label name images'; a name may hold spaces. Raises InputError, naming file and
-    line, for one that is not.
+    Its lines are 'label name images'; a name may hold spaces.
+
+    Raises:
+        InputError: a line is something else; the message names file and line.
     """
     path = Path(data_dir) / "identities.txt"
     names = {}
@@ -68,10 +73,10 @@ def read_names(data_dir: str | Path) -> dict[int, str]:
 def read_identity_list(
     path: str | Path, data_dir: str | Path, labels: Collection[int], names: Mapping[int, str]
 ) -> set[int]:
-    """The labels of the identities that a file lists, one a line.
+    """Return the labels of the identities that a file lists, one a line.
 
     A line is a label, a name, or a whole line of identities.txt. A name that several identities
-    bear means all of them.
+    have means all of them.
 
     Args:
         path: the file.
@@ -80,9 +85,8 @@ def read_identity_list(
         names: the names of its identities, see read_names.
 
     Raises:
-        InputError: naming file and line, for what is no identity of the set, and for a number that
-            is the label of one identity and the name of another; a file that cannot be read or
-            lists nothing.
+        InputError: the file cannot be read or lists nothing; or a line is no identity of the set,
+            or is the label of one identity and the name of another. The message names the line.
     """
     named: dict[str, set[int]] = {}
     for label, name in names.items():
@@ -91,7 +95,7 @@ def read_identity_list(
     listed: set[int] = set()
     for number, line in _lines(path):
         found = set(named.get(line, ()))
-        as_label = int(line) if re.fullmatch(r"0|[1-9]\d{0,17}", line) else None
+        as_label = int(line) if re.fullmatch(r"0|[1-9]\d{0,17}", line) else -1
         if as_label in labels:
             if found - {as_label}:
                 raise InputError(
@@ -114,6 +118,6 @@ def read_identity_list(
 
 
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Number and text of each line that is not empty, without white space around it."""
+    """Yield number and text of each line that is not empty, without white space around it."""
     for number, line in numbered_lines(path, "list"):
         yield number, line.strip()

@@ -1,4 +1,4 @@
-"""What kind of image file some bytes are, told by how they start."""
+"""The format of an image file, known by its first bytes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNKNOWN = -1
 
 
 def image_format(image: bytes) -> ImageFormat | None:
-    """The format of an encoded image; None for bytes that start like none of those known."""
+    """Return the format of an encoded image, None where its first bytes are of no known one."""
     for start, found in STARTS.items():
         if all(image.startswith(part, place) for place, part in _parts(start)):
             return found
@@ -44,10 +44,11 @@ def image_format(image: bytes) -> ImageFormat | None:
 
 
 def format_numbers(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """`image_format` of many images: numbers of NAMES, UNKNOWN (-1) where it would be None.
+    """Return the formats of many images as numbers of NAMES, UNKNOWN (-1) where there is none.
 
     Args:
-        starts: uint8 (images, START_BYTES), how each begins; what follows shorter ones is ignored.
+        starts: uint8 (images, START_BYTES), the first bytes of each; those after the end of a
+            shorter image are ignored.
         lengths: int64 (images,), bytes of each.
 
     Returns:
@@ -68,6 +69,6 @@ def format_numbers(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def _parts(start: bytes) -> list[tuple[int, bytes]]:
-    """What stands at which place of a start, gaps left out."""
+    """Return places and bytes of a start, without its gap."""
     before, gap, after = start.partition(b"....")
     return [(0, before), (len(before) + len(gap), after)]

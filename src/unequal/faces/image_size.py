@@ -12,7 +12,7 @@ PATTERN = re.compile(r"\s*(\d{1,9})\s*(?:[,x]\s*(\d{1,9})\s*)?")
 
 
 def add_size(parser: argparse.ArgumentParser, what: str, default: str | None = None) -> None:
-    """The flag --size, a text for `size_of_flag`; `what` tells whose size and the default."""
+    """Add the flag --size, a text for `size_of_flag`; `what` says whose size and the default."""
     parser.add_argument(
         "--size",
         metavar="H,W",
@@ -22,9 +22,10 @@ def add_size(parser: argparse.ArgumentParser, what: str, default: str | None = N
 
 
 def size_of_flag(text: str | None) -> tuple[int, int] | None:
-    """(height, width) in pixels that '112', '112,96' or '112x96' stand for; None for None.
+    """Return the (height, width) in pixels that '112', '112,96' or '112x96' mean; None for None.
 
-    Raises InputError for another text, and for sides that `check_size` refuses.
+    Raises:
+        InputError: another text, or a side that `check_size` refuses.
     """
     if text is None:
         return None
@@ -37,13 +38,13 @@ def size_of_flag(text: str | None) -> tuple[int, int] | None:
 
 
 def check_size(size: tuple[int, int] | None) -> None:
-    """Raises InputError where a side is not one of 1 to 4096 pixels; None is no size."""
+    """Raise InputError where a side does not have 1 to 4096 pixels; None means any size."""
     if size is not None and not all(1 <= side <= LARGEST_SIDE for side in size):
         raise _not_a_size(",".join(map(str, size)))
 
 
 def _not_a_size(text: str) -> InputError:
     return InputError(
-        f"--size {text[:40]}: give height and width such as 112,96 or 112x96, or one number for "
+        f"`size` {text[:40]}: give height and width such as 112,96 or 112x96, or one number for "
         f"both, from 1 to {LARGEST_SIDE} pixels"
     )

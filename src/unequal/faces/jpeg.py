@@ -13,19 +13,19 @@ QUALITY = 95
 
 
 def encode_jpeg(image: np.ndarray, quality: int = QUALITY) -> bytes:
-    """The JPEG file, by OpenCV, of uint8 (height, width, 3) RGB; `quality` is 1 to 100."""
+    """Encode uint8 (height, width, 3) RGB as a JPEG file, by OpenCV; `quality` is 1 to 100."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def add_quality(parser: argparse.ArgumentParser, what: str) -> None:
-    """The flag --quality, to be checked by `check_quality`; `what` tells whose."""
+    """Add the flag --quality, to be checked by `check_quality`; `what` says whose."""
     parser.add_argument(
         "--quality", type=int, default=QUALITY, help=f"{what}, 1 to 100 (default %(default)s)"
     )
 
 
 def check_quality(quality: int) -> None:
-    """Raises InputError for a quality that JPEG does not have."""
+    """Raise InputError for a quality that JPEG does not have."""
     if not 1 <= quality <= 100:
-        raise InputError(f"--quality {quality}: give a number from 1 to 100")
+        raise InputError(f"`quality` {quality}: give a number from 1 to 100")

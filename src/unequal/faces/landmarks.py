@@ -30,9 +30,9 @@ LIST_FIELDS = (3, 7, 17)
 
 
 class Landmarks:
-    """The landmarks of many photos, found by path; 48 bytes for each.
+    """The landmarks of many photos, found by path; 48 bytes a photo.
 
-    `len()` is how many photos have some. See `read_landmarks`.
+    `len()` is the number of photos that have some. See `read_landmarks`.
     """
 
     def __init__(self, keys: np.ndarray, points: np.ndarray) -> None:
@@ -43,7 +43,7 @@ class Landmarks:
         return len(self._keys)
 
     def get(self, path: str) -> np.ndarray | None:
-        """Landmarks of the photo, float32 (5, 2), or None."""
+        """Return the landmarks of the photo, float32 (5, 2), or None."""
         key = np.uint64(path_key(os.path.normpath(path)))
         position = int(np.searchsorted(self._keys, key))
         if position == len(self._keys) or self._keys[position] != key:
@@ -52,7 +52,7 @@ class Landmarks:
 
 
 def read_landmarks(path: str | Path, folder: str | Path | None = None) -> Landmarks:
-    """All landmarks of a file (the module's docstring says of which kinds).
+    """Read all landmarks of a file, which the module's docstring describes.
 
     Args:
         path: the file.
@@ -60,7 +60,7 @@ def read_landmarks(path: str | Path, folder: str | Path | None = None) -> Landma
 
     Raises:
         InputError: the file cannot be read, holds no landmarks or those of a photo twice, or a
-            line cannot be understood; the message says which.
+            line is no photo with landmarks; the message names it.
     """
     keys, numbers = array("Q"), array("f")
     for photo, points in _photos(path, folder):
@@ -79,12 +79,12 @@ def read_landmarks(path: str | Path, folder: str | Path | None = None) -> Landma
 
 
 def landmark_row(path: str, points: np.ndarray) -> list[str]:
-    """The fields of `COLUMNS` for float32 (5, 2) points, which reading gives back to the bit."""
+    """Return the fields of `COLUMNS` for float32 (5, 2) points; reading gives the same bits."""
     return [path, *map(str, np.asarray(points, np.float32).ravel())]
 
 
 def _photos(path: str | Path, folder: str | Path | None) -> Iterator[tuple[str, np.ndarray]]:
-    """Normal path of each photo and its ten numbers x1, y1, ..., in the order of the file."""
+    """Yield the normal path of each photo and its ten numbers x1, y1, ..., in the file's order."""
     for photo, points in _lines(path):
         if not np.all(np.abs(points) < LARGEST):
             raise InputError(f"{path}: a landmark of {photo} is no pixel; correct the line")
@@ -110,7 +110,7 @@ def _lines(path: str | Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _separator(file: IO[str]) -> str | None:
-    """What separates the fields, judged by the first line; None means white space."""
+    """Return what separates the fields of the first line; None means white space."""
     first = next((line for line in file if line.strip()), "").rstrip("\r\n")
     fields = first.split("\t")
     if len(fields) in LIST_FIELDS and fields[0] in ("0", "1"):
@@ -144,7 +144,7 @@ def _rows(file: IO[str], separator: str | None) -> Iterator[tuple[int, list[str]
 
 
 def _csv_rows(path: str | Path, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
-    """Rows and the line at which each ends; a path that is not quoted may hold commas."""
+    """Yield rows and the line at which each ends; a path without quotes may hold commas."""
     rows = csv.reader(file)
     try:
         for fields in rows:

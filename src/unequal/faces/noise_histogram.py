@@ -1,4 +1,4 @@
-"""The distribution of the largest probabilities, for people: a picture, and its numbers."""
+"""The distribution of the largest probabilities as a picture, and as a table of its numbers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ COLUMNS = ["from", "to", "images", "below", "density"]
 def write_distribution(path: str | Path, largest: np.ndarray) -> None:
     """Write a CSV file, a line for each bar of the histogram, from low to high probability.
 
-    from, to: its bounds, as probabilities; images: how many lie in it; below: how many lie below
-    `to`; density: images per unit of log-odds, smoothed, in its middle. The file appears whole or
-    not at all. Raises OSError.
+    Columns: `from` and `to`: its bounds, as probabilities; `images`: how many lie in it; `below`:
+    how many lie below `to`; `density`: images per unit of log-odds, smoothed, in its middle. The
+    file appears whole or not at all.
+
+    Args:
+        path: the file.
+        largest: float32 (images,), the largest probability of each image.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     edges, images, density = _bars(distribution_of(largest))
     bounds = [f"{probability:.9g}" for probability in probability_of(edges)]
@@ -44,9 +51,12 @@ def write_histogram(
     """Write a PNG: images over their largest probability, on the scale of its log-odds.
 
     Lines mark those of the named `thresholds` that are above 0. The file appears whole or not at
-    all. Raises OSError.
+    all.
+
+    Raises:
+        OSError: the file cannot be written.
     """
-    # takes a second to import, and most runs draw nothing
+    # the import takes a second, and most runs draw nothing
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -75,7 +85,7 @@ def write_histogram(
 
 
 def _bars(distribution: Distribution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges (bars + 1,) as log-odds, images (bars,) and density (bars,), some cells a bar."""
+    """Return edges (bars + 1,) as log-odds, images (bars,) and density (bars,)."""
     step = distribution.scale.step
     rest = -len(distribution.images) % CELLS_A_BAR
     images = np.pad(distribution.images, (0, rest)).reshape(-1, CELLS_A_BAR).sum(axis=1)

@@ -18,10 +18,14 @@ HEADER = ["label", "record", "largest", "of_label", "predicted"]
 
 
 class Scores(NamedTuple):
-    """What the noise pass found, one element per image, in the order looked at.
+    """What the noise pass found, one element an image, in the order of the pass.
 
-    labels: int32, as given in the set. keys: int64 record keys. largest, of_label: float32, the
-    largest probability and that of the label. predicted: int32, the class of the largest.
+    Attributes:
+        labels: int32, as given in the set.
+        keys: int64 record keys.
+        largest: float32, the largest probability.
+        of_label: float32, the probability of the label.
+        predicted: int32, the class of the largest.
     """
 
     labels: np.ndarray
@@ -31,22 +35,25 @@ class Scores(NamedTuple):
     predicted: np.ndarray
 
     def rows(self, which: np.ndarray) -> Iterator[NoiseRow]:
-        """The rows of a noise list for the images at the positions `which` (or bool mask)."""
+        """Yield the rows of a noise list for the images at the positions `which` (or bool mask)."""
         columns = (column[which] for column in self[:4])
         for label, key, largest, of_label in zip(*columns):
             yield NoiseRow(int(label), int(key), largest, of_label)
 
 
 def empty_scores(count: int) -> Scores:
-    """Room for the scores of `count` images."""
+    """Return room for the scores of `count` images."""
     return Scores(*(np.empty(count, kind) for kind in ("i4", "i8", "f4", "f4", "i4")))
 
 
 def write_scores(path: str | Path, scores: Scores) -> None:
-    """Write `label,record,largest,of_label,predicted` and a line per image.
+    """Write the line of HEADER and a line an image.
 
     A number is the shortest text that gives the same float32. The file appears whole or not at
-    all. Raises OSError.
+    all.
+
+    Raises:
+        OSError: the file cannot be written.
     """
 
     def write(name: str) -> None:
@@ -61,8 +68,8 @@ def write_scores(path: str | Path, scores: Scores) -> None:
 def read_scores(path: str | Path) -> Scores:
     """Read what `write_scores` wrote.
 
-    Raises InputError, naming file and line, for what is no such file and a file that cannot be
-    read.
+    Raises:
+        InputError: the file cannot be read or is no such file; the message names file and line.
     """
     columns = [array(kind) for kind in "iqffi"]
     try:

@@ -1,8 +1,9 @@
-"""Where the largest probabilities of a set part: the valley between noise and the rest.
+"""The noise threshold of a set: the valley of the largest probabilities between noise and rest.
 
-Their distribution is smoothed and searched for modes, first over the log-odds log(P / (1 - P)),
-where it has about the same shape at 0.001 as at 0.999, then, if it has no clear valley there, over
-P itself: when much is noise, the rest is spread too thinly over the log-odds to be a mode.
+Their distribution is smoothed and searched for modes. First this is done over the log-odds
+log(P / (1 - P)), where the distribution has about the same shape at 0.001 as at 0.999. If there is
+no clear valley, it is done over P itself: when much is noise, the rest is spread too thinly over
+the log-odds to be a mode.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ MOST_NOISE = 0.6
 
 
 class Scale(NamedTuple):
-    """How probabilities are laid out.
+    """The axis on which probabilities are counted.
 
-    place: probabilities to positions; probability: back again; highest: the last position; step:
-    width of a cell; smoothing: deviation of the normal curve that smooths; least_noise: share of
-    the images from which on a mode counts.
+    Attributes:
+        name: for messages.
+        place: maps probabilities to positions.
+        probability: maps positions to probabilities.
+        highest: the last position.
+        step: width of a cell.
+        smoothing: standard deviation of the normal curve that smooths.
+        least_noise: the smallest share of the images below a valley that counts.
     """
 
     name: str
@@ -35,7 +41,7 @@ class Scale(NamedTuple):
 
 
 def log_odds(probability: np.ndarray | float) -> np.ndarray:
-    """log(P / (1 - P)) in float64, from LOWEST to HIGHEST: float32 cannot tell those above."""
+    """Return log(P / (1 - P)) in float64, from LOWEST to HIGHEST, where float32 ends."""
     probability = np.clip(np.asarray(probability, np.float64), 0, 1)
     with np.errstate(divide="ignore"):
         odds = np.log(probability) - np.log1p(-probability)
@@ -43,7 +49,7 @@ def log_odds(probability: np.ndarray | float) -> np.ndarray:
 
 
 def probability_of(odds: np.ndarray | float) -> np.ndarray:
-    """The probability with these log-odds."""
+    """Return the probability with these log-odds."""
     return 1.0 / (1.0 + np.exp(-np.asarray(odds, np.float64)))
 
 
@@ -59,8 +65,11 @@ PLAIN = Scale("probability", _as_it_is, _as_it_is, 1.0, 0.0025, 0.04, least_nois
 class Distribution(NamedTuple):
     """Largest probabilities in cells of `scale.step`.
 
-    places: float64, the middle of each cell. images: int64, how many fall into it. density:
-    float64, images per unit of the scale, smoothed.
+    Attributes:
+        scale: the axis.
+        places: float64 (cells,), the middle of each cell.
+        images: int64 (cells,), how many fall into it.
+        density: float64 (cells,), images per unit of the scale, smoothed.
     """
 
     scale: Scale
@@ -72,8 +81,12 @@ class Distribution(NamedTuple):
 class Valley(NamedTuple):
     """A valley between two modes, all three as probabilities.
 
-    threshold: the lowest point, in few digits. depth: 1 - density there / density at the lower of
-    the two modes. clear: whether that makes them two, see find_valleys.
+    Attributes:
+        threshold: the lowest point, in few digits.
+        depth: 1 - density there / density at the lower of the two modes.
+        clear: whether that makes them two, see find_valleys.
+        low_mode: the mode below the valley.
+        high_mode: the mode above it.
     """
 
     threshold: float
@@ -91,7 +104,7 @@ class Choice(NamedTuple):
 
 
 def distribution_of(largest: np.ndarray, scale: Scale = LOG_ODDS) -> Distribution:
-    """The distribution of largest probabilities (images,), 0 to 1."""
+    """Return the distribution of largest probabilities (images,), 0 to 1."""
     places = scale.place(largest)
     margin = 4 * scale.smoothing
     first = (places.min() if len(places) else 0.0) - margin
@@ -104,11 +117,12 @@ def distribution_of(largest: np.ndarray, scale: Scale = LOG_ODDS) -> Distributio
 
 
 def find_valleys(distribution: Distribution) -> list[Valley]:
-    """The clear valleys, from low to high probability; none where there is one mode.
+    """Return the clear valleys, from low to high probability; none where there is one mode.
 
-    A valley is clear when its depth is LEAST_DEPTH or more, and when the images within one
+    A valley is clear when its depth is at least LEAST_DEPTH, and when the images within one
     kernel's width at the lower mode outnumber those in the valley by DEVIATIONS of their Poisson
-    error. Modes that are not separated so are one, the shallowest valley vanishing first.
+    error. Two modes without a clear valley between them become one; the shallowest valley goes
+    first.
     """
     density = distribution.density
     inner = (density[1:-1] > density[:-2]) & (density[1:-1] >= density[2:])
@@ -124,10 +138,11 @@ def find_valleys(distribution: Distribution) -> list[Valley]:
 
 
 def choose_threshold(largest: np.ndarray) -> Choice:
-    """The lowest point of the highest clear valley with at most MOST_NOISE of the images below.
+    """Choose the lowest point of the highest clear valley with few enough images below it.
 
-    The second scale is asked where the first has none. 0 where there is none at all: a guess would
-    leave out good images.
+    At most MOST_NOISE of the images may lie below. The second scale is used where the first has no
+    such valley. The threshold is 0 where there is none at all, because a guess would leave out good
+    images.
     """
     why = "the largest probabilities have no two clear modes"
     for scale in (LOG_ODDS, PLAIN):
@@ -149,15 +164,18 @@ def choose_threshold(largest: np.ndarray) -> Choice:
 
 
 def automatic_threshold(largest: np.ndarray, log: Callable[[str], None]) -> float:
-    """`choose_threshold` for largest probabilities (images,); `log` gets a line that says why."""
+    """Choose a threshold for largest probabilities (images,); `log` gets a line that says why."""
     choice = choose_threshold(largest)
-    mend = "" if choice.threshold else "; look at 0_noise_histogram.png, and give a number"
-    log(f"noise threshold {choice.threshold!r}: {choice.reason}{mend}")
+    fix = "" if choice.threshold else "; look at 0_noise_histogram.png, and give a number"
+    log(f"noise threshold {choice.threshold!r}: {choice.reason}{fix}")
     return choice.threshold
 
 
 def _between(distribution: Distribution, low: int, high: int) -> Valley:
-    """The valley between the modes in two cells: of several lowest cells, the one in the middle."""
+    """Return the valley between the modes in two cells.
+
+    Of several lowest cells, the one in the middle counts.
+    """
     scale, places, _, density = distribution
     between = density[low : high + 1]
     lowest = np.flatnonzero(between <= between.min() + 1e-9 * between.max())
@@ -177,7 +195,7 @@ def _between(distribution: Distribution, low: int, high: int) -> Valley:
 
 
 def _short(probability: float) -> float:
-    """The probability in so few digits that people copy it, with 3 digits of its odds kept."""
+    """Round a probability to few digits, which people copy; 3 digits of its odds stay."""
     if probability <= 0.5:
         return float(f"{probability:.3g}")
     rest = float(f"{1 - probability:.3g}")

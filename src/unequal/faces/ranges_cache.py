@@ -1,4 +1,4 @@
-"""What was read from the records of a large set, kept beside it for the next start."""
+"""A cache of what was read from the records of a large set, beside it, for the next start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Stamp(NamedTuple):
 
 
 def size_and_time(file: int | Path) -> tuple[int, int]:
-    """Bytes and time of writing, in nanoseconds, of an open or a named file; 0, 0 where missing."""
+    """Return bytes and time of writing (ns) of an open or a named file; 0, 0 without it."""
     try:
         found = os.stat(file)
     except OSError:
@@ -44,11 +44,11 @@ def read_or_recall(
     read: Callable[[np.ndarray], np.ndarray],
     fit: Callable[[np.ndarray], bool] = lambda values: True,
 ) -> np.ndarray:
-    """`read(keys)`, an int64 or float32 row for each key, recalled from an earlier start if it can.
+    """Return `read(keys)`, an int64 or float32 row for each key, from the cache if it is valid.
 
-    What was kept is believed if its size and sum are right, it was made from files of this `stamp`,
+    The cache is valid if its size and checksum are right, it was made from files of this `stamp`,
     all of it is `fit`, and some rows equal what `read` gives for them now. Else it is made anew.
-    Sets of fewer keys than CACHED_FROM are read every time, and leave nothing.
+    Sets with fewer keys than CACHED_FROM are read every time, and no cache is made.
     """
     if len(keys) < CACHED_FROM:
         return read(keys)
@@ -83,7 +83,7 @@ def _store(path: Path, stamp: Stamp, values: np.ndarray) -> None:
     try:
         replace_file(path, lambda name: _write(name, head, body))
     except OSError:
-        pass  # read-only, full, or written by another process at this moment: it only saves time
+        pass  # read-only, full, or being written by another process: the cache only saves time
 
 
 def _preamble(stamp: Stamp, dtype: np.dtype, body: bytes) -> bytes:

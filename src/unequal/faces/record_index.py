@@ -26,14 +26,23 @@ class RecordIndex:
         path: the .rec file, for messages.
         index_path: the .idx file.
         file: descriptor of the .rec.
-        keys, offsets: int64, as `read_index` gives them.
+        keys: int64, as `read_index` gives them.
+        offsets: int64 likewise.
+        check: look whether sampled records start where the index says, and whether the file is
+            cut off.
 
-    Raises InputError where the .rec is empty or cut off, a record is listed twice, or sampled
-    records do not start where the index says.
+    Raises:
+        InputError: the .rec is empty or a record is listed twice, or the check has failed.
     """
 
     def __init__(
-        self, path: Path, index_path: Path, file: int, keys: np.ndarray, offsets: np.ndarray
+        self,
+        path: Path,
+        index_path: Path,
+        file: int,
+        keys: np.ndarray,
+        offsets: np.ndarray,
+        check: bool = True,
     ) -> None:
         size = os.fstat(file).st_size
         if size == 0:
@@ -41,13 +50,20 @@ class RecordIndex:
         self._index_path = index_path
         self._bounds, ranks = _in_file_order(offsets, size)
         self._first, self._keys, self._places = _by_key(index_path, keys, ranks)
-        _check_positions(path, index_path, file, self._bounds[:-1], size)
+        if check:
+            _check_positions(path, index_path, file, self._bounds[:-1], size)
+        else:
+            np.minimum(self._bounds, size, out=self._bounds)  # nothing lies beyond a file cut off
 
     def __len__(self) -> int:
         return len(self._places)
 
     def span(self, key: int) -> tuple[int, int]:
-        """First byte of a record and of the next one; InputError where there is no such record."""
+        """Return the first byte of a record and of the next one.
+
+        Raises:
+            InputError: there is no such record.
+        """
         row = key - self._first
         if self._keys is not None:
             row = int(np.searchsorted(self._keys, key))
@@ -58,7 +74,7 @@ class RecordIndex:
         return self._bounds.item(place), self._bounds.item(place + 1)
 
     def spans(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """int64 first bytes and ends of many records; both 0 where there is no such record."""
+        """Return first bytes and ends, int64, of many records; 0 where there is no such record."""
         rows = keys - self._first
         if self._keys is not None:
             rows = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
@@ -68,7 +84,7 @@ class RecordIndex:
         return self._bounds[places] * known, self._bounds[places + 1] * known
 
     def has_all(self, first: int, stop: int) -> bool:
-        """Whether every key of range(first, stop) is listed."""
+        """Return whether every key of range(first, stop) is listed."""
         if first >= stop:
             return True
         if self._keys is None:
@@ -78,7 +94,7 @@ class RecordIndex:
 
 
 def read_index(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """int64 keys and offsets of a .idx file; raises as `read_index_blocks`."""
+    """Return keys and offsets, int64, of a .idx file; raises as `read_index_blocks`."""
     columns: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for block in read_index_blocks(path):
         for column, numbers in zip(columns, block):
@@ -91,9 +107,10 @@ def read_index(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_index_blocks(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """int64 keys and offsets of a .idx file, some at a time, in the order of its lines.
+    """Yield keys and offsets, int64, of a .idx file, some at a time, in the order of its lines.
 
-    Raises InputError where it is missing, empty or something else.
+    Raises:
+        InputError: it is missing, empty or something else.
     """
     empty = True
     try:
@@ -116,7 +133,7 @@ def read_index_blocks(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray
 
 
 def _anew(index_path: str | Path) -> str:
-    """How a lost or wrong index is mended."""
+    """Return how to fix a lost or wrong index."""
     folder = Path(index_path).parent
     return f"make it anew: python -m recordio_tools.inspect_set --data-dir {folder} --repair"
 
@@ -134,20 +151,23 @@ def _parse_index(path: str | Path, text: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_file_order(offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Offsets in ascending order with `size` after them, and the rank of each; None: as it is."""
+    """Return the ascending offsets with `size` after them, and the rank of each (None: its place).
+
+    Of keys that share an offset, each has the rank of the last one, whose record is not empty.
+    """
     bounds = np.empty(len(offsets) + 1, np.int64)
     bounds[:-1] = offsets
     bounds[-1] = size
     if np.all(offsets[:-1] < offsets[1:]):
         return bounds, None
     bounds[:-1].sort()
-    return bounds, np.searchsorted(bounds[:-1], offsets)
+    return bounds, np.searchsorted(bounds[:-1], offsets, side="right") - 1
 
 
 def _by_key(
     path: Path, keys: np.ndarray, ranks: np.ndarray | None
 ) -> tuple[int, np.ndarray | None, np.ndarray]:
-    """The lowest key, the keys in ascending order (None: consecutive), and the ranks in that order.
+    """Return the lowest key, the ascending keys (None: consecutive), and the ranks in that order.
 
     Ranks None count up from 0.
     """
@@ -172,7 +192,7 @@ def _by_key(
 def _check_positions(
     path: Path, index_path: Path, file: int, offsets: np.ndarray, size: int
 ) -> None:
-    """Look at the first, the last and some records between: do they start where the .idx says?"""
+    """Check that the first, the last and some records between start where the .idx says."""
     last = int(offsets[-1])
     if last + PART_HEADER.size > size:
         raise InputError(

@@ -1,64 +1,89 @@
-"""The identity ranges and the labels of many records, read without their images."""
+"""The labels of many records without their images: a few reads of the file for thousands."""
 
 from __future__ import annotations
 
-from typing import Callable
+import os
+from typing import Callable, NamedTuple
 
 import numpy as np
 
-from unequal.faces.record_format import Header
-from unequal.faces.record_heads import read_heads
-from unequal.faces.record_index import RecordIndex
+from unequal.faces.record_format import LABEL_HEADER, LENGTH_BITS, MAGIC, PART_HEADER, Record
 
-HeaderOf = Callable[[int], Header]
+HEAD = np.dtype(
+    [
+        ("magic", "<u4"),
+        ("code", "<u4"),
+        ("flag", "<u4"),
+        ("number", "<f4"),
+        ("ids", "<u8", 2),
+        ("label", "<f4", 2),
+    ]
+)
+AT_ONCE = 1 << 14
+SPARSE = 512  # bytes a record, above which passing over the images is faster than reading them
 
 
-def read_labels(file: int, index: RecordIndex, keys: np.ndarray, header_of: HeaderOf) -> np.ndarray:
-    """float32 labels of the records `keys` of an open .rec; of an array label, the first number.
+class Labels(NamedTuple):
+    """The labels of some records.
 
-    `header_of` reads a single record: one that is stored in parts, or that it raises for.
+    Attributes:
+        values: float32 (records, 2), the first two numbers of each label; 0 for what it lacks.
+        lengths: int32 (records,), how many numbers it has.
+        broken: why a record cannot be read, by its row.
     """
-    labels = np.empty(len(keys), np.float32)
-    plain = np.zeros(len(keys), bool)
-    for heads in read_heads(file, *index.spans(keys)):
-        labels[heads.rows], plain[heads.rows] = heads.label[:, 0], heads.plain
-    for row in np.flatnonzero(~plain).tolist():
-        header = header_of(int(keys[row]))
-        labels[row] = header.label if header.flag == 0 else header.label[0]
-    return labels
+
+    values: np.ndarray
+    lengths: np.ndarray
+    broken: dict[int, str]
 
 
-def read_ranges(
-    file: int, index: RecordIndex, keys: np.ndarray, first_identity: int, header_of: HeaderOf
-) -> np.ndarray:
-    """int64 (n, 2): the ranges of image keys that the identity records `keys` hold.
+def read_labels(
+    file: int, starts: np.ndarray, stops: np.ndarray, read: Callable[[int], Record]
+) -> Labels:
+    """Return the labels of the records in the bytes `starts` to `stops`, int64, of an open .rec.
 
-    `header_of` as for `read_labels`. Raises NoRange for the first one that holds none.
+    `read` gives the record of a row. It is called for records in several parts, and for those
+    that are broken, for which it raises ValueError.
     """
-    ranges = np.empty((len(keys), 2), np.int64)
-    plain = np.zeros(len(keys), bool)
-    for heads in read_heads(file, *index.spans(keys)):
-        sound = heads.plain & (heads.length >= 2) & are_ranges(heads.label, first_identity)
-        ranges[heads.rows[sound]] = heads.label[sound]
-        plain[heads.rows[sound]] = True
-    for row in np.flatnonzero(~plain).tolist():
-        header = header_of(int(keys[row]))
-        if header.flag < 2 or not are_ranges(header.label[None, :2], first_identity)[0]:
-            raise NoRange(int(keys[row]), header)
-        ranges[row] = header.label[:2]
-    return ranges
+    values = np.zeros((len(starts), 2), np.float32)
+    lengths = np.ones(len(starts), np.int32)
+    broken: dict[int, str] = {}
+    order = np.argsort(starts, kind="stable")
+    for i in range(0, len(order), AT_ONCE):
+        rows = order[i : i + AT_ONCE]
+        heads = _heads(file, starts[rows])
+        flag = heads["flag"].astype(np.int64)
+        values[rows] = np.where(flag[:, None] > np.arange(2), heads["label"], np.float32(0))
+        values[rows[flag == 0], 0] = heads["number"][flag == 0]
+        lengths[rows] = np.maximum(flag, 1)
+        payload = heads["code"].astype(np.int64)  # of a record in one part: the bits above are 0
+        plain = (heads["magic"] == MAGIC) & (payload < 1 << LENGTH_BITS)
+        plain &= payload >= LABEL_HEADER.size + 4 * flag
+        plain &= PART_HEADER.size + payload <= stops[rows] - starts[rows]
+        for row in np.sort(rows[~plain]).tolist():
+            values[row] = 0
+            try:
+                found = read(row).labels
+            except ValueError as error:
+                broken[row] = str(error)
+                continue
+            values[row, : min(2, len(found))] = found[:2]
+            lengths[row] = len(found)
+    return Labels(values, lengths, broken)
 
 
-def are_ranges(ranges: np.ndarray, first_identity: int) -> np.ndarray:
-    """Which rows of (n, 2) are first and last + 1 of images, whose keys are below that one."""
-    first, stop = ranges[:, 0], ranges[:, 1]
-    return (first >= 1) & (first <= stop) & (stop <= first_identity)
-
-
-class NoRange(ValueError):
-    """The identity record `key` with this `header` holds no range of images."""
-
-    def __init__(self, key: int, header: Header) -> None:
-        super().__init__(key, header)
-        self.key = key
-        self.header = header
+def _heads(file: int, starts: np.ndarray) -> np.ndarray:
+    """Return HEAD (records,): what stands at ascending places of the file, 0 beyond its end."""
+    first, last = int(starts[0]), int(starts[-1])
+    found = np.zeros((len(starts), HEAD.itemsize), np.uint8)
+    if last - first > SPARSE * len(starts):
+        for row, start in zip(found, starts.tolist()):
+            head = os.pread(file, HEAD.itemsize, start)
+            row[: len(head)] = np.frombuffer(head, np.uint8)
+    else:
+        blob = os.pread(file, last - first + HEAD.itemsize, first)
+        padded = np.zeros(last - first + HEAD.itemsize, np.uint8)
+        padded[: len(blob)] = np.frombuffer(blob, np.uint8)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, HEAD.itemsize)
+        np.take(windows, starts - first, axis=0, out=found)
+    return found.view(HEAD)[:, 0]

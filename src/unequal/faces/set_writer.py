@@ -1,4 +1,4 @@
-"""Writing a face set: train.rec, train.idx, train.lst and property as InsightFace lays them out."""
+"""Write a face set: train.rec, train.idx, train.lst and property in InsightFace's layout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from array import array
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Iterable, Sequence
+from typing import Iterable, Sequence, TextIO, TypeVar
 
 from unequal.faces.image_list import ListedFace, list_line
 from unequal.faces.record_format import frame, pack
@@ -16,6 +16,7 @@ from unequal.support.output_folder import new_folder
 LARGEST_KEY = 2**24 - 1  # record 0 tells the key after it as a float32, exact up to 2**24
 BUFFER = 1 << 20
 ALIGNED = (1.0,)
+Writer = TypeVar("Writer", bound="FaceSetWriter")
 
 
 class FaceSetWriter:
@@ -61,28 +62,28 @@ class FaceSetWriter:
         more: Sequence[float] | None = ALIGNED,
         identity: str = "",
     ) -> int:
-        """Appends one encoded image and returns its record key.
+        """Append one encoded image and return its record key.
 
-        The images of a label must follow one another; labels may leave gaps and come in any order.
+        The images of a label must follow one another; labels may have gaps and any order.
 
         Args:
             label: the identity's.
             image: the encoded file.
             name: the path that train.lst gives it; one is made up where it is not given.
-            more: follows the label in the record's label array; None writes a single number in
-                place of an array.
+            more: what follows the label in the record's label array; None writes a single number
+                in place of an array.
             identity: the identity's name for identities.txt, taken from its first image; the
                 folder in `name` where it is not given.
 
         Raises:
-            ValueError: a label that was finished comes back or is not below num_classes.
-            InputError: the set outgrows what the float32 header of record 0 can address.
+            ValueError: a label comes back after another one, or is not below num_classes.
+            InputError: the set has more records than the float32 label of record 0 can count.
         """
         key = self.images + 1
         if label != self._label:
             self._start_identity(label, key, identity or name.rpartition("/")[0])
         if key + len(self._first_keys) > LARGEST_KEY:
-            raise InputError(f"--output: would hold more images and identities than the {_limit()}")
+            raise InputError(f"`output`: would hold more images and identities than the {_limit()}")
         labels = None if more is None else (label, *more)
         self._write(key, pack(labels, label, key, image))
         path = name or f"{label:06d}/{key:07d}.jpg"
@@ -90,7 +91,7 @@ class FaceSetWriter:
         self.images = key
         return key
 
-    def __enter__(self) -> FaceSetWriter:
+    def __enter__(self: Writer) -> Writer:
         return self
 
     def __exit__(
@@ -141,7 +142,7 @@ class FaceSetWriter:
         self._index.write(f"{key}\t{self._position}\n")
         self._position += len(framed)
 
-    def _text(self, name: str):
+    def _text(self, name: str) -> TextIO:
         # paths that are not UTF-8 come out as they went in
         return (self.folder / name).open(
             "w", BUFFER, encoding="utf-8", errors="surrogateescape", newline="\n"
@@ -149,10 +150,10 @@ class FaceSetWriter:
 
 
 def check_fits(output: str | Path, images: int, identities: int) -> None:
-    """Raises InputError, naming --output, for more than the header of a set can address."""
+    """Raise InputError, which names `output`, for more records than a set's header can count."""
     if images + identities > LARGEST_KEY:
         raise InputError(
-            f"--output {output}: would hold {images} images and {identities} identities, more than "
+            f"`output` {output}: would hold {images} images and {identities} identities, more than "
             f"the {_limit()}"
         )
 
@@ -171,9 +172,9 @@ def write_face_set(
     num_classes: int | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Writes (label, encoded image, name) items as the set `folder`; returns how many there were.
+    """Write (label, encoded image, name) items as the set `folder`; return their number.
 
-    The folder appears when everything is written. Raises what FaceSetWriter and new_folder do.
+    The folder appears when everything is written. Raises what FaceSetWriter and new_folder raise.
     """
     with new_folder(folder, overwrite) as partial:
         with FaceSetWriter(partial, size, num_classes) as writer:

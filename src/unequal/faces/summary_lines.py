@@ -1,4 +1,4 @@
-"""How the tools that make a set out of sets say on stdout what they have made."""
+"""The lines on stdout of the tools that make a set out of sets."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from unequal.support.counted import counted
 def set_line(
     folder: str | Path, images: int, identities: int, bins: int, dry_run: bool = False
 ) -> str:
-    """'FOLDER: 12 images of 3 identities, 2 verification sets'.
+    """Return 'FOLDER: 12 images of 3 identities, 2 verification sets'.
 
-    The last part is there only where `bins` sets went along.
+    The last part is there only where verification sets were copied.
     """
     text = f"{folder}: {images_of(images, identities)}"
     if bins:
@@ -22,11 +22,11 @@ def set_line(
 
 
 def images_of(images: int, identities: int) -> str:
-    """'12 images of 3 identities'."""
+    """Return '12 images of 3 identities'."""
     return f"{counted(images, 'image')} of {counted(identities, 'identity', 'identities')}"
 
 
 def broken_line(count: int, dry_run: bool = False) -> str:
-    """'3 broken records left out, see left_out.csv'."""
+    """Return '3 broken records left out, see left_out.csv'."""
     see = "" if dry_run else f", see {LEFT_OUT_FILE}"
     return f"{counted(count, 'broken record')} left out{see}"

@@ -1,4 +1,4 @@
-"""Files: replaced as a whole, so that nobody sees half of one; text read line by line."""
+"""Replace files as a whole, so that nobody sees half of one; read text line by line."""
 
 from __future__ import annotations
 
@@ -32,19 +32,27 @@ def replace_file(path: str | os.PathLike, write: Callable[[str], object]) -> Non
 def replace_or_refuse(
     path: str | os.PathLike,
     write: Callable[[str], object],
-    mend: str = "",
+    fix: str = "",
     errors: tuple[type[Exception], ...] = (),
 ) -> None:
-    """:func:`replace_file`; InputError, with the ``mend``, where there is no room or permission.
+    """Replace a file as :func:`replace_file` does.
 
-    ``errors``: what ``write`` raises then, besides OSError.
+    Args:
+        path: the file.
+        write: gets the temporary name.
+        fix: what the user can do, for the message.
+        errors: what ``write`` raises where there is no room or permission, besides OSError.
+
+    Raises:
+        InputError: there is no room or permission.
     """
+    refused: tuple[type[Exception], ...] = (OSError, *errors)
     try:
         replace_file(path, write)
-    except (OSError, *errors) as error:
+    except refused as error:
         reason = getattr(error, "strerror", None) or "see its folder and the room on the disk"
         raise InputError(
-            f"{path}: cannot be written ({reason})" + (f"; {mend}" if mend else "")
+            f"{path}: cannot be written ({reason})" + (f"; {fix}" if fix else "")
         ) from error
 
 
@@ -78,10 +86,12 @@ def make_folder(folder: str, parameter: str) -> None:
 
 
 def numbered_lines(path: str | os.PathLike, what: str) -> Iterator[tuple[int, str]]:
-    """Number, from 1, and text, without its end, of each line that is not empty.
+    """Yield number, from 1, and text, without its end, of each line that is not empty.
 
-    Bytes that are not UTF-8 come out as they went in (surrogateescape). Raises InputError, which
-    says that ``what`` cannot be read.
+    Bytes that are not UTF-8 come out as they went in (surrogateescape).
+
+    Raises:
+        InputError: ``what``, such as 'list', cannot be read.
     """
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:

@@ -1,4 +1,4 @@
-"""An image list, looked through once and then given in ascending order of label."""
+"""An image list that is read once to check it, and then given in ascending order of label."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ SMALL_BUFFER = 1 << 10
 class LabelOrder:
     """The images of a list by ascending label; those of a label stay in the order of the list.
 
-    The list itself stays on the disk: 8 bytes per line are held while it is looked through. Where
-    its labels are not in ascending order, 8 stay, and up to 32 are held while it is sorted.
+    The list itself stays on the disk. 8 bytes a line are held while it is checked. Where its labels
+    are not in ascending order, 8 bytes stay, and up to 32 are held while it is sorted.
 
     Attributes:
         images: how many lines the list has, empty ones not counted.
         identities: how many different labels.
         largest_label: the largest of them, -1 for an empty list.
         ascending: whether the list is in the order of its labels.
-        repeated: how many lines name a path that an earlier line names, and the
-            first such path, `repeated_path`, '' where there is none.
+        repeated: how many lines name a path that an earlier line names.
+        repeated_path: the first such path, '' where there is none.
 
     Raises:
-        InputError: as read_list, at once, and for a label that a record cannot hold.
+        InputError: as read_list, at once; or a record cannot hold a label.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -92,7 +92,7 @@ class LabelOrder:
                 yield parse_line(self.path, 0, _text(file.readline()))
 
     def _lines(self) -> Iterator[tuple[int, int, ListedFace]]:
-        """Number from 1, position in bytes and content of each line that is not empty."""
+        """Yield number from 1, position in bytes and content of each line that is not empty."""
         try:
             with self.path.open("rb") as file:
                 offset = 0
