@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from recordio_tools.inspect_set_parts.findings import Examples, Findings
+from recordio_tools.inspect_set_parts.label_check import record_name
 from unequal.faces.decoding import decode_rgb
-from unequal.faces.image_format import NAMES, UNKNOWN, format_numbers
+from unequal.faces.image_format import NAMES, START_BYTES, UNKNOWN, format_numbers
 from unequal.faces.record_at import read_at
-from unequal.faces.record_format import LABEL_HEADER
 from unequal.support.counted import counted
 
 SAMPLED = 256
@@ -21,19 +21,16 @@ LEAVE_OUT = "python -m recordio_tools.subset --verify writes the set without the
 
 
 class Place(NamedTuple):
-    """The record of an image: where it starts in the .rec file, its key (-1 where unknown)."""
+    """Where the record of an image starts in the .rec file, and what the record is called."""
 
     offset: int
-    key: int
-
-    def __str__(self) -> str:
-        return f"record {self.key}" if self.key >= 0 else f"record at byte {self.offset}"
+    name: str
 
 
 class Look(NamedTuple):
     """What decoding an image gave: its (height, width), or why it could not be decoded."""
 
-    place: Place
+    name: str
     size: tuple[int, int] | None
     reason: str = ""
 
@@ -52,37 +49,44 @@ class ImageCheck:
         self._expected = expected
         self._bad, self._other_size = Examples(), Examples()
         self._random = np.random.RandomState(0)
-        self._sample: list[Place] = []
+        self._drawn: list[tuple[float, Place]] = []
         self._unknown: list[Place] = []
-        self._seen = 0
 
-    def take(self, rows: np.ndarray, keys: np.ndarray) -> list[int]:
-        """Count rows of the scan, all of them images; returns which have any bytes."""
-        lengths = rows["length"] - LABEL_HEADER.size - 4 * rows["flag"]
-        empty = lengths <= 0
-        self._bad.add(np.flatnonzero(empty), lambda i: f"{place_of(rows[i], keys[i])}: it is empty")
-        formats = format_numbers(rows["start"], lengths)
-        counts = np.bincount(formats[~empty] - UNKNOWN, minlength=len(NAMES) + 1).tolist()
+    def take(self, rows: np.ndarray, keys: np.ndarray) -> list[Place]:
+        """Count rows of a walk, all of them images; return those that have any bytes."""
+        full = rows["length"] > 0
+        self._bad.add(
+            np.flatnonzero(~full), lambda i: f"{record_name(keys[i], rows[i])}: it is empty"
+        )
+        rows, keys = rows[full], keys[full]
+        starts = np.ascontiguousarray(rows["start"]).view(np.uint8).reshape(-1, START_BYTES)
+        formats = format_numbers(starts, rows["length"])
+        counts = np.bincount(formats - UNKNOWN, minlength=len(NAMES) + 1).tolist()
         self.formats.update(dict(zip([*NAMES, "unknown"], [*counts[1:], counts[0]])))
-        for i in np.flatnonzero(~empty & (formats == UNKNOWN))[: MOST_UNKNOWN - len(self._unknown)]:
-            self._unknown.append(place_of(rows[i], keys[i]))
-        full = np.flatnonzero(~empty)
-        self._draw(rows, keys, full)
-        return full.tolist()
+        places = [
+            Place(offset, f"record {key}" if key >= 0 else f"record at byte {offset}")
+            for offset, key in zip(rows["offset"].tolist(), keys.tolist())
+        ]
+        for i in np.flatnonzero(formats == UNKNOWN)[: MOST_UNKNOWN - len(self._unknown)]:
+            self._unknown.append(places[i])
+        # the images with the lowest numbers are a sample that is as likely as any other
+        lots = self._random.random_sample(len(places)).tolist()
+        self._drawn = sorted([*self._drawn, *zip(lots, places)])[:SAMPLED]
+        return places
 
-    def sample(self) -> Iterator[Place]:
-        """Some images drawn from all, each as likely as another, then those of unknown format."""
-        yield from sorted({*self._sample, *self._unknown})
+    def sample(self) -> list[Place]:
+        """Return some images by chance, each as likely as another, and those of unknown format."""
+        return sorted({*(place for _, place in self._drawn), *self._unknown})
 
     def add(self, look: Look) -> None:
         """Take what decoding an image gave."""
         if look.size is None:
-            self._bad.add([look], lambda look: f"{look.place}: {look.reason}")
+            self._bad.add([look], lambda look: f"{look.name}: {look.reason}")
             return
         self.sizes[look.size] += 1
         self._expected = self._expected or look.size
         if look.size != self._expected:
-            self._other_size.add([look], lambda look: f"{look.place}: {size_text(look.size)}")
+            self._other_size.add([look], lambda look: f"{look.name}: {size_text(look.size)}")
 
     def tell(self, findings: Findings, has_property: bool) -> None:
         """Add what was found."""
@@ -94,32 +98,12 @@ class ImageCheck:
         )
         if self._expected is None:
             return
-        decoded = sum(self.sizes.values())
-        text = f"train.rec: {self._other_size.count} of {decoded} decoded images are not "
-        text += size_text(self._expected) + (", which property says" if has_property else "")
-        usual = self.sizes.most_common(1)
-        mend = "make the set anew from images of one size"
-        if usual and len(self.sizes) == 1:
-            mend = f"let it end with {usual[0][0][0]},{usual[0][0][1]}"
-        findings.problem(
-            "images_of_other_size",
-            text,
-            mend,
-            self._other_size,
-        )
-
-    def _draw(self, rows: np.ndarray, keys: np.ndarray, full: np.ndarray) -> None:
-        """Keep each image with the same chance (Vitter's algorithm R)."""
-        number = self._seen + np.arange(len(full))
-        slots = np.floor(self._random.random_sample(len(full)) * (number + 1)).astype(np.int64)
-        slots = np.where(number < SAMPLED, number, slots)
-        self._seen += len(full)
-        for i in np.flatnonzero(slots < SAMPLED):
-            place = place_of(rows[full[i]], keys[full[i]])
-            if slots[i] == len(self._sample):
-                self._sample.append(place)
-            else:
-                self._sample[slots[i]] = place
+        text = f"train.rec: {self._other_size.count} of {sum(self.sizes.values())} decoded images "
+        text += f"are not {size_text(self._expected)}" + ", which property says" * has_property
+        fix = "make the set anew from images of one size"
+        if len(self.sizes) == 1:
+            fix = "let it end with {},{}".format(*next(iter(self.sizes)))
+        findings.problem("images_of_other_size", text, fix, self._other_size)
 
 
 def look_at(path: str | Path, place: Place) -> Look:
@@ -128,15 +112,10 @@ def look_at(path: str | Path, place: Place) -> Look:
         try:
             image = decode_rgb(read_at(file, place.offset)[1])
         except ValueError as error:
-            return Look(place, None, str(error))
-    return Look(place, image.shape[:2])
-
-
-def place_of(row: np.ndarray, key: int) -> Place:
-    """The place of a row of the scan."""
-    return Place(int(row["offset"]), int(key))
+            return Look(place.name, None, str(error))
+    return Look(place.name, (image.shape[0], image.shape[1]))
 
 
 def size_text(size: tuple[int, int]) -> str:
-    """'heightxwidth'"""
+    """Return 'heightxwidth'."""
     return f"{size[0]}x{size[1]}"
