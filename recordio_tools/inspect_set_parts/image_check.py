@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 import numpy as np
 
 from recordio_tools.inspect_set_parts.findings import Examples, Findings
-from recordio_tools.inspect_set_parts.label_check import record_name
 from unequal.faces.decoding import decode_rgb
 from unequal.faces.image_format import NAMES, START_BYTES, UNKNOWN, format_numbers
 from unequal.faces.record_at import read_at
@@ -21,16 +20,19 @@ LEAVE_OUT = "python -m recordio_tools.subset --verify writes the set without the
 
 
 class Place(NamedTuple):
-    """Where the record of an image starts in the .rec file, and what the record is called."""
+    """The record of an image: where it starts in the .rec file, its key (-1 where unknown)."""
 
     offset: int
-    name: str
+    key: int
+
+    def __str__(self) -> str:
+        return f"record {self.key}" if self.key >= 0 else f"record at byte {self.offset}"
 
 
 class Look(NamedTuple):
     """What decoding an image gave: its (height, width), or why it could not be decoded."""
 
-    name: str
+    place: Place
     size: tuple[int, int] | None
     reason: str = ""
 
@@ -52,27 +54,28 @@ class ImageCheck:
         self._drawn: list[tuple[float, Place]] = []
         self._unknown: list[Place] = []
 
-    def take(self, rows: np.ndarray, keys: np.ndarray) -> list[Place]:
+    def take(self, rows: np.ndarray, keys: np.ndarray) -> Iterator[Place]:
         """Count rows of a walk, all of them images; return those that have any bytes."""
         full = rows["length"] > 0
         self._bad.add(
-            np.flatnonzero(~full), lambda i: f"{record_name(keys[i], rows[i])}: it is empty"
+            np.flatnonzero(~full),
+            lambda i: f"{Place(int(rows['offset'][i]), keys[i])}: it is empty",
         )
         rows, keys = rows[full], keys[full]
         starts = np.ascontiguousarray(rows["start"]).view(np.uint8).reshape(-1, START_BYTES)
         formats = format_numbers(starts, rows["length"])
         counts = np.bincount(formats - UNKNOWN, minlength=len(NAMES) + 1).tolist()
         self.formats.update(dict(zip([*NAMES, "unknown"], [*counts[1:], counts[0]])))
-        places = [
-            Place(offset, f"record {key}" if key >= 0 else f"record at byte {offset}")
-            for offset, key in zip(rows["offset"].tolist(), keys.tolist())
-        ]
+        offsets = rows["offset"]
         for i in np.flatnonzero(formats == UNKNOWN)[: MOST_UNKNOWN - len(self._unknown)]:
-            self._unknown.append(places[i])
-        # the images with the lowest numbers are a sample that is as likely as any other
-        lots = self._random.random_sample(len(places)).tolist()
-        self._drawn = sorted([*self._drawn, *zip(lots, places)])[:SAMPLED]
-        return places
+            self._unknown.append(Place(int(offsets[i]), int(keys[i])))
+        # the images with the lowest lots are a sample that is as likely as any other
+        lots = self._random.random_sample(len(rows))
+        most = self._drawn[-1][0] if len(self._drawn) == SAMPLED else 1
+        for i in np.flatnonzero(lots < most):
+            self._drawn.append((lots[i], Place(int(offsets[i]), int(keys[i]))))
+        self._drawn = sorted(self._drawn)[:SAMPLED]
+        return map(Place, offsets.tolist(), keys.tolist())
 
     def sample(self) -> list[Place]:
         """Return some images by chance, each as likely as another, and those of unknown format."""
@@ -81,12 +84,12 @@ class ImageCheck:
     def add(self, look: Look) -> None:
         """Take what decoding an image gave."""
         if look.size is None:
-            self._bad.add([look], lambda look: f"{look.name}: {look.reason}")
+            self._bad.add([look], lambda look: f"{look.place}: {look.reason}")
             return
         self.sizes[look.size] += 1
         self._expected = self._expected or look.size
         if look.size != self._expected:
-            self._other_size.add([look], lambda look: f"{look.name}: {size_text(look.size)}")
+            self._other_size.add([look], lambda look: f"{look.place}: {size_text(look.size)}")
 
     def tell(self, findings: Findings, has_property: bool) -> None:
         """Add what was found."""
@@ -112,8 +115,8 @@ def look_at(path: str | Path, place: Place) -> Look:
         try:
             image = decode_rgb(read_at(file, place.offset)[1])
         except ValueError as error:
-            return Look(place.name, None, str(error))
-    return Look(place.name, (image.shape[0], image.shape[1]))
+            return Look(place, None, str(error))
+    return Look(place, (image.shape[0], image.shape[1]))
 
 
 def size_text(size: tuple[int, int]) -> str:

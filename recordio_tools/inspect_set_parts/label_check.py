@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from recordio_tools.inspect_set_parts.findings import Examples, Findings
+from recordio_tools.inspect_set_parts.image_check import Place
 from recordio_tools.inspect_set_parts.key_runs import ABSENT, KeyRuns, Runs, compare, keys_text
 from unequal.faces.image_list import read_list
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 
 OTHER_LIST = "take the train.lst of this set, or remove it: training does not read it"
-AT_ONCE = 1 << 16
+AT_ONCE = 1 << 12
 MOST_SHOWN = 10
 
 
@@ -39,7 +40,7 @@ class LabelCheck:
         good = (label >= 0) & (label < 2**31) & (label == np.floor(label))
         labels = np.where(good, label, -1).astype(np.int64)
         self._bad.add(
-            np.flatnonzero(~good), lambda i: f"{record_name(keys[i], rows[i])}: {label[i]}"
+            np.flatnonzero(~good), lambda i: f"{Place(rows['offset'][i], keys[i])}: {label[i]}"
         )
         self.count += len(rows)
         self.keys.add(keys[keys >= 0], labels[keys >= 0])
@@ -122,8 +123,3 @@ def tell_list(findings: Findings, data_dir: Path, images: Runs, complete: bool) 
     tell("list_lacks", "lacks {} of train.rec", lacks)
     if complete:
         tell("list_extra", "lists {} that train.rec does not have", extra)
-
-
-def record_name(key: int, row: np.ndarray) -> str:
-    """Return 'record 3', or 'record at byte 120' where the key is not known (-1)."""
-    return f"record {key}" if key >= 0 else f"record at byte {row['offset']}"
