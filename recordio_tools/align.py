@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from recordio_tools.align_parts.align_folder import face_names, older_files, write_tables
+from recordio_tools.align_parts.align_folder import face_names, write_tables
 from recordio_tools.align_parts.align_photo import Photo, Recipe, align_photo
 from recordio_tools.align_parts.detector import MIN_SCORE, open_detector
 from unequal.faces.alignment import ALIGNED_SIZE
@@ -46,8 +46,7 @@ from unequal.support.command_line import (
     run,
 )
 from unequal.support.errors import InputError
-from unequal.support.older_tree import new_tree
-from unequal.support.output_folder import refuse_input_as_output
+from unequal.support.output_folder import new_folder, refuse_input_as_output
 from unequal.support.process_pool import in_order
 
 __all__ = ["Summary", "align", "main"]
@@ -110,7 +109,7 @@ def align(
         open_detector(model, min_score)
     known = None if landmarks is None else read_landmarks(landmarks, photos)
     total, other_files = _count(photos)
-    with new_tree(output, overwrite, older_files(output)) as folder:
+    with new_folder(output, overwrite, maker="align") as folder:
         recipe = Recipe(os.fspath(photos), str(folder), size, quality, model, min_score)
         items = _photos(photos, known)
         with in_order(partial(align_photo, recipe), items, processes) as done:

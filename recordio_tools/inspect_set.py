@@ -121,7 +121,7 @@ def _work(args: argparse.Namespace) -> int:
         write_histogram(args.histogram, report.bins, title, HEAD_FROM)
     if args.json:
         text = json.dumps(report.as_dict(), indent=2) + "\n"
-        write_file("--json", args.json, lambda name: Path(name).write_text(text, encoding="utf-8"))
+        write_file("json", args.json, lambda name: Path(name).write_text(text, encoding="utf-8"))
     return 0 if report.sound else 1
 
 
@@ -155,16 +155,18 @@ def _check_places(args: argparse.Namespace) -> None:
     folder = Path(args.data_dir).resolve()
     held = {path.resolve() for path in folder.iterdir()} if folder.is_dir() else set()
     places: set[Path] = set()
-    for flag, name in (("--histogram", args.histogram), ("--json", args.json)):
+    for parameter, name in (("histogram", args.histogram), ("json", args.json)):
         if name is None:
             continue
         place = Path(name).resolve()
         of_set = place.parent == folder and place.name in SET_FILES
         if of_set or place in held or (folder in place.parents and place.exists()):
-            raise InputError(f"{flag} {name}: is a file of the set; choose another name")
-        refuse_existing(flag, name, args.overwrite)
+            raise InputError(f"`{parameter}` {name}: is a file of the set; choose another name")
+        refuse_existing(parameter, name, args.overwrite)
         if place in places:
-            raise InputError(f"{flag} {name}: is the file of --histogram; choose another name")
+            raise InputError(
+                f"`{parameter}` {name}: is the file of `histogram`; choose another name"
+            )
         places.add(place)
 
 

@@ -30,12 +30,11 @@ from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
 from unequal.faces.broken_records import BrokenRecords
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.image_format import image_format
-from unequal.faces.image_list import ListedFace, list_line, read_list
+from unequal.faces.image_list import ListedFace, list_line
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.support.command_line import add_output, make_parser, progress, run
 from unequal.support.errors import InputError
-from unequal.support.older_tree import new_tree
-from unequal.support.output_folder import refuse_input_as_output
+from unequal.support.output_folder import new_folder, refuse_input_as_output
 
 __all__ = ["Extracted", "main", "rec_to_images"]
 
@@ -75,7 +74,7 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
     broken = BrokenRecords(reader.path)
     images = renamed = 0
     largest_label = -1
-    with new_tree(output, overwrite, _older_files(Path(output))) as folder:
+    with new_folder(output, overwrite, maker="rec2image") as folder:
         with _text(folder / LIST, "x") as listing, _text(folder / LEFT_OUT, "x") as table:
             left_out = csv.writer(table, lineterminator="\n")
             left_out.writerow(COLUMNS)
@@ -127,19 +126,6 @@ def _parser() -> argparse.ArgumentParser:
 def _text(path: Path, mode: str) -> IO[str]:
     # a path that is not UTF-8 comes out as it went in
     return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
-
-
-def _older_files(output: Path) -> Iterator[tuple[str]]:
-    """The files of an older folder of this tool, by its list; nothing for another folder."""
-    try:
-        with _text(output / LEFT_OUT, "r") as file:
-            if next(csv.reader(file), None) != COLUMNS:
-                return
-        faces = read_list(output / LIST)
-        yield from ((name,) for name in (LIST, LEFT_OUT))
-        yield from ((face.path,) for face in faces)
-    except (OSError, csv.Error, InputError):
-        return  # what it does not tell is not ours
 
 
 def _packing_again(reader: FaceSetReader, output: str | Path, largest_label: int) -> list[str]:

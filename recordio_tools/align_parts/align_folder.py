@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from typing import IO, Iterable, Iterator, Sequence
+from typing import IO, Iterable, Sequence
 
 from recordio_tools.align_parts.align_photo import Photo
 from unequal.faces.landmarks import COLUMNS, landmark_row
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOut
+from unequal.faces.left_out_table import LeftOut
 from unequal.support.errors import InputError
 
 USED = "landmarks.csv"
@@ -56,26 +56,6 @@ def write_tables(
             f"the first, {path}: {reason}"
         )
     return faces, left_out.reasons
-
-
-def older_files(output: str | Path) -> Iterator[tuple[str, ...]]:
-    """The files of an older folder of aligned faces by its landmarks.csv, for new_tree.
-
-    Nothing where there is no such folder. Of each, the paths from there that it may have.
-    """
-    try:
-        if not (Path(output) / LEFT_OUT_FILE).is_file():
-            return
-        with _table(Path(output) / USED, "r") as file:
-            rows = csv.reader(file)
-            if next(rows, None) != list(COLUMNS):
-                return
-            yield (USED,)
-            yield (LEFT_OUT_FILE,)
-            for photo, *_ in filter(None, rows):
-                yield _possible_names(photo)
-    except (OSError, csv.Error):
-        return  # what it does not tell is not ours
 
 
 def _possible_names(photo: str) -> tuple[str, str]:

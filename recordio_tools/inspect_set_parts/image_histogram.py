@@ -84,4 +84,4 @@ def write_histogram(path: str | Path, bins: list[Bin], title: str, head_from: in
         axes.set_ylabel(label)
         axes.margins(y=0.15)
     axes.set_xlabel(f"images of an identity (blue: the head, {head_from} or more)")
-    write_file("--histogram", path, lambda name: figure.savefig(name, format="png", dpi=100))
+    write_file("histogram", path, lambda name: figure.savefig(name, format="png", dpi=100))

@@ -74,7 +74,7 @@ def repair_index(report: SetReport) -> tuple[bool, str]:
             kept = f"; the old one is {_keep(index).name}"
 
     try:
-        write_file("--repair", index, write)
+        write_file("repair", index, write)
     except _Unchanged:
         return False, f"{index}: is already what can be made of train.rec; left as it is"
     how = "the numbers in their headers" if numbering.by_id else "their places in the file"

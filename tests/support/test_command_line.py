@@ -61,7 +61,7 @@ def test_help_ends_with_the_example(capsys):
 def test_a_wrong_number_of_processes_is_bad_input():
     assert processes_of(3) == 3 and processes_of(0) >= 1
     for number in (-1, 5000):
-        with pytest.raises(InputError, match="--processes"):
+        with pytest.raises(InputError, match="processes"):
             processes_of(number)
 
 

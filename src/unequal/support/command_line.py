@@ -12,7 +12,7 @@ from typing import Callable, Iterable, Iterator, Sequence, TypeVar
 from tqdm import tqdm
 
 from unequal.support.environment import usable_cores
-from unequal.support.errors import InputError
+from unequal.support.errors import InputError, with_flags
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 10.0
@@ -21,7 +21,7 @@ MOST_PROCESSES = 1024
 
 
 def make_parser(tool: str, description: str | None, example: str) -> argparse.ArgumentParser:
-    """A parser for `python -m recordio_tools.TOOL` that shows the module's docstring."""
+    """Return a parser for `python -m recordio_tools.TOOL` that shows the module's docstring."""
     return argparse.ArgumentParser(
         prog=f"python -m recordio_tools.{tool}",
         description=description,
@@ -31,7 +31,7 @@ def make_parser(tool: str, description: str | None, example: str) -> argparse.Ar
 
 
 def add_output(parser: argparse.ArgumentParser, what: str) -> None:
-    """The flags --output and --overwrite of a tool that makes a folder."""
+    """Add the flags --output and --overwrite of a tool that makes a folder."""
     parser.add_argument("--output", required=True, help=what)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what this tool made in OUTPUT before"
@@ -39,16 +39,20 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
-    """The flag --processes; 0 becomes the number of usable cores in `processes_of`."""
+    """Add the flag --processes; 0 becomes the number of usable cores in `processes_of`."""
     parser.add_argument(
-        "--processes", type=int, default=0, help="work in so many processes (default: the cores)"
+        "--processes", type=int, default=0, help="number of processes (default: the cores)"
     )
 
 
 def processes_of(number: int) -> int:
-    """What --processes means. Raises InputError for a number below 0 or above 1024."""
+    """Return how many processes `number` means: 0 means one per usable core.
+
+    Raises:
+        InputError: the number is below 0 or above 1024.
+    """
     if not 0 <= number <= MOST_PROCESSES:
-        raise InputError(f"--processes {number}: give a number from 0 to {MOST_PROCESSES}")
+        raise InputError(f"`processes` {number}: give a number from 0 to {MOST_PROCESSES}")
     return number or usable_cores()
 
 
@@ -59,8 +63,8 @@ def run(
 ) -> int:
     """Parse the flags, do the work, and return the exit status of the command.
 
-    That is what `work` returns (None: 0), 2 after one line about bad input or a file that cannot
-    be read or written, and 130 after an interrupt (143 after SIGTERM).
+    That is what `work` returns (None: 0), 2 after one line about bad input, which names flags, or
+    about a file that cannot be read or written, and 130 after an interrupt (143 after SIGTERM).
     """
     args = parser.parse_args(argv)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
@@ -74,7 +78,7 @@ def run(
     try:
         return work(args) or 0
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(with_flags(error, parser), file=sys.stderr)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         print(f"{name}{error.strerror or error}", file=sys.stderr)
@@ -89,7 +93,7 @@ def run(
 def progress(
     items: Iterable[Item], total: int | None, unit: str = "image", label: str | None = None
 ) -> Iterator[Item]:
-    """The items, with a bar on a terminal, or a line now and then into a pipe, on stderr."""
+    """Yield the items; show a bar on a terminal, or a line now and then in a pipe, on stderr."""
     if sys.stderr.isatty():
         yield from tqdm(items, desc=label, total=total, unit=unit, unit_scale=True)
         return
