@@ -58,8 +58,15 @@ NOT_LISTED = "the landmark file has no line for it (paths are those from --input
 
 
 class Summary(NamedTuple):
-    """What was done: numbers of photos, of faces written, of photos left out by reason, of files
-    that are no photos by their names, and of photos in the landmark file that are not there."""
+    """What was done.
+
+    Attributes:
+        photos: number of photos.
+        faces: number of faces written.
+        left_out: number of photos without a face, by reason.
+        other_files: number of files that are no photos by their names.
+        absent_photos: number of photos in the landmark file that are not there.
+    """
 
     photos: int
     faces: int
@@ -80,7 +87,7 @@ def align(
     processes: int = 0,
     overwrite: bool = False,
 ) -> Summary:
-    """Makes the folder of aligned faces that the module's docstring describes.
+    """Make the folder of aligned faces that the module's docstring describes.
 
     Args:
         photos: the folder of photos.
@@ -88,7 +95,7 @@ def align(
         landmarks: a landmark file, or
         detector: a YuNet model; one of the two.
         size: (height, width) of the faces, pixels.
-        min_score: faces that the detector is less sure of are passed over, 0 to 1.
+        min_score: the lowest score of a face that the detector takes, 0 to 1.
         quality: of the JPEG files, 1 to 100.
         processes: how many work at the same time; 0 means one per usable core. The files do not
             depend on it.
@@ -103,7 +110,7 @@ def align(
     refuse_input_as_output(output, photos)
     processes = processes_of(processes)
     if (landmarks is None) == (detector is None):
-        raise InputError("give either --landmarks or --detector")
+        raise InputError("give either `landmarks` or `detector`")
     model = None if detector is None else os.fspath(detector)
     if model is not None:
         open_detector(model, min_score)
@@ -119,7 +126,7 @@ def align(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command and return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -158,18 +165,18 @@ def _check(photos: str | Path, size: tuple[int, int], quality: int) -> None:
     check_size(size)
     check_quality(quality)
     if not os.path.isdir(photos):
-        raise InputError(f"--input {photos}: is no folder; name the folder of photos")
+        raise InputError(f"`input` {photos}: is no folder; name the folder of photos")
 
 
 def _count(photos: str | Path) -> tuple[int, int]:
-    """Numbers of photos and of other files."""
+    """Return the numbers of photos and of other files."""
     total = others = 0
     for folder in identity_folders(photos, images_at_top=True):
         total += len(folder.images)
         others += folder.other_files
     if not total:
         suffixes = " ".join(sorted(IMAGE_SUFFIXES))
-        raise InputError(f"--input {photos}: holds no photo, no file that ends in {suffixes}")
+        raise InputError(f"`input` {photos}: holds no photo, no file that ends in {suffixes}")
     return total, others
 
 

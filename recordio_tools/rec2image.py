@@ -47,8 +47,11 @@ LONGEST_NAME = 255
 class Extracted(NamedTuple):
     """What was written.
 
-    Numbers of images, of those not under the path of train.lst, and of records left out; the
-    command, in words, that packs the images again.
+    Attributes:
+        images: number of images.
+        renamed: number of images that are not under the path of train.lst.
+        left_out: number of records left out.
+        command: the command that packs the images again, in words.
     """
 
     images: int
@@ -58,7 +61,7 @@ class Extracted(NamedTuple):
 
 
 def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = False) -> Extracted:
-    """Writes the images as the module's docstring describes.
+    """Write the images as the module's docstring describes.
 
     Args:
         data_dir: the set.
@@ -102,7 +105,7 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command and return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -129,7 +132,7 @@ def _text(path: Path, mode: str) -> IO[str]:
 
 
 def _packing_again(reader: FaceSetReader, output: str | Path, largest_label: int) -> list[str]:
-    """The command of recordio_tools.make for the written images, beside them."""
+    """Return the command of recordio_tools.make for the written images."""
     command = ["python", "-m", "recordio_tools.make", "--list", os.path.join(output, LIST)]
     if reader.size is not None:
         command += ["--size", "{},{}".format(*reader.size)]
@@ -138,7 +141,7 @@ def _packing_again(reader: FaceSetReader, output: str | Path, largest_label: int
 
 
 def _suffix(image: bytes) -> str:
-    """The suffix that tells the image's format; raises BadImage for bytes that are no image."""
+    """Return the suffix of the image's format; raise BadImage for bytes that are no image."""
     found = image_format(image)
     if found:
         return found.suffix
@@ -147,7 +150,7 @@ def _suffix(image: bytes) -> str:
 
 
 def _write(folder: Path, face: Face, suffix: str) -> str:
-    """Writes the image to the first path that is free, and returns that."""
+    """Write the image to the first path that is free, and return that path."""
     for path in _paths(face, suffix):
         file = _open_new(folder / path)
         if file is not None:
@@ -158,7 +161,7 @@ def _write(folder: Path, face: Face, suffix: str) -> str:
 
 
 def _paths(face: Face, suffix: str) -> Iterator[str]:
-    """Where the image may go, best first, without end."""
+    """Yield where the image may go, best first, without end."""
     parts = [part for part in face.name.split("/") if part not in ("", ".", "..")]
     if parts and all(_is_file_name(part) for part in parts):
         yield "/".join(parts)
@@ -177,7 +180,7 @@ def _is_file_name(part: str) -> bool:
 
 
 def _open_new(path: Path) -> BinaryIO | None:
-    """The file, newly made; None where it is there, or a file stands where its folder should."""
+    """Make a file; return None where it exists, or a file is where its folder should be."""
     try:
         return path.open("xb")
     except FileNotFoundError:

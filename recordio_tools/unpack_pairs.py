@@ -33,7 +33,14 @@ logger = logging.getLogger(__name__)
 
 
 class Summary(NamedTuple):
-    """What was written: pairs, those of one person among them, and images of no known format."""
+    """What was written.
+
+    Attributes:
+        output: the folder.
+        pairs: number of pairs.
+        same: number of pairs of one person.
+        unknown: number of images of no known format.
+    """
 
     output: Path
     pairs: int
@@ -42,7 +49,7 @@ class Summary(NamedTuple):
 
 
 def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = False) -> Summary:
-    """Writes a verification set's images and pairs as the module's docstring describes.
+    """Write a verification set's images and pairs as the module's docstring describes.
 
     Args:
         bin_file: the verification set; its images are held in memory.
@@ -71,12 +78,12 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command and return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
 def _write(folder: Path, encoded: Sequence[bytes], issame: np.ndarray) -> int:
-    """Writes images and list; returns how many images are of no known format."""
+    """Write images and list; return how many images are of no known format."""
     unknown = 0
     with (folder / LIST).open("w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")

@@ -354,7 +354,7 @@ def test_wrong_flags_are_told_in_one_line(photos, monkeypatch, capsys, flags, re
 
 
 def test_landmarks_and_detector_exclude_each_other(photos):
-    with pytest.raises(InputError, match="either --landmarks or --detector"):
+    with pytest.raises(InputError, match="either `landmarks` or `detector`"):
         tool.align(photos, photos.parent / "faces")
     with pytest.raises(SystemExit) as ended:
         tool.main(["--input", str(photos), "--output", "x", "--landmarks", "a", "--detector", "b"])
