@@ -19,6 +19,7 @@ from typing import Iterator, Sequence
 
 import numpy as np
 
+from recordio_tools.inspect_set_parts.findings import Findings
 from recordio_tools.inspect_set_parts.image_check import ImageCheck, Place, look_at
 from recordio_tools.inspect_set_parts.image_histogram import write_histogram
 from recordio_tools.inspect_set_parts.index_check import IndexCheck
@@ -56,15 +57,19 @@ def inspect_set(data_dir: str | Path, verify: bool = False, processes: int = 0) 
     path = folder / "train.rec"
     size = _size(folder, path)
     found, reason = _property(folder)
+    findings = Findings()
+    if reason:
+        findings.set("property_unreadable", property_reason=reason)
     report = SetReport(
         folder,
         found,
         size,
         verify,
-        IndexCheck(folder),
-        LayoutCheck(),
-        LabelCheck(),
-        ImageCheck((found.height, found.width) if found else None),
+        IndexCheck(folder, findings),
+        LayoutCheck(findings),
+        LabelCheck(findings),
+        ImageCheck((found.height, found.width) if found else None, findings),
+        findings,
     )
     workers = processes_of(processes) if verify else 1
     with in_order(partial(look_at, path), _images(report, path), workers) as looks:
@@ -75,7 +80,7 @@ def inspect_set(data_dir: str | Path, verify: bool = False, processes: int = 0) 
     if not verify:
         for place in report.images.sample():
             report.images.add(look_at(path, place))
-    _tell(report, reason)
+    _tell(report)
     return report
 
 
@@ -109,9 +114,7 @@ def _work(args: argparse.Namespace) -> int:
         print(message)
         if written or args.verify:
             report = inspect_set(args.data_dir, args.verify, args.processes)
-        for problem in report.findings.problems:
-            if "--repair" in problem.fix:
-                problem.fix = "train.rec does not hold what it takes to fix that"
+        report.findings.repaired = True
     else:
         report = inspect_set(args.data_dir, args.verify, args.processes)
     for line in report.lines():
@@ -192,25 +195,17 @@ def _property(folder: Path) -> tuple[Property | None, str]:
         return None, str(error).replace(f"{folder / 'property'}:", "property:").partition(";")[0]
 
 
-def _tell(report: SetReport, reason: str) -> None:
-    """Let all checks add their findings; `reason` is why property cannot be read."""
+def _tell(report: SetReport) -> None:
+    """Let all checks add what shows after the last record."""
     findings, index = report.findings, report.index
-    index.tell(findings)
-    images = report.labels.keys.runs()
-    if index.keys_known:
-        report.layout.tell(findings, images, index.all_known, index.lost_header)
-    if reason:
-        classes = max(report.labels.images, default=-1) + 1
-        sizes = report.images.sizes.most_common(1)
-        height, width = sizes[0][0] if sizes else (112, 112)
-        findings.problem(
-            "property_unreadable", reason, f"write one line '{classes},{height},{width}' into it"
-        )
+    index.tell()
+    report.labels.tell(report.property_file.num_classes if report.property_file else None)
+    report.images.tell(report.property_file is not None)
     if not report.labels.count:
-        findings.problem("no_images", "train.rec: holds no images", "pack the set again")
-    report.labels.tell(findings, report.property_file.num_classes if report.property_file else None)
-    report.images.tell(findings, report.property_file is not None)
+        findings.set("no_images")
     if index.keys_known:
+        images = report.labels.keys.runs()
+        report.layout.tell(images, index.all_known, index.lost_header)
         tell_list(findings, report.data_dir, images, index.all_known)
 
 

@@ -8,15 +8,13 @@ from typing import Iterator, NamedTuple
 
 import numpy as np
 
-from recordio_tools.inspect_set_parts.findings import Examples, Findings
+from recordio_tools.inspect_set_parts.findings import Findings
 from unequal.faces.decoding import decode_rgb
 from unequal.faces.image_format import NAMES, START_BYTES, UNKNOWN, format_numbers
 from unequal.faces.record_at import read_at
-from unequal.support.counted import counted
 
 SAMPLED = 256
 MOST_UNKNOWN = 1000
-LEAVE_OUT = "python -m recordio_tools.subset --verify writes the set without them"
 
 
 class Place(NamedTuple):
@@ -45,11 +43,11 @@ class ImageCheck:
         sizes: decoded images by (height, width).
     """
 
-    def __init__(self, expected: tuple[int, int] | None) -> None:
+    def __init__(self, expected: tuple[int, int] | None, findings: Findings) -> None:
+        self._findings = findings
         self.formats: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
         self._expected = expected
-        self._bad, self._other_size = Examples(), Examples()
         self._random = np.random.RandomState(0)
         self._drawn: list[tuple[float, Place]] = []
         self._unknown: list[Place] = []
@@ -57,9 +55,9 @@ class ImageCheck:
     def take(self, rows: np.ndarray, keys: np.ndarray) -> Iterator[Place]:
         """Count rows of a walk, all of them images; return those that have any bytes."""
         full = rows["length"] > 0
-        self._bad.add(
-            np.flatnonzero(~full),
-            lambda i: f"{Place(int(rows['offset'][i]), keys[i])}: it is empty",
+        empty = rows["offset"][~full], keys[~full]
+        self._findings.add(
+            "images_unreadable", list(map(Place, *empty)), lambda place: f"{place}: it is empty"
         )
         rows, keys = rows[full], keys[full]
         starts = np.ascontiguousarray(rows["start"]).view(np.uint8).reshape(-1, START_BYTES)
@@ -84,29 +82,32 @@ class ImageCheck:
     def add(self, look: Look) -> None:
         """Take what decoding an image gave."""
         if look.size is None:
-            self._bad.add([look], lambda look: f"{look.place}: {look.reason}")
+            self._findings.add(
+                "images_unreadable", [look], lambda look: f"{look.place}: {look.reason}"
+            )
             return
         self.sizes[look.size] += 1
         self._expected = self._expected or look.size
         if look.size != self._expected:
-            self._other_size.add([look], lambda look: f"{look.place}: {size_text(look.size)}")
+            self._findings.add(
+                "images_of_other_size", [look], lambda look: f"{look.place}: {size_text(look.size)}"
+            )
 
-    def tell(self, findings: Findings, has_property: bool) -> None:
-        """Add what was found."""
-        findings.problem(
-            "images_unreadable",
-            f"train.rec: {counted(self._bad.count, 'image')} that cannot be decoded",
-            LEAVE_OUT,
-            self._bad,
-        )
-        if self._expected is None:
-            return
-        text = f"train.rec: {self._other_size.count} of {sum(self.sizes.values())} decoded images "
-        text += f"are not {size_text(self._expected)}" + ", which property says" * has_property
+    def tell(self, has_property: bool) -> None:
+        """Add the facts for the texts."""
+        height, width = next(iter(self.sizes.most_common(1)), ((112, 112), 0))[0]
         fix = "make the set anew from images of one size"
         if len(self.sizes) == 1:
-            fix = "let it end with {},{}".format(*next(iter(self.sizes)))
-        findings.problem("images_of_other_size", text, fix, self._other_size)
+            fix = f"let it end with {height},{width}"
+        expected = size_text(self._expected or (height, width))
+        expected += ", which property says" * has_property
+        self._findings.facts.update(
+            height=height,
+            width=width,
+            decoded=sum(self.sizes.values()),
+            expected=expected,
+            size_fix=fix,
+        )
 
 
 def look_at(path: str | Path, place: Place) -> Look:

@@ -7,7 +7,7 @@ from typing import Iterator, Tuple
 
 import numpy as np
 
-from recordio_tools.inspect_set_parts.findings import Examples, Findings
+from recordio_tools.inspect_set_parts.findings import Findings
 from recordio_tools.inspect_set_parts.key_runs import KeyRuns, keys_text
 from recordio_tools.inspect_set_parts.record_walk import CUT_OFF, FAULTS, GOOD
 from unequal.faces.record_at import read_at
@@ -15,8 +15,6 @@ from unequal.faces.record_index import read_index_blocks
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 
-NEW_INDEX = "--repair makes it anew from train.rec, or take the .idx written with it"
-COPY = "copy it again, or write the others as a new set with python -m recordio_tools.subset"
 ENDLESS = int(np.iinfo(np.int64).max)
 Entries = Tuple[np.ndarray, np.ndarray]
 
@@ -35,7 +33,8 @@ class IndexCheck:
         records, broken: how many whole records and broken stretches there are.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, findings: Findings) -> None:
+        self._findings = findings
         self.path = data_dir / "train.idx"
         self.reason = ""
         self.ids, self._keys = KeyRuns(), KeyRuns()
@@ -48,24 +47,24 @@ class IndexCheck:
         try:
             self._blocks = self._open()
         except InputError as error:
+            self._header = None
             self.reason = str(error).replace(f"{self.path}:", "train.idx:").partition(";")[0]
-        self._beyond, self._nowhere, self._others = Examples(), Examples(), Examples()
-        self._lacking, self._faults = Examples(), Examples()
 
     @property
     def keys_known(self) -> bool:
-        """Whether anything tells the keys: the records' own headers or the index."""
+        """Return whether anything tells the keys: the records' own headers or the index."""
         return self.ids_are_keys or not self.reason
 
     @property
     def all_known(self) -> bool:
-        """Whether there is no record that is broken, cut off or without a key."""
-        lacking = self._lacking.count and not self.ids_are_keys
-        return not (self.broken or self._beyond.count or lacking)
+        """Return whether there is no record that is broken, cut off or without a key."""
+        found = self._findings
+        lacking = found.count("index_lacks") and not self.ids_are_keys
+        return not (self.broken or found.count("index_beyond_end") or lacking)
 
     @property
     def lost_header(self) -> bool:
-        """Whether the index lists a record 0 that is broken or not there."""
+        """Return whether the index lists a record 0 that is broken or not there."""
         return self._header is not None and not self._header_found
 
     def keys_of(self, rows: np.ndarray) -> np.ndarray:
@@ -84,76 +83,51 @@ class IndexCheck:
         self._header_found |= bool(np.any(keys[right] == 0))
         cut_off = rows["fault"][at] == CUT_OFF
         self._take_beyond(keys[cut_off], offsets[cut_off])
-        self._nowhere.add(
+        found = self._findings
+        found.add("broken_records", np.flatnonzero(~good), lambda i: _fault(rows[i], keys[at == i]))
+        found.add(
+            "index_nowhere",
             np.flatnonzero(good[at] & ~right),
-            lambda i: f"record {keys[i]}: no record starts at byte {offsets[i]}",
+            lambda i: f"record {keys[i]}: byte {offsets[i]}",
         )
-        self._others.add(
-            np.flatnonzero(right & (ids[at] != keys)),
-            lambda i: f"record {keys[i]}: byte {offsets[i]} holds record {ids[at[i]]}",
+        other = np.flatnonzero(right & (ids[at] != keys))
+        if self.ids_are_keys:
+            found.add(
+                "index_other_record",
+                other,
+                lambda i: f"record {keys[i]}: byte {offsets[i]} holds record {ids[at[i]]}",
+            )
+        else:
+            found.set("ids_not_kept", len(other))
+        found.add(
+            "index_lacks",
+            np.flatnonzero(good & (listed < 0)),
+            lambda i: f"record {ids[i]} at byte {offset[i]}",
         )
-        self._lacking.add(
-            np.flatnonzero(good & (listed < 0)), lambda i: f"record {ids[i]} at byte {offset[i]}"
-        )
-        self._faults.add(np.flatnonzero(~good), lambda i: _fault(rows[i], keys[at == i]))
         return np.where(good, ids if self.ids_are_keys else listed, -1)
 
-    def tell(self, findings: Findings) -> None:
-        """Add what was found, after the last row."""
+    def tell(self) -> None:
+        """Add what shows after the last row only."""
+        found = self._findings
+        found.facts["entries"] = self._entries
         self._take_beyond(*self._take(ENDLESS))
-        findings.problem(
-            "broken_records",
-            f"train.rec: {counted(self._faults.count, 'broken record')}",
-            COPY,
-            self._faults,
-        )
-        repeated = self.ids.runs().repeated()
-        if self.ids_are_keys:
-            findings.problem(
-                "ids_repeat",
-                "train.rec: several records have the same number in their headers",
-                "if sets were strung together, join them with python -m recordio_tools.merge",
-                Examples().add(repeated, lambda key: f"record {key}"),
-            )
-        inside = self._entries - self._beyond.count
-        if self.reason:
-            findings.problem("index_unreadable", self.reason, "--repair makes it from train.rec")
-        elif 2 * self._nowhere.count > inside:
-            text = "belongs to another train.rec, because at {} of its {} entries no record starts"
-            self._tell(findings, "index_of_another_set", text, self._nowhere)
-        else:
-            self._tell_entries(findings)
-
-    def _tell_entries(self, findings: Findings) -> None:
-        findings.problem(
-            "index_beyond_end",
-            f"train.rec: was cut off, {counted(self._beyond.count, 'record')} of train.idx would "
-            "go beyond its end",
-            "copy it again, or let --repair list what is left",
-            self._beyond,
-        )
-        self._tell(findings, "index_nowhere", "at {} of {} entries no record starts", self._nowhere)
-        if self.ids_are_keys:
-            text = "{} of {} entries lead to another record"
-            self._tell(findings, "index_other_record", text, self._others)
-        elif self._others.count:
-            findings.note(
-                "ids_not_kept",
-                f"train.rec: {counted(self._others.count, 'record')} whose own header tells "
-                "another number than train.idx, which is right",
-            )
-        self._tell(findings, "index_lacks", "lacks {} records of train.rec", self._lacking)
         repeated = self._keys.runs().repeated()
-        examples = Examples().add(repeated, lambda key: f"record {key}")
-        self._tell(findings, "index_repeats", "lists {} records twice", examples)
-
-    def _tell(self, findings: Findings, kind: str, text: str, examples: Examples) -> None:
-        text = "train.idx: " + text.format(examples.count, self._entries)
-        findings.problem(kind, text, NEW_INDEX, examples)
+        found.add("index_repeats", repeated, lambda key: f"record {key}")
+        if self.ids_are_keys:
+            repeated = self.ids.runs().repeated()
+            found.add("ids_repeat", repeated, lambda key: f"record {key}")
+        if self.reason:
+            found.set("index_unreadable", index_reason=self.reason)
+            found.drop("index_lacks", "index_repeats")
+        elif 2 * found.count("index_nowhere") > self._entries - found.count("index_beyond_end"):
+            found.rename("index_nowhere", "index_of_another_set")
+            found.drop("index_lacks", "index_repeats", "index_other_record", "index_beyond_end")
 
     def _take_beyond(self, keys: np.ndarray, offsets: np.ndarray) -> None:
-        self._beyond.add(
-            np.arange(len(keys)), lambda i: f"record {keys[i]}: would start at byte {offsets[i]}"
+        self._findings.add(
+            "index_beyond_end",
+            range(len(keys)),
+            lambda i: f"record {keys[i]}: would start at byte {offsets[i]}",
         )
 
     def _open(self) -> Iterator[Entries]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import filecmp
-import os
 import shutil
-from itertools import count
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
@@ -144,16 +142,8 @@ def _entries(report: SetReport, numbering: Numbering) -> Entries:
 
 
 def _keep(index: Path) -> Path:
-    """Give the file a second name, one that is free."""
-    for number in count(1):
-        name = index.with_name(f"{index.name}.old{number if number > 1 else ''}")
-        try:
-            os.link(index, name)
-        except FileExistsError:
-            continue
-        except OSError:  # the file system has no second names
-            if name.exists():
-                continue
-            replace_file(name, lambda partial: shutil.copy2(index, partial))
-        return name
-    raise AssertionError
+    """Copy the index to a name that is free, and return that."""
+    names = (index.with_name(f"{index.name}.old{number}") for number in ("", *range(2, 1000)))
+    name = next(name for name in names if not name.exists())
+    replace_file(name, lambda partial: shutil.copy2(index, partial))
+    return name

@@ -16,6 +16,10 @@ class Runs(NamedTuple):
     stops: np.ndarray
     labels: np.ndarray
 
+    def take(self, chosen: np.ndarray) -> Runs:
+        """Return the runs that a mask or an array of places chooses."""
+        return Runs(*(column[chosen] for column in self))
+
     def missing(self, first: int, stop: int) -> Runs:
         """Return the runs of first..stop-1 that are in none of these."""
         reached = np.clip(np.maximum.accumulate(np.append(first, self.stops)), first, stop)
@@ -61,7 +65,7 @@ def compare(one: Runs, other: Runs) -> tuple[Runs, np.ndarray]:
     starts, stops = edges[:-1], edges[1:]
     labels, others = one.labels_at(starts), other.labels_at(starts)
     differ = labels != others
-    return Runs(starts[differ], stops[differ], labels[differ]), others[differ]
+    return Runs(starts, stops, labels).take(differ), others[differ]
 
 
 def keys_text(first: int, stop: int, name: str = "") -> str:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from recordio_tools.inspect_set_parts.findings import Examples, Findings
+from recordio_tools.inspect_set_parts.findings import Findings
 from recordio_tools.inspect_set_parts.key_runs import ABSENT, KeyRuns, Runs, compare
-from unequal.support.counted import counted
-
-NEW_SET = "write the set anew with python -m recordio_tools.subset"
-COPY = f"copy it again, or {NEW_SET}"
 
 
 class LayoutCheck:
@@ -21,12 +17,12 @@ class LayoutCheck:
         identities: how many records there are beside the images, record 0 included.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, findings: Findings) -> None:
         self.header: tuple[int, int] | None = None
         self.header_by_place: tuple[int, int] | None = None
         self.identities = 0
         self._ranges = [np.zeros((3, 0), np.int64)]
-        self._image_0 = False
+        self._findings = findings
 
     def take(self, rows: np.ndarray, keys: np.ndarray, places: np.ndarray) -> None:
         """Take the next bare rows with their keys (-1: not known) and places in the file."""
@@ -41,96 +37,64 @@ class LayoutCheck:
 
     def take_images(self, rows: np.ndarray, keys: np.ndarray) -> None:
         """Look whether one of the images is record 0."""
-        self._image_0 |= bool(np.any(rows["flag"][keys == 0] > 0))
+        if np.any(rows["flag"][keys == 0] > 0):
+            self._findings.set("record_0_is_an_image")
 
-    def tell(self, findings: Findings, images: Runs, complete: bool, lost: bool) -> None:
-        """Add what was found.
+    def tell(self, images: Runs, complete: bool, lost: bool) -> None:
+        """Add what shows after the last row.
 
         Args:
-            findings: gets it.
             images: the keys and labels of the images.
             complete: whether these are all images, so that what else is counted is missing.
             lost: whether record 0 is known to have been there.
         """
-        if self._image_0:
-            findings.problem(
-                "record_0_is_an_image",
-                "train.rec: record 0 is an image with an array of labels, which readers take for "
-                "the header",
-                NEW_SET,
-            )
         if self.header is None:
             if self.identities or lost:
-                findings.problem(
-                    "header_lost",
-                    "train.rec: record 0 is lost, which tells images from identity records",
-                    "copy it again, or let --repair list the images alone",
-                )
+                self._findings.set("header_lost")
             return
         first, stop = self.header
         keys, starts, stops = np.concatenate(self._ranges, axis=1)
         if complete:
             there = KeyRuns()
             there.add(keys)
-            for kind, what, missing in (
-                ("images_missing", "images", images.missing(1, first)),
-                ("identity_records_missing", "identity records", there.runs().missing(first, stop)),
-            ):
-                count = int((missing.stops - missing.starts).sum())
-                text = f"train.rec: {count} of the {what} that record 0 counts are not there"
-                findings.problem(kind, text, COPY, Examples().add_runs(missing))
-        order = np.argsort(starts, kind="stable")
-        ranges = Runs(starts[order], stops[order], keys[order])
-        _tell_ranges(findings, ranges, first, len(keys) == stop - first)
-        _tell_labels(findings, ranges, images)
+            for missing in images.missing(1, first), there.runs().missing(first, stop):
+                self._findings.add_runs("records_missing", missing)
+        ranges = Runs(starts, stops, keys).take(np.argsort(starts, kind="stable"))
+        self._tell_ranges(ranges, first, len(keys) == stop - first)
+        self._tell_labels(ranges, images)
 
-
-def _tell_ranges(findings: Findings, ranges: Runs, images_end: int, whole: bool) -> None:
-    """Look whether ranges, labelled by their keys, divide images 1..images_end-1 among them."""
-    starts, stops, keys = ranges
-    before = np.append(1, stops[:-1])[: len(starts)]
-    wrong = (starts >= stops) | (starts < before) | (stops > images_end)
-    if whole:
-        wrong |= starts != before
-        wrong[-1:] |= stops[-1:] != images_end
-    findings.problem(
-        "ranges_wrong",
-        "train.rec: the identities' ranges do not divide the images among them",
-        NEW_SET,
-        Examples().add(
+    def _tell_ranges(self, ranges: Runs, images_end: int, whole: bool) -> None:
+        """Look whether ranges, labelled by their keys, divide images 1..images_end-1."""
+        starts, stops, keys = ranges
+        before = np.append(1, stops[:-1])[: len(starts)]
+        wrong = (starts >= stops) | (starts < before) | (stops > images_end)
+        if whole:
+            wrong |= starts != before
+            wrong[-1:] |= stops[-1:] != images_end
+        self._findings.add(
+            "ranges_wrong",
             np.flatnonzero(wrong),
             lambda i: (
                 f"identity record {keys[i]}: images {starts[i]} to {stops[i] - 1}, after the "
                 f"range up to {before[i] - 1}, of {images_end - 1} images"
             ),
-        ),
-    )
+        )
 
-
-def _tell_labels(findings: Findings, ranges: Runs, images: Runs) -> None:
-    """Look whether the images of each range have the label of its first one, and no other has."""
-    labels = images.labels_at(ranges.starts)
-    differ, expected = compare(images, ranges._replace(labels=labels))
-    both = (expected != ABSENT) & (differ.labels != ABSENT)
-    differ, expected = Runs(*(column[both] for column in differ)), expected[both]
-    identities = ranges.labels_at(differ.starts)
-    findings.problem(
-        "labels_against_ranges",
-        "train.rec: labels that differ within an identity's range",
-        NEW_SET,
-        Examples().add_runs(
+    def _tell_labels(self, ranges: Runs, images: Runs) -> None:
+        """Look whether the images of each range have the label of its first one, and no other."""
+        labels = images.labels_at(ranges.starts)
+        differ, expected = compare(images, ranges._replace(labels=labels))
+        both = (expected != ABSENT) & (differ.labels != ABSENT)
+        differ, expected = differ.take(both), expected[both]
+        identities = ranges.labels_at(differ.starts)
+        self._findings.add_runs(
+            "labels_against_ranges",
             differ,
             lambda i: (
                 f": label {differ.labels[i]} in the range of label {expected[i]} "
                 f"(identity record {identities[i]})"
             ),
-        ),
-    )
-    names, counts = np.unique(labels[labels >= 0], return_counts=True)
-    again = names[counts > 1]
-    findings.problem(
-        "identities_in_several_ranges",
-        f"train.rec: {counted(len(again), 'label')} that come back in several ranges",
-        NEW_SET,
-        Examples().add(again, lambda label: f"label {label}"),
-    )
+        )
+        names, counts = np.unique(labels[labels >= 0], return_counts=True)
+        again = names[counts > 1]
+        self._findings.add("identities_in_several_ranges", again, lambda label: f"label {label}")

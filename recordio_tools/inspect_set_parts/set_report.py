@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -31,8 +31,8 @@ class SetReport:
         size: bytes of train.rec.
         verified: whether all images were decoded, or only some.
         index, layout, labels, images: what the checks of these know.
-        rows: whole records and broken stretches in train.rec.
         findings: the problems and notes.
+        rows: whole records and broken stretches in train.rec.
     """
 
     data_dir: Path
@@ -43,8 +43,8 @@ class SetReport:
     layout: LayoutCheck
     labels: LabelCheck
     images: ImageCheck
+    findings: Findings
     rows: int = 0
-    findings: Findings = field(default_factory=Findings)
 
     @property
     def sound(self) -> bool:
