@@ -9,6 +9,7 @@ OUTPUT then holds
   landmarks.csv   path,x1,y1,...,x5,y5 of each photo whose face is there: the numbers that were
                   used. As --landmarks it gives the same faces again
   left_out.csv    path,reason of each photo whose face is not there
+  .made-by-recordio_tools    by which --overwrite knows a folder of this tool
 
 A landmark file has a line per photo, 'path x1 y1 ... x5 y5' with commas, tabs or spaces, or is a
 list in InsightFace's format (1<tab>path<tab>label<tab>box<tab>five x, five y). Paths are those from
@@ -16,7 +17,7 @@ INPUT; pixels are those of the upright photo: a photo whose camera noted a rotat
 first. The eye at the image's left comes first, then the other eye, nose, corner of the mouth at the
 left, other one. 16 bits become 8, grey becomes RGB, transparency is dropped.
 
-Other files of INPUT are counted, hidden ones are passed over.
+Other files of INPUT are counted; hidden files are ignored.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         "--min-score",
         type=float,
         default=MIN_SCORE,
-        help="faces that the detector is less sure of are passed over (default %(default)s)",
+        help="the lowest score of a face that the detector takes (default %(default)s)",
     )
     add_quality(parser, "of the JPEG files")
     add_processes(parser)

@@ -5,6 +5,7 @@ that names none. OUTPUT then also holds
 
   train.lst      the images in the order of the records, with their labels
   left_out.csv   record,reason of each record without an image that can be read
+  .made-by-recordio_tools    by which --overwrite knows a folder of this tool
 
 Paths stay inside OUTPUT: their parts '', '.' and '..' are left out (/etc/../a.jpg becomes
 etc/a.jpg). A second image of the same path gets its key added (a_17.jpg), and a path that cannot

@@ -4,6 +4,7 @@ OUTPUT then holds
 
   images/     pair p is 0000p_1.jpg and 0000p_2.jpg (.png and so on, as the images are), unchanged
   pairs.csv   path1,path2,issame of each pair, in order
+  .made-by-recordio_tools    by which --overwrite knows a folder of this tool
 
 python -m recordio_tools.pack_pairs --pairs OUTPUT/pairs.csv --images OUTPUT makes the set again.
 """

@@ -75,7 +75,9 @@ def repair_index(report: SetReport) -> tuple[bool, str]:
         write_file("repair", index, write)
     except _Unchanged:
         return False, f"{index}: is already what can be made of train.rec; left as it is"
-    how = "the numbers in their headers" if numbering.by_id else "their places in the file"
+    how = (
+        "the numbers in their headers" if report.index.ids_are_keys else "their places in the file"
+    )
     message = f"{index}: made anew, {counted(records, 'record')} by {how}{kept}"
     if numbering.by_id and report.index.broken:
         stretches = counted(report.index.broken, "broken stretch", "broken stretches")
