@@ -9,6 +9,7 @@ OUTPUT then holds
   landmarks.csv   path,x1,y1,...,x5,y5 of each photo whose face is there: the numbers that were
                   used. As --landmarks it gives the same faces again
   left_out.csv    path,reason of each photo whose face is not there
+  .made-by-recordio_tools    by which --overwrite knows a folder of this tool
 
 A landmark file has a line per photo, 'path x1 y1 ... x5 y5' with commas, tabs or spaces, or is a
 list in InsightFace's format (1<tab>path<tab>label<tab>box<tab>five x, five y). Paths are those from
@@ -16,7 +17,7 @@ INPUT; pixels are those of the upright photo: a photo whose camera noted a rotat
 first. The eye at the image's left comes first, then the other eye, nose, corner of the mouth at the
 left, other one. 16 bits become 8, grey becomes RGB, transparency is dropped.
 
-Other files of INPUT are counted, hidden ones are passed over.
+Other files of INPUT are counted; hidden files are ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from functools import partial
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from recordio_tools.align_parts.align_folder import face_names, older_files, write_tables
+from recordio_tools.align_parts.align_folder import face_names, write_tables
 from recordio_tools.align_parts.align_photo import Photo, Recipe, align_photo
 from recordio_tools.align_parts.detector import MIN_SCORE, open_detector
 from unequal.faces.alignment import ALIGNED_SIZE
@@ -46,8 +47,7 @@ from unequal.support.command_line import (
     run,
 )
 from unequal.support.errors import InputError
-from unequal.support.older_tree import new_tree
-from unequal.support.output_folder import refuse_input_as_output
+from unequal.support.output_folder import new_folder, refuse_input_as_output
 from unequal.support.process_pool import in_order
 
 __all__ = ["Summary", "align", "main"]
@@ -59,8 +59,15 @@ NOT_LISTED = "the landmark file has no line for it (paths are those from --input
 
 
 class Summary(NamedTuple):
-    """What was done: numbers of photos, of faces written, of photos left out by reason, of files
-    that are no photos by their names, and of photos in the landmark file that are not there."""
+    """What was done.
+
+    Attributes:
+        photos: number of photos.
+        faces: number of faces written.
+        left_out: number of photos without a face, by reason.
+        other_files: number of files that are no photos by their names.
+        absent_photos: number of photos in the landmark file that are not there.
+    """
 
     photos: int
     faces: int
@@ -81,7 +88,7 @@ def align(
     processes: int = 0,
     overwrite: bool = False,
 ) -> Summary:
-    """Makes the folder of aligned faces that the module's docstring describes.
+    """Make the folder of aligned faces that the module's docstring describes.
 
     Args:
         photos: the folder of photos.
@@ -89,7 +96,7 @@ def align(
         landmarks: a landmark file, or
         detector: a YuNet model; one of the two.
         size: (height, width) of the faces, pixels.
-        min_score: faces that the detector is less sure of are passed over, 0 to 1.
+        min_score: the lowest score of a face that the detector takes, 0 to 1.
         quality: of the JPEG files, 1 to 100.
         processes: how many work at the same time; 0 means one per usable core. The files do not
             depend on it.
@@ -104,13 +111,13 @@ def align(
     refuse_input_as_output(output, photos)
     processes = processes_of(processes)
     if (landmarks is None) == (detector is None):
-        raise InputError("give either --landmarks or --detector")
+        raise InputError("give either `landmarks` or `detector`")
     model = None if detector is None else os.fspath(detector)
     if model is not None:
         open_detector(model, min_score)
     known = None if landmarks is None else read_landmarks(landmarks, photos)
     total, other_files = _count(photos)
-    with new_tree(output, overwrite, older_files(output)) as folder:
+    with new_folder(output, overwrite, maker="align") as folder:
         recipe = Recipe(os.fspath(photos), str(folder), size, quality, model, min_score)
         items = _photos(photos, known)
         with in_order(partial(align_photo, recipe), items, processes) as done:
@@ -120,7 +127,7 @@ def align(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command and return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -148,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         "--min-score",
         type=float,
         default=MIN_SCORE,
-        help="faces that the detector is less sure of are passed over (default %(default)s)",
+        help="the lowest score of a face that the detector takes (default %(default)s)",
     )
     add_quality(parser, "of the JPEG files")
     add_processes(parser)
@@ -159,18 +166,18 @@ def _check(photos: str | Path, size: tuple[int, int], quality: int) -> None:
     check_size(size)
     check_quality(quality)
     if not os.path.isdir(photos):
-        raise InputError(f"--input {photos}: is no folder; name the folder of photos")
+        raise InputError(f"`input` {photos}: is no folder; name the folder of photos")
 
 
 def _count(photos: str | Path) -> tuple[int, int]:
-    """Numbers of photos and of other files."""
+    """Return the numbers of photos and of other files."""
     total = others = 0
     for folder in identity_folders(photos, images_at_top=True):
         total += len(folder.images)
         others += folder.other_files
     if not total:
         suffixes = " ".join(sorted(IMAGE_SUFFIXES))
-        raise InputError(f"--input {photos}: holds no photo, no file that ends in {suffixes}")
+        raise InputError(f"`input` {photos}: holds no photo, no file that ends in {suffixes}")
     return total, others
 
 

@@ -20,15 +20,13 @@ from typing import Iterator, Sequence
 import numpy as np
 
 from recordio_tools.inspect_set_parts.findings import Findings
-from recordio_tools.inspect_set_parts.image_check import ImageCheck, Place, look_at, place_of
+from recordio_tools.inspect_set_parts.image_check import ImageCheck, Place, look_at
 from recordio_tools.inspect_set_parts.image_histogram import write_histogram
 from recordio_tools.inspect_set_parts.index_check import IndexCheck
 from recordio_tools.inspect_set_parts.index_repair import repair_index
-from recordio_tools.inspect_set_parts.label_check import LabelCheck
-from recordio_tools.inspect_set_parts.layout_check import LayoutCheck, is_bare
-from recordio_tools.inspect_set_parts.list_check import ListCheck
-from recordio_tools.inspect_set_parts.record_rows import GOOD
-from recordio_tools.inspect_set_parts.record_scan import scan
+from recordio_tools.inspect_set_parts.label_check import LabelCheck, tell_list
+from recordio_tools.inspect_set_parts.layout_check import LayoutCheck
+from recordio_tools.inspect_set_parts.record_walk import GOOD, is_bare, walk
 from recordio_tools.inspect_set_parts.set_report import HEAD_FROM, SetReport
 from unequal.faces.face_records import Property, read_property
 from unequal.support.command_line import add_processes, make_parser, processes_of, progress, run
@@ -44,7 +42,7 @@ MEGABYTE = 1 << 20
 
 
 def inspect_set(data_dir: str | Path, verify: bool = False, processes: int = 0) -> SetReport:
-    """Reads the set `data_dir` from end to end.
+    """Read the set `data_dir` from end to end and return what was found.
 
     Args:
         data_dir: folder with train.rec and, if sound, train.idx and property.
@@ -58,52 +56,53 @@ def inspect_set(data_dir: str | Path, verify: bool = False, processes: int = 0) 
     folder = Path(data_dir)
     path = folder / "train.rec"
     size = _size(folder, path)
-    findings = Findings()
-    index, labels, layout = IndexCheck(folder), LabelCheck(), LayoutCheck()
-    listed = ListCheck(folder)
     found, reason = _property(folder)
-    images = ImageCheck((found.height, found.width) if found else None)
-    rows_met = 0
-
-    def places() -> Iterator[Place]:
-        nonlocal rows_met
-        blocks = progress(scan(path, MEGABYTE), -(-size // MEGABYTE), "megabyte", "train.rec")
-        for rows in blocks:
-            keys, known = index.keys_of(rows)
-            named = np.where(known, keys, -1)
-            bare = is_bare(rows)
-            layout.take(rows[bare], named[bare], rows_met + np.flatnonzero(bare))
-            rows_met += len(rows)
-            chosen = (rows["fault"] == GOOD) & ~bare
-            rows, keys, known, named = rows[chosen], keys[chosen], known[chosen], named[chosen]
-            layout.take_record_0(rows[named == 0])
-            classes = labels.take(rows, keys, known)
-            listed.take(keys[known], classes[known])
-            full = images.take(rows, named)
-            if verify:
-                yield from (place_of(rows[i], named[i]) for i in full)
-
-    workers = processes_of(processes) if verify else 1
-    with in_order(partial(look_at, path), places(), workers) as looks:
-        for look in looks:
-            images.add(look)
-    if not index.records:
-        raise InputError(f"{path}: holds no RecordIO records; give the folder of a face set")
-    empty, keys = layout.settle()
-    labels.take(empty, keys, keys >= 0)
-    images.take(empty, keys)
-    if not verify:
-        for place in images.sample():
-            images.add(look_at(path, place))
+    findings = Findings()
+    if reason:
+        findings.set("property_unreadable", property_reason=reason)
     report = SetReport(
-        folder, found, size, rows_met, verify, index, layout, labels, images, findings
+        folder,
+        found,
+        size,
+        verify,
+        IndexCheck(folder, findings),
+        LayoutCheck(findings),
+        LabelCheck(findings),
+        ImageCheck((found.height, found.width) if found else None, findings),
+        findings,
     )
-    _tell(report, listed, reason)
+    workers = processes_of(processes) if verify else 1
+    with in_order(partial(look_at, path), _images(report, path), workers) as looks:
+        for look in looks:
+            report.images.add(look)
+    if not report.index.records:
+        raise InputError(f"{path}: holds no RecordIO records; give the folder of a face set")
+    if not verify:
+        for place in report.images.sample():
+            report.images.add(look_at(path, place))
+    _tell(report)
     return report
 
 
+def _images(report: SetReport, path: Path) -> Iterator[Place]:
+    """Walk through the records, let all checks see them, and yield the images to be decoded."""
+    blocks = progress(walk(path, MEGABYTE), -(-report.size // MEGABYTE), "megabyte", "train.rec")
+    for rows in blocks:
+        keys = report.index.keys_of(rows)
+        bare = is_bare(rows)
+        report.layout.take(rows[bare], keys[bare], report.rows + np.flatnonzero(bare))
+        report.rows += len(rows)
+        images = (rows["fault"] == GOOD) & ~bare
+        rows, keys = rows[images], keys[images]
+        report.layout.take_images(rows, keys)
+        report.labels.take(rows, keys)
+        places = report.images.take(rows, keys)
+        if report.verified:
+            yield from places
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command and return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -115,9 +114,7 @@ def _work(args: argparse.Namespace) -> int:
         print(message)
         if written or args.verify:
             report = inspect_set(args.data_dir, args.verify, args.processes)
-        for problem in report.findings.problems:
-            if "--repair" in problem.mend:
-                problem.mend = "train.rec does not hold what it takes to mend that"
+        report.findings.repaired = True
     else:
         report = inspect_set(args.data_dir, args.verify, args.processes)
     for line in report.lines():
@@ -127,7 +124,7 @@ def _work(args: argparse.Namespace) -> int:
         write_histogram(args.histogram, report.bins, title, HEAD_FROM)
     if args.json:
         text = json.dumps(report.as_dict(), indent=2) + "\n"
-        write_file("--json", args.json, lambda name: Path(name).write_text(text, encoding="utf-8"))
+        write_file("json", args.json, lambda name: Path(name).write_text(text, encoding="utf-8"))
     return 0 if report.sound else 1
 
 
@@ -161,16 +158,18 @@ def _check_places(args: argparse.Namespace) -> None:
     folder = Path(args.data_dir).resolve()
     held = {path.resolve() for path in folder.iterdir()} if folder.is_dir() else set()
     places: set[Path] = set()
-    for flag, name in (("--histogram", args.histogram), ("--json", args.json)):
+    for parameter, name in (("histogram", args.histogram), ("json", args.json)):
         if name is None:
             continue
         place = Path(name).resolve()
         of_set = place.parent == folder and place.name in SET_FILES
         if of_set or place in held or (folder in place.parents and place.exists()):
-            raise InputError(f"{flag} {name}: is a file of the set; choose another name")
-        refuse_existing(flag, name, args.overwrite)
+            raise InputError(f"`{parameter}` {name}: is a file of the set; choose another name")
+        refuse_existing(parameter, name, args.overwrite)
         if place in places:
-            raise InputError(f"{flag} {name}: is the file of --histogram; choose another name")
+            raise InputError(
+                f"`{parameter}` {name}: is the file of `histogram`; choose another name"
+            )
         places.add(place)
 
 
@@ -189,36 +188,25 @@ def _size(folder: Path, path: Path) -> int:
 
 
 def _property(folder: Path) -> tuple[Property | None, str]:
-    """The property file, or why it cannot be used."""
+    """Return what the property file says, or why it cannot be used."""
     try:
         return read_property(folder), ""
     except InputError as error:
         return None, str(error).replace(f"{folder / 'property'}:", "property:").partition(";")[0]
 
 
-def _tell(report: SetReport, listed: ListCheck, reason: str) -> None:
-    """Let all checks add their findings."""
-    findings, header = report.findings, report.layout.header
-    report.index.tell(findings)
-    if report.index.keys_known:
-        index = report.index
-        report.layout.tell(
-            findings, report.labels.keys, index.broken_keys, index.all_known, index.lost_header
-        )
-    if reason:
-        classes = max(report.labels.images, default=0) + 1
-        sizes = report.images.sizes.most_common(1)
-        height, width = sizes[0][0] if sizes else (112, 112)
-        findings.problem(
-            "property_unreadable", reason, f"write one line '{classes},{height},{width}' into it"
-        )
+def _tell(report: SetReport) -> None:
+    """Let all checks add what shows after the last record."""
+    findings, index = report.findings, report.index
+    index.tell()
+    report.labels.tell(report.property_file.num_classes if report.property_file else None)
+    report.images.tell(report.property_file is not None)
     if not report.labels.count:
-        findings.problem("no_images", "train.rec: holds no images", "pack the set again")
-    report.labels.tell(findings, report.property.num_classes if report.property else None)
-    report.images.tell(findings, report.property is not None)
-    images = report.labels.count
-    most = images + report.index.broken + report.index.beyond
-    listed.tell(findings, *((header[0] - 1,) * 2 if header else (images, most)))
+        findings.set("no_images")
+    if index.keys_known:
+        images = report.labels.keys.runs()
+        report.layout.tell(images, index.all_known, index.lost_header)
+        tell_list(findings, report.data_dir, images, index.all_known)
 
 
 if __name__ == "__main__":

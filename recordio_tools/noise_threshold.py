@@ -106,10 +106,10 @@ def _work(args: argparse.Namespace) -> None:
         raise InputError(
             "--output: needs --scores; recordio_tools.denoise takes a noise list and a --threshold"
         )
-    for flag in ("--histogram", "--csv", "--output"):
-        path = getattr(args, flag[2:])
+    for name in ("histogram", "csv", "output"):
+        path = getattr(args, name)
         if path is not None:
-            refuse_existing(flag, path, args.overwrite)
+            refuse_existing(name, path, args.overwrite)
     source = args.scores or args.noise_list
     scores = read_scores(source) if args.scores else None
     largest = _largest_in_list(source) if scores is None else scores.largest

@@ -81,7 +81,7 @@ def pack_pairs(
     refuse_input_as_output(output, pairs)
     check_size(size)
     if Path(output).parent.is_dir():
-        refuse_existing("--output", output, overwrite)
+        refuse_existing("output", output, overwrite)
     if not Path(images).is_dir():
         raise InputError(f"`images` {images}: no such folder; name the one that the paths start in")
     # the list is read to its end first, so that a bad line is told before an hour of work

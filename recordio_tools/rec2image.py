@@ -5,6 +5,7 @@ that names none. OUTPUT then also holds
 
   train.lst      the images in the order of the records, with their labels
   left_out.csv   record,reason of each record without an image that can be read
+  .made-by-recordio_tools    by which --overwrite knows a folder of this tool
 
 Paths stay inside OUTPUT: their parts '', '.' and '..' are left out (/etc/../a.jpg becomes
 etc/a.jpg). A second image of the same path gets its key added (a_17.jpg), and a path that cannot
@@ -29,13 +30,12 @@ from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
 
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.image_format import image_format
-from unequal.faces.image_list import ListedFace, list_line, read_list
+from unequal.faces.image_list import ListedFace, list_line
 from unequal.faces.left_out_table import BrokenRecords
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.support.command_line import add_output, make_parser, progress, run
 from unequal.support.errors import InputError
-from unequal.support.older_tree import new_tree
-from unequal.support.output_folder import refuse_input_as_output
+from unequal.support.output_folder import new_folder, refuse_input_as_output
 
 __all__ = ["Extracted", "main", "rec_to_images"]
 
@@ -48,8 +48,11 @@ LONGEST_NAME = 255
 class Extracted(NamedTuple):
     """What was written.
 
-    Numbers of images, of those not under the path of train.lst, and of records left out; the
-    command, in words, that packs the images again.
+    Attributes:
+        images: number of images.
+        renamed: number of images that are not under the path of train.lst.
+        left_out: number of records left out.
+        command: the command that packs the images again, in words.
     """
 
     images: int
@@ -59,7 +62,7 @@ class Extracted(NamedTuple):
 
 
 def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = False) -> Extracted:
-    """Writes the images as the module's docstring describes.
+    """Write the images as the module's docstring describes.
 
     Args:
         data_dir: the set.
@@ -75,7 +78,7 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
     broken = BrokenRecords(reader.path)
     images = renamed = 0
     largest_label = -1
-    with new_tree(output, overwrite, _older_files(Path(output))) as folder:
+    with new_folder(output, overwrite, maker="rec2image") as folder:
         with _text(folder / LIST, "x") as listing, _text(folder / LEFT_OUT, "x") as table:
             left_out = csv.writer(table, lineterminator="\n")
             left_out.writerow(COLUMNS)
@@ -103,7 +106,7 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command and return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
@@ -129,21 +132,8 @@ def _text(path: Path, mode: str) -> IO[str]:
     return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
 
 
-def _older_files(output: Path) -> Iterator[tuple[str]]:
-    """The files of an older folder of this tool, by its list; nothing for another folder."""
-    try:
-        with _text(output / LEFT_OUT, "r") as file:
-            if next(csv.reader(file), None) != COLUMNS:
-                return
-        faces = read_list(output / LIST)
-        yield from ((name,) for name in (LIST, LEFT_OUT))
-        yield from ((face.path,) for face in faces)
-    except (OSError, csv.Error, InputError):
-        return  # what it does not tell is not ours
-
-
 def _packing_again(reader: FaceSetReader, output: str | Path, largest_label: int) -> list[str]:
-    """The command of recordio_tools.make for the written images, beside them."""
+    """Return the command of recordio_tools.make for the written images."""
     command = ["python", "-m", "recordio_tools.make", "--list", os.path.join(output, LIST)]
     if reader.size is not None:
         command += ["--size", "{},{}".format(*reader.size)]
@@ -152,7 +142,7 @@ def _packing_again(reader: FaceSetReader, output: str | Path, largest_label: int
 
 
 def _suffix(image: bytes) -> str:
-    """The suffix that tells the image's format; raises BadImage for bytes that are no image."""
+    """Return the suffix of the image's format; raise BadImage for bytes that are no image."""
     found = image_format(image)
     if found:
         return found.suffix
@@ -161,7 +151,7 @@ def _suffix(image: bytes) -> str:
 
 
 def _write(folder: Path, face: Face, suffix: str) -> str:
-    """Writes the image to the first path that is free, and returns that."""
+    """Write the image to the first path that is free, and return that path."""
     for path in _paths(face, suffix):
         file = _open_new(folder / path)
         if file is not None:
@@ -172,7 +162,7 @@ def _write(folder: Path, face: Face, suffix: str) -> str:
 
 
 def _paths(face: Face, suffix: str) -> Iterator[str]:
-    """Where the image may go, best first, without end."""
+    """Yield where the image may go, best first, without end."""
     parts = [part for part in face.name.split("/") if part not in ("", ".", "..")]
     if parts and all(_is_file_name(part) for part in parts):
         yield "/".join(parts)
@@ -191,7 +181,7 @@ def _is_file_name(part: str) -> bool:
 
 
 def _open_new(path: Path) -> BinaryIO | None:
-    """The file, newly made; None where it is there, or a file stands where its folder should."""
+    """Make a file; return None where it exists, or a file is where its folder should be."""
     try:
         return path.open("xb")
     except FileNotFoundError:

@@ -4,6 +4,7 @@ OUTPUT then holds
 
   images/     pair p is 0000p_1.jpg and 0000p_2.jpg (.png and so on, as the images are), unchanged
   pairs.csv   path1,path2,issame of each pair, in order
+  .made-by-recordio_tools    by which --overwrite knows a folder of this tool
 
 python -m recordio_tools.pack_pairs --pairs OUTPUT/pairs.csv --images OUTPUT makes the set again.
 """
@@ -13,10 +14,9 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
-import re
 import sys
 from pathlib import Path
-from typing import Iterator, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 import numpy as np
 
@@ -25,18 +25,23 @@ from recordio_tools.pack_pairs_parts.pair_list import COLUMNS
 from unequal.faces.image_format import image_format
 from unequal.support.command_line import add_output, make_parser, progress, run
 from unequal.support.errors import InputError
-from unequal.support.older_tree import new_tree
-from unequal.support.output_folder import refuse_input_as_output
+from unequal.support.output_folder import new_folder, refuse_input_as_output
 
 EXAMPLE = "  python -m recordio_tools.unpack_pairs --bin faces/lfw.bin --output lfw_pairs"
 LIST = "pairs.csv"
-OUR_IMAGE = re.compile(r"images/\d+_[12]\.\w+")
 UNKNOWN_SUFFIX = ".unknown"
 logger = logging.getLogger(__name__)
 
 
 class Summary(NamedTuple):
-    """What was written: pairs, those of one person among them, and images of no known format."""
+    """What was written.
+
+    Attributes:
+        output: the folder.
+        pairs: number of pairs.
+        same: number of pairs of one person.
+        unknown: number of images of no known format.
+    """
 
     output: Path
     pairs: int
@@ -45,7 +50,7 @@ class Summary(NamedTuple):
 
 
 def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = False) -> Summary:
-    """Writes a verification set's images and pairs as the module's docstring describes.
+    """Write a verification set's images and pairs as the module's docstring describes.
 
     Args:
         bin_file: the verification set; its images are held in memory.
@@ -60,7 +65,7 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
     encoded, issame = read_pairs(bin_file)
     if not len(issame):
         raise InputError(f"{bin_file}: has no pair; make the file again")
-    with new_tree(output, overwrite, _older_files(Path(output))) as folder:
+    with new_folder(output, overwrite, maker="unpack_pairs") as folder:
         (folder / "images").mkdir()
         unknown = _write(folder, encoded, issame)
     if unknown:
@@ -74,26 +79,12 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status, see unequal.support.command_line.run."""
+    """Run the command and return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
 
 
-def _older_files(output: Path) -> Iterator[tuple[str]]:
-    """The files of an older folder of this tool, by its list; nothing for another folder."""
-    try:
-        with (output / LIST).open(newline="", encoding="ascii") as file:
-            rows = csv.reader(file)
-            if next(rows, None) != list(COLUMNS):
-                return
-            yield (LIST,)
-            for row in rows:
-                yield from ((path,) for path in row[:2] if OUR_IMAGE.fullmatch(path))
-    except (OSError, UnicodeError, csv.Error):
-        return  # what it does not tell is not ours
-
-
 def _write(folder: Path, encoded: Sequence[bytes], issame: np.ndarray) -> int:
-    """Writes images and list; returns how many images are of no known format."""
+    """Write images and list; return how many images are of no known format."""
     unknown = 0
     with (folder / LIST).open("w", newline="", encoding="ascii") as file:
         rows = csv.writer(file, lineterminator="\n")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from typing import IO, Iterable, Iterator, Sequence
+from typing import IO, Iterable, Sequence
 
 from recordio_tools.align_parts.align_photo import Photo
 from unequal.faces.landmarks import COLUMNS, landmark_row
-from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOut
+from unequal.faces.left_out_table import LeftOut
 from unequal.support.errors import InputError
 
 USED = "landmarks.csv"
 
 
 def face_names(photos: Sequence[str], folders: Iterable[str] = ()) -> dict[str, str]:
-    """The file name of each photo's face, '' where others of the folder take all it may have.
+    """Return the file name of each photo's face, '' where other faces take all it may have.
 
     Args:
         photos: names of the photos of one folder.
@@ -35,54 +35,43 @@ def face_names(photos: Sequence[str], folders: Iterable[str] = ()) -> dict[str, 
 def write_tables(
     folder: Path, done: Iterable[Photo], photos: str | Path
 ) -> tuple[int, dict[str, int]]:
-    """Writes landmarks.csv and left_out.csv; returns the number of faces, and those of reasons.
+    """Write landmarks.csv and left_out.csv.
 
-    Raises InputError where there is no face; `photos` is the folder that it names.
+    Args:
+        folder: where they go.
+        done: the photos, each with its landmarks or its problem.
+        photos: the folder of photos, for the error.
+
+    Returns:
+        The number of faces, and the number of photos without one by reason.
+
+    Raises:
+        InputError: there is no face.
     """
     faces = 0
-    with _table(folder / USED, "w") as file, LeftOut(folder, always=True) as left_out:
+    with _table(folder / USED) as file, LeftOut(folder, always=True) as left_out:
         used = csv.writer(file, lineterminator="\n")
         used.writerow(COLUMNS)
         for photo in done:
-            if photo.problem:
+            if photo.landmarks is None or photo.problem:
                 left_out.add(photo.path, photo.problem)
             else:
                 faces += 1
                 used.writerow(landmark_row(photo.path, photo.landmarks))
-    if not faces:
+    if not faces and left_out.first:
         path, reason = left_out.first
         raise InputError(
-            f"--input {photos}: none of the {sum(left_out.reasons.values())} photos gives a face; "
+            f"`input` {photos}: none of the {sum(left_out.reasons.values())} photos gives a face; "
             f"the first, {path}: {reason}"
         )
     return faces, left_out.reasons
 
 
-def older_files(output: str | Path) -> Iterator[tuple[str, ...]]:
-    """The files of an older folder of aligned faces by its landmarks.csv, for new_tree.
-
-    Nothing where there is no such folder. Of each, the paths from there that it may have.
-    """
-    try:
-        if not (Path(output) / LEFT_OUT_FILE).is_file():
-            return
-        with _table(Path(output) / USED, "r") as file:
-            rows = csv.reader(file)
-            if next(rows, None) != list(COLUMNS):
-                return
-            yield (USED,)
-            yield (LEFT_OUT_FILE,)
-            for photo, *_ in filter(None, rows):
-                yield _possible_names(photo)
-    except (OSError, csv.Error):
-        return  # what it does not tell is not ours
-
-
 def _possible_names(photo: str) -> tuple[str, str]:
-    """What the face of a photo may be called, the usual name first; names or whole paths."""
+    """Return what the face of a photo may be called, the usual name first."""
     return os.path.splitext(photo)[0] + ".jpg", photo + ".jpg"
 
 
-def _table(path: Path, mode: str) -> IO[str]:
+def _table(path: Path) -> IO[str]:
     # a path that is not UTF-8 comes out as it went in
-    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="")

@@ -16,8 +16,11 @@ from unequal.faces.jpeg import encode_jpeg
 class Photo(NamedTuple):
     """A photo to align, or what became of it.
 
-    `path` is the one from the folder of photos, `target` that of its face from the output folder;
-    `landmarks` are float32 (5, 2) in pixels; `problem` says why it has no face, '' where it has.
+    Attributes:
+        path: its path from the folder of photos.
+        target: the path of its face from the output folder.
+        landmarks: float32 (5, 2), x and y in pixels; None where they are not known.
+        problem: why it has no face; '' where it has one.
     """
 
     path: str
@@ -29,9 +32,13 @@ class Photo(NamedTuple):
 class Recipe(NamedTuple):
     """What is the same for all photos.
 
-    `source` is the folder of photos, `output` that of faces; `size` is (height, width) in pixels,
-    `quality` that of the JPEG; `model` is a YuNet model that finds landmarks, None where they are
-    given, and `min_score` the least score it takes.
+    Attributes:
+        source: the folder of photos.
+        output: the folder of faces.
+        size: (height, width) of a face, pixels.
+        quality: of the JPEG files, 1 to 100.
+        model: a YuNet model that finds landmarks; None where they are given.
+        min_score: the lowest score of a face that the model takes.
     """
 
     source: str
@@ -43,10 +50,12 @@ class Recipe(NamedTuple):
 
 
 def align_photo(recipe: Recipe, photo: Photo) -> Photo:
-    """Writes the face of one photo; returns the photo with its landmarks or its problem.
+    """Write the face of one photo; return the photo with its landmarks or its problem.
 
-    A photo that comes with a problem is given back. Raises OSError where the face cannot be
-    written.
+    A photo that comes with a problem is returned as it is.
+
+    Raises:
+        OSError: the face cannot be written.
     """
     if photo.problem:
         return photo
@@ -70,7 +79,7 @@ def align_photo(recipe: Recipe, photo: Photo) -> Photo:
 
 
 def _read(path: str) -> np.ndarray:
-    # a pipe would never end
+    # the content of a pipe would never end
     if os.path.exists(path) and not os.path.isfile(path):
         raise BadImage("it is no file")
     with open(path, "rb") as file:

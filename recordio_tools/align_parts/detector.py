@@ -28,7 +28,7 @@ class FaceDetector:
 
     Args:
         model: a YuNet model, an ONNX file such as face_detection_yunet_2023mar.onnx.
-        min_score: faces that the model is less sure of are passed over, 0 to 1.
+        min_score: the lowest score of a face that the model takes, 0 to 1.
 
     Raises:
         InputError: the file cannot be read or is no such model, or this OpenCV has no
@@ -37,17 +37,17 @@ class FaceDetector:
 
     def __init__(self, model: str | Path, min_score: float = MIN_SCORE) -> None:
         if not 0 <= min_score <= 1:
-            raise InputError(f"--min-score {min_score}: give a number from 0 to 1")
+            raise InputError(f"`min_score` {min_score}: give a number from 0 to 1")
         if not hasattr(cv2, "FaceDetectorYN"):
             raise InputError(
-                f"--detector {model}: OpenCV {cv2.__version__} has no FaceDetectorYN; install "
-                "opencv-python 4.8 or newer, or give --landmarks"
+                f"`detector` {model}: OpenCV {cv2.__version__} has no FaceDetectorYN; install "
+                "opencv-python 4.8 or newer, or give `landmarks`"
             )
         try:
             with open(model, "rb"):
                 pass
         except OSError as error:
-            raise InputError(f"--detector {model}: {error.strerror}; name a YuNet model") from error
+            raise InputError(f"`detector` {model}: {error.strerror}; name a YuNet model") from error
         try:
             self._net = cv2.FaceDetectorYN.create(
                 os.fspath(model), "", (SMALLEST_SIDE,) * 2, min_score, OVERLAP, MOST_FACES
@@ -55,12 +55,12 @@ class FaceDetector:
             self._faces(np.zeros((SMALLEST_SIDE, SMALLEST_SIDE, 3), np.uint8))
         except (cv2.error, UnicodeError) as error:
             raise InputError(
-                f"--detector {model}: is no YuNet model that OpenCV {cv2.__version__} can run; "
+                f"`detector` {model}: is no YuNet model that OpenCV {cv2.__version__} can run; "
                 "take face_detection_yunet_2023mar.onnx of opencv_zoo"
             ) from error
 
     def landmarks(self, image: np.ndarray) -> np.ndarray | None:
-        """Landmarks of the largest and most central face, or None where there is no face.
+        """Return the landmarks of the largest and most central face, or None without a face.
 
         Args:
             image: uint8 (height, width, 3) RGB, of any size; a large one is scaled down for this.
@@ -85,7 +85,7 @@ class FaceDetector:
         return best
 
     def _faces(self, image: np.ndarray) -> np.ndarray:
-        """(faces, 15): box x, y, width, height, five points, score; pixels of `image`."""
+        """Return (faces, 15): box x, y, width, height, five points, score; pixels of `image`."""
         height, width = image.shape[:2]
         below, right = (max(SMALLEST_SIDE - side, 0) for side in (height, width))
         padded = cv2.copyMakeBorder(
@@ -98,18 +98,19 @@ class FaceDetector:
 
 @lru_cache(maxsize=1)
 def open_detector(model: str, min_score: float) -> FaceDetector:
-    """The detector; a process that asks for the same one again gets the one it has."""
+    """Return a detector; a process that asks for the same one again gets the one it has."""
     return FaceDetector(model, min_score)
 
 
 def choose_face(faces: np.ndarray, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray | None:
-    """The largest and most central of the faces, as InsightFace's alignment chooses.
+    """Return the largest and most central of the faces, as InsightFace's alignment chooses it.
 
     That is the one of the largest area - 2 * (distance of its box from the image's centre)^2.
 
     Args:
-        faces: (faces, 15) of FaceDetectorYN, in an image that was scaled by `scale`.
-        shape: (height, width, ...) of the image before that.
+        faces: (faces, 15) of FaceDetectorYN, in pixels of the scaled image.
+        shape: (height, width, ...) of the image before it was scaled.
+        scale: the factor by which it was scaled.
 
     Returns:
         Its row in pixels of the image before; None where no box has its centre in the image.

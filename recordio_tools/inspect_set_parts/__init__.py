@@ -1,1 +1,1 @@
-"""What inspect_set looks at, and how it tells and mends it."""
+"""What inspect_set looks at, how it tells what it found, and how it repairs the index."""

@@ -8,16 +8,13 @@ from typing import Iterator, NamedTuple
 
 import numpy as np
 
-from recordio_tools.inspect_set_parts.findings import Examples, Findings
+from recordio_tools.inspect_set_parts.findings import Findings
 from unequal.faces.decoding import decode_rgb
-from unequal.faces.image_format import NAMES, UNKNOWN, format_numbers
+from unequal.faces.image_format import NAMES, START_BYTES, UNKNOWN, format_numbers
 from unequal.faces.record_at import read_at
-from unequal.faces.record_format import LABEL_HEADER
-from unequal.support.counted import counted
 
 SAMPLED = 256
 MOST_UNKNOWN = 1000
-LEAVE_OUT = "python -m recordio_tools.subset --verify writes the set without them"
 
 
 class Place(NamedTuple):
@@ -46,80 +43,71 @@ class ImageCheck:
         sizes: decoded images by (height, width).
     """
 
-    def __init__(self, expected: tuple[int, int] | None) -> None:
+    def __init__(self, expected: tuple[int, int] | None, findings: Findings) -> None:
+        self._findings = findings
         self.formats: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
         self._expected = expected
-        self._bad, self._other_size = Examples(), Examples()
         self._random = np.random.RandomState(0)
-        self._sample: list[Place] = []
+        self._drawn: list[tuple[float, Place]] = []
         self._unknown: list[Place] = []
-        self._seen = 0
 
-    def take(self, rows: np.ndarray, keys: np.ndarray) -> list[int]:
-        """Count rows of the scan, all of them images; returns which have any bytes."""
-        lengths = rows["length"] - LABEL_HEADER.size - 4 * rows["flag"]
-        empty = lengths <= 0
-        self._bad.add(np.flatnonzero(empty), lambda i: f"{place_of(rows[i], keys[i])}: it is empty")
-        formats = format_numbers(rows["start"], lengths)
-        counts = np.bincount(formats[~empty] - UNKNOWN, minlength=len(NAMES) + 1).tolist()
+    def take(self, rows: np.ndarray, keys: np.ndarray) -> Iterator[Place]:
+        """Count rows of a walk, all of them images; return those that have any bytes."""
+        full = rows["length"] > 0
+        empty = rows["offset"][~full], keys[~full]
+        self._findings.add(
+            "images_unreadable", list(map(Place, *empty)), lambda place: f"{place}: it is empty"
+        )
+        rows, keys = rows[full], keys[full]
+        starts = np.ascontiguousarray(rows["start"]).view(np.uint8).reshape(-1, START_BYTES)
+        formats = format_numbers(starts, rows["length"])
+        counts = np.bincount(formats - UNKNOWN, minlength=len(NAMES) + 1).tolist()
         self.formats.update(dict(zip([*NAMES, "unknown"], [*counts[1:], counts[0]])))
-        for i in np.flatnonzero(~empty & (formats == UNKNOWN))[: MOST_UNKNOWN - len(self._unknown)]:
-            self._unknown.append(place_of(rows[i], keys[i]))
-        full = np.flatnonzero(~empty)
-        self._draw(rows, keys, full)
-        return full.tolist()
+        offsets = rows["offset"]
+        for i in np.flatnonzero(formats == UNKNOWN)[: MOST_UNKNOWN - len(self._unknown)]:
+            self._unknown.append(Place(int(offsets[i]), int(keys[i])))
+        # the images with the lowest lots are a sample that is as likely as any other
+        lots = self._random.random_sample(len(rows))
+        most = self._drawn[-1][0] if len(self._drawn) == SAMPLED else 1
+        for i in np.flatnonzero(lots < most):
+            self._drawn.append((lots[i], Place(int(offsets[i]), int(keys[i]))))
+        self._drawn = sorted(self._drawn)[:SAMPLED]
+        return map(Place, offsets.tolist(), keys.tolist())
 
-    def sample(self) -> Iterator[Place]:
-        """Some images drawn from all, each as likely as another, then those of unknown format."""
-        yield from sorted({*self._sample, *self._unknown})
+    def sample(self) -> list[Place]:
+        """Return some images by chance, each as likely as another, and those of unknown format."""
+        return sorted({*(place for _, place in self._drawn), *self._unknown})
 
     def add(self, look: Look) -> None:
         """Take what decoding an image gave."""
         if look.size is None:
-            self._bad.add([look], lambda look: f"{look.place}: {look.reason}")
+            self._findings.add(
+                "images_unreadable", [look], lambda look: f"{look.place}: {look.reason}"
+            )
             return
         self.sizes[look.size] += 1
         self._expected = self._expected or look.size
         if look.size != self._expected:
-            self._other_size.add([look], lambda look: f"{look.place}: {size_text(look.size)}")
+            self._findings.add(
+                "images_of_other_size", [look], lambda look: f"{look.place}: {size_text(look.size)}"
+            )
 
-    def tell(self, findings: Findings, has_property: bool) -> None:
-        """Add what was found."""
-        findings.problem(
-            "images_unreadable",
-            f"train.rec: {counted(self._bad.count, 'image')} that cannot be decoded",
-            LEAVE_OUT,
-            self._bad,
+    def tell(self, has_property: bool) -> None:
+        """Add the facts for the texts."""
+        height, width = next(iter(self.sizes.most_common(1)), ((112, 112), 0))[0]
+        fix = "make the set anew from images of one size"
+        if len(self.sizes) == 1:
+            fix = f"let it end with {height},{width}"
+        expected = size_text(self._expected or (height, width))
+        expected += ", which property says" * has_property
+        self._findings.facts.update(
+            height=height,
+            width=width,
+            decoded=sum(self.sizes.values()),
+            expected=expected,
+            size_fix=fix,
         )
-        if self._expected is None:
-            return
-        decoded = sum(self.sizes.values())
-        text = f"train.rec: {self._other_size.count} of {decoded} decoded images are not "
-        text += size_text(self._expected) + (", which property says" if has_property else "")
-        usual = self.sizes.most_common(1)
-        mend = "make the set anew from images of one size"
-        if usual and len(self.sizes) == 1:
-            mend = f"let it end with {usual[0][0][0]},{usual[0][0][1]}"
-        findings.problem(
-            "images_of_other_size",
-            text,
-            mend,
-            self._other_size,
-        )
-
-    def _draw(self, rows: np.ndarray, keys: np.ndarray, full: np.ndarray) -> None:
-        """Keep each image with the same chance (Vitter's algorithm R)."""
-        number = self._seen + np.arange(len(full))
-        slots = np.floor(self._random.random_sample(len(full)) * (number + 1)).astype(np.int64)
-        slots = np.where(number < SAMPLED, number, slots)
-        self._seen += len(full)
-        for i in np.flatnonzero(slots < SAMPLED):
-            place = place_of(rows[full[i]], keys[full[i]])
-            if slots[i] == len(self._sample):
-                self._sample.append(place)
-            else:
-                self._sample[slots[i]] = place
 
 
 def look_at(path: str | Path, place: Place) -> Look:
@@ -129,14 +117,9 @@ def look_at(path: str | Path, place: Place) -> Look:
             image = decode_rgb(read_at(file, place.offset)[1])
         except ValueError as error:
             return Look(place, None, str(error))
-    return Look(place, image.shape[:2])
-
-
-def place_of(row: np.ndarray, key: int) -> Place:
-    """The place of a row of the scan."""
-    return Place(int(row["offset"]), int(key))
+    return Look(place, (image.shape[0], image.shape[1]))
 
 
 def size_text(size: tuple[int, int]) -> str:
-    """'heightxwidth'"""
+    """Return 'heightxwidth'."""
     return f"{size[0]}x{size[1]}"

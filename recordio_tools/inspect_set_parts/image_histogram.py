@@ -24,14 +24,14 @@ class Bin(NamedTuple):
 
     @property
     def name(self) -> str:
-        """'1', '2-3', '500+'"""
+        """Return '1', '2-3' or '500+'."""
         if self.last is None:
             return f"{self.first}+"
         return f"{self.first}-{self.last}" if self.last > self.first else f"{self.first}"
 
 
 def bins_of(images_per_identity: np.ndarray) -> list[Bin]:
-    """The bins that int64 (identities,) numbers of images fall into, up to the largest one."""
+    """Return the bins of int64 (identities,) numbers of images, up to the largest one."""
     counts = images_per_identity
     bins = []
     for first, following in zip(STARTS, [*STARTS[1:], None]):
@@ -44,7 +44,7 @@ def bins_of(images_per_identity: np.ndarray) -> list[Bin]:
 
 
 def text_lines(bins: list[Bin]) -> Iterator[str]:
-    """The bins as a table with bars of identities."""
+    """Yield the bins as a table with bars of identities."""
     most = max((one.identities for one in bins), default=0)
     all_images = sum(one.images for one in bins)
     yield f"{'images':>9}  {'identities':>10}  {'':{BAR}}  of all images"
@@ -57,7 +57,14 @@ def text_lines(bins: list[Bin]) -> Iterator[str]:
 def write_histogram(path: str | Path, bins: list[Bin], title: str, head_from: int) -> None:
     """Write the bins as a PNG: identities above, images below; the head in another colour.
 
-    Raises InputError, which names --histogram, where the file cannot be written.
+    Args:
+        path: the file.
+        bins: what it shows.
+        title: the line above it.
+        head_from: how many images an identity of the head has, at least.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -77,4 +84,4 @@ def write_histogram(path: str | Path, bins: list[Bin], title: str, head_from: in
         axes.set_ylabel(label)
         axes.margins(y=0.15)
     axes.set_xlabel(f"images of an identity (blue: the head, {head_from} or more)")
-    write_file("--histogram", path, lambda name: figure.savefig(name, format="png", dpi=100))
+    write_file("histogram", path, lambda name: figure.savefig(name, format="png", dpi=100))

@@ -3,229 +3,178 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Iterator, Tuple
 
 import numpy as np
 
-from recordio_tools.inspect_set_parts.findings import Examples, Findings
-from recordio_tools.inspect_set_parts.index_entries import IndexEntries
-from recordio_tools.inspect_set_parts.key_runs import KeyRuns
-from recordio_tools.inspect_set_parts.record_rows import CUT_OFF, FAULTS, GOOD
+from recordio_tools.inspect_set_parts.findings import Findings
+from recordio_tools.inspect_set_parts.key_runs import KeyRuns, keys_text
+from recordio_tools.inspect_set_parts.record_walk import CUT_OFF, FAULTS, GOOD
+from unequal.faces.record_at import read_at
+from unequal.faces.record_index import read_index_blocks
 from unequal.support.counted import counted
+from unequal.support.errors import InputError
 
-NEW_INDEX = "--repair makes it anew from train.rec, or take the .idx written with it"
-COPY = "copy it again, or write the others as a new set with python -m recordio_tools.subset"
+ENDLESS = int(np.iinfo(np.int64).max)
+Entries = Tuple[np.ndarray, np.ndarray]
 
 
 class IndexCheck:
-    """Compares the index of a set with the rows of a scan of its .rec, block by block.
+    """Compares the index of a set with the rows of a walk through its .rec.
+
+    An index that is not in the order of the file is held in memory, 16 bytes an entry.
 
     Attributes:
         path: the index.
-        ids: the numbers in the headers of the whole records met so far.
-        ids_are_keys: whether those are the records' keys; see IndexEntries.
-        broken_keys: the keys of broken records, as far as the index tells them.
-        records: how many whole records were met.
-        broken: how many broken stretches were.
+        reason: why the index cannot be read; '' where it can.
+        ids: the numbers in the headers of the whole records.
+        ids_are_keys: whether these are the records' keys. They are not where the maker of a set
+            left them all 0 or copied them from another set; there the index tells the keys.
+        records, broken: how many whole records and broken stretches there are.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, findings: Findings) -> None:
+        self._findings = findings
         self.path = data_dir / "train.idx"
-        self.ids = KeyRuns()
-        self.broken_keys = KeyRuns()
-        self.records = self.broken = 0
-        self._size = (data_dir / "train.rec").stat().st_size
-        self._entries = IndexEntries(self.path, data_dir / "train.rec")
-        self.ids_are_keys = self._entries.ids_are_keys
+        self.reason = ""
+        self.ids, self._keys = KeyRuns(), KeyRuns()
+        self.ids_are_keys = True
+        self.records = self.broken = self._entries = 0
+        self._header: int | None = None
         self._header_found = False
-        self._lost, self._beyond, self._others = Examples(), Examples(), Examples()
-        self._lacking, self._doubled, self._faults = Examples(), Examples(), Examples()
+        self._next = np.empty((2, 0), np.int64)
+        self._blocks: Iterator[Entries] = iter(())
+        try:
+            self._blocks = self._open()
+        except InputError as error:
+            self._header = None
+            self.reason = str(error).replace(f"{self.path}:", "train.idx:").partition(";")[0]
 
     @property
     def keys_known(self) -> bool:
-        """Whether anything tells the keys: the index or the records' own headers."""
-        return self.ids_are_keys or not self._entries.reason
+        """Return whether anything tells the keys: the records' own headers or the index."""
+        return self.ids_are_keys or not self.reason
 
     @property
     def all_known(self) -> bool:
-        """Whether the keys of all whole records are known."""
-        return self.ids_are_keys or not self._lacking.count
-
-    @property
-    def beyond(self) -> int:
-        """How many entries are not wholly within the file, as `tell` found out."""
-        return self._beyond.count
+        """Return whether there is no record that is broken, cut off or without a key."""
+        found = self._findings
+        lacking = found.count("index_lacks") and not self.ids_are_keys
+        return not (self.broken or found.count("index_beyond_end") or lacking)
 
     @property
     def lost_header(self) -> bool:
-        """Whether the index lists a record 0 that is not there, or broken."""
-        return self._entries.lists_header and not self._header_found
+        """Return whether the index lists a record 0 that is broken or not there."""
+        return self._header is not None and not self._header_found
 
-    def keys_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The key of each row of the next block of the scan, and whether it is known."""
-        whole = rows["fault"] == GOOD
-        ids = rows["id"][whole]
-        if self._entries.reason and not self.records and len(ids) > 1:
-            self.ids_are_keys = bool(np.any(ids != ids[0]))
-        self.ids.add(ids)
-        self.records += len(ids)
-        self.broken += len(rows) - len(ids)
-        keys, offsets = self._entries.take(int(rows["end"][-1]))
-        at = np.searchsorted(rows["offset"], offsets, side="right") - 1
-        good = whole[at]
-        self._take_broken(rows, ~whole, keys[~good], offsets[~good], at[~good])
-        keys, offsets, at = keys[good], offsets[good], at[good]
-        start = rows["offset"][at] == offsets
-        self._lost.add(
-            np.flatnonzero(~start),
-            lambda i: (
-                f"record {keys[i]}: byte {offsets[i]} is within the record that starts at "
-                f"byte {rows['offset'][at[i]]}"
-            ),
-        )
-        return self._take_good(rows, whole, keys[start], at[start])
-
-    def tell(self, findings: Findings) -> None:
-        """Add what was found, after the last block."""
-        keys, offsets = self._entries.take()
-        self._take_beyond(keys, offsets)
-        findings.problem(
-            "broken_records",
-            f"train.rec: {counted(self._faults.count, 'broken record')}",
-            COPY,
-            self._faults,
-        )
-        if self.ids_are_keys and not self.ids.same:
-            repeated = Examples()
-            repeated.add(self.ids.repeated(), lambda key: f"record {key}")
-            findings.problem(
-                "ids_repeat",
-                "train.rec: several records have the same number in their headers",
-                "if sets were strung together, join them with python -m recordio_tools.merge",
-                repeated,
-            )
-        entries = self._entries.keys.count
-        renumbered = self._others.count if self.ids_are_keys else 0
-        inside = entries - self._beyond.count
-        if self._entries.reason:
-            findings.problem(
-                "index_unreadable", self._entries.reason, "--repair makes it from train.rec"
-            )
-        elif 2 * self._lost.count > inside:
-            findings.problem(
-                "index_of_another_set",
-                f"train.idx: belongs to another train.rec, for {self._lost.count} of its {entries} "
-                "entries are where no record starts",
-                NEW_INDEX,
-                self._lost,
-            )
-        elif 2 * renumbered > inside:
-            findings.problem(
-                "index_renumbered",
-                f"train.idx: numbers {renumbered} of {entries} records otherwise than their "
-                "headers do",
-                NEW_INDEX,
-                self._others,
-            )
-        else:
-            self._tell_entries(findings)
-
-    def _tell_entries(self, findings: Findings) -> None:
-        findings.problem(
-            "index_beyond_end",
-            f"train.rec: was cut off, {counted(self._beyond.count, 'record')} of train.idx would "
-            "go beyond its end",
-            "copy it again, or let --repair list what is left",
-            self._beyond,
-        )
-        findings.problem(
-            "index_nowhere",
-            f"train.idx: {counted(self._lost.count, 'entry', 'entries')} where no record starts",
-            NEW_INDEX,
-            self._lost,
-        )
-        if self.ids_are_keys:
-            findings.problem(
-                "index_other_record",
-                f"train.idx: {counted(self._others.count, 'entry', 'entries')} of another record",
-                NEW_INDEX,
-                self._others,
-            )
-        elif self._others.count:
-            findings.note(
-                "ids_not_kept",
-                f"train.rec: {counted(self._others.count, 'record')} whose own header tells "
-                "another number than train.idx, which is right",
-            )
-        findings.problem(
-            "index_lacks",
-            f"train.idx: lacks {counted(self._lacking.count, 'record')} of train.rec",
-            NEW_INDEX,
-            self._lacking,
-        )
-        repeated = Examples()
-        repeated.add(self._entries.keys.repeated(), lambda key: f"record {key}")
-        findings.problem("index_repeats", "train.idx: lists records twice", NEW_INDEX, repeated)
-        findings.problem(
-            "index_two_keys",
-            f"train.idx: gives {counted(self._doubled.count, 'record')} two keys",
-            NEW_INDEX,
-            self._doubled,
-        )
-
-    def _take_good(
-        self, rows: np.ndarray, whole: np.ndarray, keys: np.ndarray, at: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Entries `keys` start at the whole rows `at`."""
-        offset, ids = rows["offset"], rows["id"]
-        self._header_found |= bool(np.any(keys == 0))
-        self._others.add(
-            np.flatnonzero(ids[at] != keys),
-            lambda i: f"record {keys[i]}: byte {offset[at[i]]} holds record {ids[at[i]]}",
-        )
-        self._doubled.add(
-            np.flatnonzero((np.diff(at) == 0) & (np.diff(keys) != 0)),
-            lambda i: f"byte {offset[at[i]]}: records {keys[i]} and {keys[i + 1]}",
-        )
-        listed = np.zeros(len(rows), np.int64)
-        found = np.zeros(len(rows), bool)
-        listed[at], found[at] = keys, True
-        self._lacking.add(
-            np.flatnonzero(whole & ~found), lambda i: f"record {ids[i]} at byte {offset[i]}"
-        )
-        return (ids, whole) if self.ids_are_keys else (listed, found)
-
-    def _take_beyond(self, keys: np.ndarray, offsets: np.ndarray) -> None:
-        self._beyond.add(
-            np.arange(len(keys)), lambda i: f"record {keys[i]}: byte {offsets[i]} of {self._size}"
-        )
-
-    def _take_broken(
-        self,
-        rows: np.ndarray,
-        broken: np.ndarray,
-        keys: np.ndarray,
-        offsets: np.ndarray,
-        at: np.ndarray,
-    ) -> None:
-        """Entries `keys` point to the broken rows `at`, or to somewhere within them."""
-        self.broken_keys.add(np.sort(keys))
+    def keys_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the keys of the next rows, int64; -1 where a key is not known."""
+        good, offset, ids = rows["fault"] == GOOD, rows["offset"], rows["id"]
+        keys, offsets = self._take(int(rows["end"][-1]))
+        at = np.searchsorted(offset, offsets, side="right") - 1
+        right = good[at] & (offset[at] == offsets)
+        listed = np.full(len(rows), -1, np.int64)
+        listed[at[right]] = keys[right]
+        if not self.records:
+            self.ids_are_keys = self._judge(ids[good], listed[good])
+        self.records += int(good.sum())
+        self.broken += int((~good).sum())
+        self.ids.add(ids[good])
+        self._header_found |= bool(np.any(keys[right] == 0))
         cut_off = rows["fault"][at] == CUT_OFF
         self._take_beyond(keys[cut_off], offsets[cut_off])
-
-        def tell(place: tuple[int, int | None]) -> str:
-            i, entry = place
-            row = rows[i]
-            reason = f"{FAULTS[row['fault']]} ({counted(row['end'] - row['offset'], 'byte')})"
-            if entry is None:
-                return f"byte {row['offset']}: {reason}"
-            if offsets[entry] == row["offset"]:
-                return f"record {keys[entry]} at byte {row['offset']}: {reason}"
-            return (
-                f"record {keys[entry]} at byte {offsets[entry]}: within what is broken from byte "
-                f"{row['offset']} on"
+        found = self._findings
+        found.add("broken_records", np.flatnonzero(~good), lambda i: _fault(rows[i], keys[at == i]))
+        found.add(
+            "index_nowhere",
+            np.flatnonzero(good[at] & ~right),
+            lambda i: f"record {keys[i]}: byte {offsets[i]}",
+        )
+        other = np.flatnonzero(right & (ids[at] != keys))
+        if self.ids_are_keys:
+            found.add(
+                "index_other_record",
+                other,
+                lambda i: f"record {keys[i]}: byte {offsets[i]} holds record {ids[at[i]]}",
             )
+        else:
+            found.set("ids_not_kept", len(other))
+        found.add(
+            "index_lacks",
+            np.flatnonzero(good & (listed < 0)),
+            lambda i: f"record {ids[i]} at byte {offset[i]}",
+        )
+        return np.where(good, ids if self.ids_are_keys else listed, -1)
 
-        unlisted = np.setdiff1d(np.flatnonzero(broken), at)
-        places = [(i, None) for i in unlisted.tolist()]
-        places += [(i, entry) for entry, i in enumerate(at.tolist())]
-        self._faults.add(sorted(places, key=lambda place: place[0]), tell)
+    def tell(self) -> None:
+        """Add what shows after the last row only."""
+        found = self._findings
+        found.facts["entries"] = self._entries
+        self._take_beyond(*self._take(ENDLESS))
+        repeated = self._keys.runs().repeated()
+        found.add("index_repeats", repeated, lambda key: f"record {key}")
+        if self.ids_are_keys:
+            repeated = self.ids.runs().repeated()
+            found.add("ids_repeat", repeated, lambda key: f"record {key}")
+        if self.reason:
+            found.set("index_unreadable", index_reason=self.reason)
+            found.drop("index_lacks", "index_repeats")
+        elif 2 * found.count("index_nowhere") > self._entries - found.count("index_beyond_end"):
+            found.rename("index_nowhere", "index_of_another_set")
+            found.drop("index_lacks", "index_repeats", "index_other_record", "index_beyond_end")
+
+    def _take_beyond(self, keys: np.ndarray, offsets: np.ndarray) -> None:
+        self._findings.add(
+            "index_beyond_end",
+            range(len(keys)),
+            lambda i: f"record {keys[i]}: would start at byte {offsets[i]}",
+        )
+
+    def _open(self) -> Iterator[Entries]:
+        """Read the index once, and return its entries, some at a time, in the file's order."""
+        last, ordered = -1, True
+        for keys, offsets in read_index_blocks(self.path):
+            self._keys.add(keys)
+            self._entries += len(keys)
+            ordered &= bool(np.all(np.diff(offsets, prepend=last) >= 0))
+            last = int(offsets[-1])
+            self._header = next(iter(offsets[keys == 0].tolist()), self._header)
+        blocks = read_index_blocks(self.path)
+        if ordered:
+            return blocks
+        keys, offsets = (np.concatenate(column) for column in zip(*blocks))
+        order = np.argsort(offsets, kind="stable")
+        return iter([(keys[order], offsets[order])])
+
+    def _take(self, stop: int) -> Entries:
+        """Return keys and offsets of the next entries below byte `stop`."""
+        while not self._next.size or self._next[1, -1] < stop:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            self._next = np.concatenate([self._next, block], axis=1)
+        count = int(np.searchsorted(self._next[1], stop))
+        taken, self._next = np.split(self._next, [count], axis=1)
+        return taken[0], taken[1]
+
+    def _judge(self, ids: np.ndarray, listed: np.ndarray) -> bool:
+        """Return whether the ids of the first records are their keys; -1 is not `listed`."""
+        if len(ids) > 1 and np.all(ids == ids[0]):
+            return False
+        found = listed >= 0
+        if self._header is None or 2 * np.sum(ids[found] == listed[found]) >= found.sum():
+            return True
+        try:
+            with self.path.with_name("train.rec").open("rb") as file:
+                header, image = read_at(file, self._header)
+        except ValueError:
+            return True
+        label = np.append(header.label, 0)
+        return bool(image or header.flag != 2 or not 1 <= label[0] <= label[1])
+
+
+def _fault(row: np.ndarray, keys: np.ndarray) -> str:
+    """Return a broken row in words, with the keys of the entries that lead into it."""
+    name = f"{keys_text(keys.min(), keys.max() + 1, 'record')} at " if len(keys) else ""
+    lost = counted(row["end"] - row["offset"], "byte")
+    return f"{name}byte {row['offset']}: {FAULTS[row['fault']]} ({lost} passed over)"

@@ -1,110 +1,74 @@
-"""Record keys, held as the runs of consecutive numbers that they consist of."""
+"""Record keys with their labels, held as the runs of consecutive numbers that they consist of."""
 
 from __future__ import annotations
 
-from array import array
 from typing import NamedTuple
 
 import numpy as np
 
-SOME = 10
+ABSENT = -2  # where other labels are a class from 0, or -1 for no class
 
 
 class Runs(NamedTuple):
-    """Runs start..stop-1 of keys with one label, in ascending order; int64 columns (n,)."""
+    """Keys starts..stops-1 of one label each, in ascending order; int64 (n,) columns."""
 
     starts: np.ndarray
     stops: np.ndarray
     labels: np.ndarray
 
+    def take(self, chosen: np.ndarray) -> Runs:
+        """Return the runs that a mask or an array of places chooses."""
+        return Runs(*(column[chosen] for column in self))
+
+    def missing(self, first: int, stop: int) -> Runs:
+        """Return the runs of first..stop-1 that are in none of these."""
+        reached = np.clip(np.maximum.accumulate(np.append(first, self.stops)), first, stop)
+        ends = np.clip(np.append(self.starts, stop), first, stop)
+        gap = ends > reached
+        return Runs(reached[gap], ends[gap], np.full(gap.sum(), ABSENT))
+
+    def repeated(self) -> np.ndarray:
+        """Return keys that come twice, int64: the first one of each run that does."""
+        starts = self.starts[1:]
+        return starts[starts < np.maximum.accumulate(self.stops)[:-1]] if len(starts) else starts
+
+    def labels_at(self, keys: np.ndarray) -> np.ndarray:
+        """Return the labels of int64 (n,) keys, ABSENT where there is no such key."""
+        at = np.searchsorted(self.starts, keys, side="right") - 1
+        found = (at >= 0) & (keys < np.append(self.stops, 0)[at])
+        return np.where(found, np.append(self.labels, ABSENT)[at], ABSENT)
+
 
 class KeyRuns:
-    """Collects keys, each with a label if need be.
-
-    A set in the order of its keys takes 24 bytes for each of its identities, or a few runs in all
-    where labels are left out; keys in any order take 24 bytes each.
-
-    Attributes:
-        count: how many keys were added.
-    """
+    """Collects keys, each with a label: 24 bytes a run, so an identity if they are in order."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._starts, self._stops, self._labels = array("q"), array("q"), array("q")
-        self._doubled: list[int] = []
+        self._blocks = [np.zeros((3, 0), np.int64)]
 
     def add(self, keys: np.ndarray, labels: np.ndarray | None = None) -> None:
-        """Add int64 keys (n,), and their labels."""
-        if not len(keys):
-            return
-        self.count += len(keys)
+        """Add int64 keys (n,), and their labels (0 without)."""
         labels = np.zeros_like(keys) if labels is None else labels
-        step = np.diff(keys, prepend=self._stops[-1] - 1 if self._stops else keys[0] - 2)
-        if not step.all():
-            # the same number again and again would make a run each time
-            self._doubled = (self._doubled + keys[step == 0][:SOME].tolist())[:SOME]
-            keys, labels, step = keys[step != 0], labels[step != 0], step[step != 0]
-            if not len(keys):
-                return
-        new_label = np.diff(labels, prepend=self._labels[-1] if self._labels else 0) != 0
-        first = np.flatnonzero((step != 1) | new_label)
-        ends = np.append(keys[first - 1], keys[-1]) + 1
-        if not len(first) or first[0] > 0:
-            self._stops[-1] = int(ends[0])
-        self._starts.extend(keys[first].tolist())
-        self._stops.extend(ends[1:].tolist())
-        self._labels.extend(labels[first].tolist())
-
-    def add_ranges(self, starts: np.ndarray, stops: np.ndarray) -> None:
-        """Add the keys of ranges start..stop-1, none of them empty."""
-        self.count += int((stops - starts).sum())
-        self._starts.extend(starts.tolist())
-        self._stops.extend(stops.tolist())
-        self._labels.extend([0] * len(starts))
-
-    @property
-    def same(self) -> bool:
-        """Whether one key was added again and again, and no other."""
-        return self.count > 1 and len(self._starts) == 1 and self._stops[0] == self._starts[0] + 1
-
-    @property
-    def unique(self) -> bool:
-        """Whether no key was added twice."""
-        return not self.repeated()
-
-    def repeated(self) -> list[int]:
-        """Some of the keys that were added twice, ascending."""
-        starts, stops, _ = self.runs()
-        again = starts[1:][starts[1:] < np.maximum.accumulate(stops)[:-1]]
-        return sorted({*self._doubled, *again[:SOME].tolist()})[:SOME]
+        begins = np.ones(len(keys), bool)
+        begins[1:] = (np.diff(keys) != 1) | (np.diff(labels) != 0)
+        ends = np.append(begins[1:], True)[: len(keys)]
+        self._blocks.append(np.stack([keys[begins], keys[ends] + 1, labels[begins]]))
 
     def runs(self) -> Runs:
-        """All runs, in ascending order."""
-        columns = [np.array(c, np.int64) for c in (self._starts, self._stops, self._labels)]
-        order = np.argsort(columns[0], kind="stable")
-        return Runs(*(column[order] for column in columns))
-
-    def range(self) -> tuple[int, int]:
-        """The smallest key and the largest one + 1; (0, 0) without any."""
-        return (min(self._starts), max(self._stops)) if self._starts else (0, 0)
-
-    def missing(self, first: int, stop: int) -> tuple[int, list[tuple[int, int]]]:
-        """How many of first..stop-1 were not added, and the first stretches (start, stop)."""
-        starts, stops, _ = self.runs()
-        reached = np.clip(np.maximum.accumulate(np.append(first, stops)), first, stop)
-        gaps = np.clip(np.append(starts, stop), first, stop) - reached
-        some = np.flatnonzero(gaps > 0)
-        stretches = [(at, at + gap) for at, gap in zip(reached[some].tolist(), gaps[some].tolist())]
-        return int(gaps[some].sum()), stretches[:SOME]
+        """Return all runs, in ascending order of their starts."""
+        table = np.concatenate(self._blocks, axis=1)
+        return Runs(*table[:, np.argsort(table[0], kind="stable")])
 
 
-def stretch_text(stretch: tuple[int, int]) -> str:
-    """A stretch of labels in words: '3' or '3 to 5'."""
-    first, stop = stretch
-    return f"{first}" if stop == first + 1 else f"{first} to {stop - 1}"
+def compare(one: Runs, other: Runs) -> tuple[Runs, np.ndarray]:
+    """Return the stretches where two sets of runs differ: those of `one`, and `other`'s labels."""
+    edges = np.unique(np.concatenate([one.starts, one.stops, other.starts, other.stops]))
+    starts, stops = edges[:-1], edges[1:]
+    labels, others = one.labels_at(starts), other.labels_at(starts)
+    differ = labels != others
+    return Runs(starts, stops, labels).take(differ), others[differ]
 
 
-def records_text(stretch: tuple[int, int]) -> str:
-    """A stretch of keys in words: 'record 3' or 'records 3 to 5'."""
-    first, stop = stretch
-    return f"record{'s' if stop > first + 1 else ''} {stretch_text(stretch)}"
+def keys_text(first: int, stop: int, name: str = "") -> str:
+    """Return keys first..stop-1 in words: '3', '3 to 5', 'record 3', 'records 3 to 5'."""
+    name = f"{name}{'s' if stop > first + 1 else ''} " if name else ""
+    return name + (f"{first}" if stop == first + 1 else f"{first} to {stop - 1}")

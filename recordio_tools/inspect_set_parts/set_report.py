@@ -27,77 +27,80 @@ class SetReport:
 
     Attributes:
         data_dir: its folder.
-        property: what its property file says; None where that cannot be read.
+        property_file: what its property file says; None where that cannot be read.
         size: bytes of train.rec.
-        rows: whole records and broken stretches in it.
         verified: whether all images were decoded, or only some.
         index, layout, labels, images: what the checks of these know.
         findings: the problems and notes.
+        rows: whole records and broken stretches in train.rec.
     """
 
     data_dir: Path
-    property: Property | None
+    property_file: Property | None
     size: int
-    rows: int
     verified: bool
     index: IndexCheck
     layout: LayoutCheck
     labels: LabelCheck
     images: ImageCheck
     findings: Findings
+    rows: int = 0
 
     @property
     def sound(self) -> bool:
-        """Whether no problem was found."""
+        """Return whether no problem was found."""
         return not self.findings.problems
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of its problems."""
+        """Return the kinds of its problems."""
         return {problem.kind for problem in self.findings.problems}
 
     @property
     def images_per_identity(self) -> np.ndarray:
-        """int64 (identities that have an image,), in ascending order of label."""
+        """Return int64 (identities that have an image,), in ascending order of label."""
         counts = self.labels.images
         return np.array([counts[label] for label in sorted(counts)], np.int64)
 
     @property
     def bins(self) -> list[Bin]:
-        """Identities by their number of images."""
+        """Return the identities by their number of images."""
         return bins_of(self.images_per_identity)
 
     @property
     def layout_name(self) -> str:
-        """'InsightFace', 'im2rec', 'InsightFace without record 0' or 'unknown without an index'."""
+        """Return InsightFace (with or without record 0), im2rec or 'unknown without an index'."""
         if self.layout.header is not None:
             return "InsightFace"
         if not self.index.keys_known:
             return "unknown without an index"
-        return "InsightFace without record 0" if len(self.layout.bare) else "im2rec"
+        return "InsightFace without record 0" if self.layout.identities else "im2rec"
 
     def lines(self) -> Iterator[str]:
-        """All of it for people."""
-        counts = self.images_per_identity
-        identities = counted(len(counts), "identity", "identities")
-        yield f"{self.data_dir}: {counts.sum()} images of {identities}, {self.size / 1e6:.1f} MB"
+        """Yield all of it for people."""
+        found = self.as_dict()
+        images, head = found["images"], found["head"]
+        identities = counted(found["identities"], "identity", "identities")
+        yield f"{self.data_dir}: {images} images of {identities}, {self.size / 1e6:.1f} MB"
         yield f"layout: {self.layout_name}, {counted(self.index.records, 'record')}"
-        if self.property is not None:
-            classes, *size = self.property
-            yield f"property: {classes} classes, {size_text(size)}"
-        formats = [f"{number} {name}" for name, number in self.images.formats.items() if number]
+        if self.property_file is not None:
+            classes, height, width = self.property_file
+            yield f"property: {classes} classes, {size_text((height, width))}"
+        formats = [f"{number} {name}" for name, number in found["formats"].items()]
         yield f"formats: {', '.join(formats) or 'none'}"
-        yield f"sizes: {self._sizes_text()}"
-        if len(counts):
-            yield f"labels: {min(self.labels.images)} to {max(self.labels.images)}"
+        sizes = [f"{number} of {size}" for size, number in found["sizes"].items()]
+        if len(sizes) > MOST_SIZES:
+            sizes[MOST_SIZES:] = [f"and {len(sizes) - MOST_SIZES} others"]
+        how = "" if self.verified else " (of a sample; --verify decodes all)"
+        yield f"sizes: {', '.join(sizes) or 'none'}{how}"
+        if images:
+            yield "labels: {} to {}".format(*found["labels"])
             yield (
-                f"images per identity: least {counts.min()}, median {np.median(counts):g}, mean "
-                f"{counts.mean():.2f}, most {counts.max()}"
-            )
-            head = counts[counts >= HEAD_FROM]
+                "images per identity: least {min}, median {median:g}, mean {mean:.2f}, most {max}"
+            ).format(**found["images_per_identity"])
             yield (
-                f"with {HEAD_FROM} images or more (head): {len(head)} of {identities}, "
-                f"{head.sum()} of {counts.sum()} images"
+                f"with {HEAD_FROM} images or more (head): {head['identities']} of {identities}, "
+                f"{head['images']} of {images} images"
             )
             yield from text_lines(self.bins)
         yield from self.findings.lines()
@@ -105,7 +108,7 @@ class SetReport:
         yield f"{self.data_dir}: " + ("sound" if self.sound else problems)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it for JSON."""
+        """Return all of it for JSON."""
         counts = self.images_per_identity
         head = counts[counts >= HEAD_FROM]
         found = {
@@ -114,7 +117,7 @@ class SetReport:
             "layout": self.layout_name,
             "bytes": self.size,
             "records": self.index.records,
-            "property": None if self.property is None else self.property._asdict(),
+            "property": None if self.property_file is None else self.property_file._asdict(),
             "images": int(counts.sum()),
             "identities": len(counts),
             "verified": self.verified,
@@ -132,11 +135,3 @@ class SetReport:
                 "max": int(counts.max()),
             }
         return {**found, **self.findings.as_dict()}
-
-    def _sizes_text(self) -> str:
-        sizes = self.images.sizes
-        shown = [f"{number} of {size_text(size)}" for size, number in sizes.most_common(MOST_SIZES)]
-        if len(sizes) > MOST_SIZES:
-            shown.append(f"and {len(sizes) - MOST_SIZES} others")
-        how = "" if self.verified else " (of a sample; --verify decodes all)"
-        return (", ".join(shown) or "none") + how

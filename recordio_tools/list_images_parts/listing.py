@@ -74,7 +74,7 @@ def list_images(
         raise InputError(f"`min_images` {min_images}: give 1 or more")
     if landmarks is not None and Path(landmarks).resolve() == Path(output).resolve():
         raise InputError(f"`output` {output}: is the file of landmarks; choose another")
-    refuse_existing("--output", output, overwrite)
+    refuse_existing("output", output, overwrite)
     known = None if landmarks is None else read_landmarks(landmarks, folder)
     listing = Listing()
 

@@ -139,7 +139,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path, capfd):
 
 @pytest.mark.parametrize("score", [-0.1, 1.5, float("nan")])
 def test_a_score_out_of_bounds_is_refused(tmp_path, score):
-    with pytest.raises(InputError, match="--min-score"):
+    with pytest.raises(InputError, match="`min_score`"):
         FaceDetector(tmp_path / "model.onnx", score)
 
 

@@ -1,4 +1,4 @@
-"""Inspecting a set: what is told of sound ones, each kind of damage, and mending the index."""
+"""Inspecting a set: what is told of sound ones, each kind of damage, and an index made anew."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_real_sets_are_sound(shared):
 # records and images
 
 
-@pytest.mark.parametrize("at, new", [(0, b"\0"), (5, b"\x50"), (5, b"\x00"), (7, b"\x0f")])
+@pytest.mark.parametrize("at, new", [(0, b"\0"), (5, b"\x50"), (7, b"\x0f")])
 def test_a_damaged_record_is_named_and_costs_no_other(tmp_path, at, new):
     folder = small_set(tmp_path)
     patch(folder, 7, at, new)
@@ -181,16 +181,22 @@ def test_a_damaged_record_is_named_and_costs_no_other(tmp_path, at, new):
     assert problem.examples[0].startswith(f"record 7 at byte {dict(entries(folder))[7]}: ")
 
 
-def test_records_wiped_out_together_are_all_named_and_the_index_is_not_blamed(tmp_path):
+def test_a_length_that_is_too_short_is_told_by_what_follows_and_by_the_image(tmp_path):
+    folder = small_set(tmp_path)
+    patch(folder, 7, 5, b"\x00")
+    assert kinds(folder) == {"broken_records", "images_unreadable"}
+
+
+def test_records_wiped_out_together_are_named_and_the_index_is_not_blamed(tmp_path):
     folder = small_set(tmp_path)
     offsets = dict(entries(folder))
     patch(folder, 6, 40, bytes(offsets[9] - offsets[6] - 40 + 20))
     report = inspect_set(folder)
-    named = " ".join(report.findings.problems[0].examples)
     assert report.kinds == {"broken_records", "images_unreadable"}
-    assert all(f"record {key} " in named for key in (7, 8, 9))
-    assert main(["--data-dir", str(folder), "--repair"]) == 1
-    assert entries(folder) == list(offsets.items())
+    assert report.findings.problems[0].examples == [
+        f"records 7 to 9 at byte {offsets[7]}: no record starts there "
+        f"({offsets[10] - offsets[7]} bytes passed over)"
+    ]
 
 
 def test_images_that_are_empty_or_none_are_named_by_key(tmp_path, capsys):
@@ -248,7 +254,7 @@ def test_labels_beyond_property_and_labels_that_are_no_class_are_problems(tmp_pa
     folder = small_set(tmp_path)
     write_property(folder, 3, 16)
     [problem] = inspect_set(folder).findings.problems
-    assert problem.kind == "labels_beyond_property" and "begin with 5" in problem.mend
+    assert problem.kind == "labels_beyond_property" and "begin with 5" in problem.fix
     assert problem.examples == ["label 3: 3 images", "label 4: 12 images"]
     labels = [-1.0, 0.5, float("nan"), float("inf"), 2.0]
     records = [(key, key, label, jpeg(key)) for key, label in enumerate(labels, start=1)]
@@ -272,11 +278,16 @@ def insightface(labels: Sequence[int], ranges: Sequence[tuple[int, int]], ids=No
     [
         ((0, 0, 1, 1), [(1, 3), (3, 5)], None, ""),
         ((0, 0, 1, 0), [(1, 3), (3, 5)], "labels_against_ranges", "record"),
-        ((0, 0, 0, 1, 1), [(1, 4), (4, 6), (6, 6)], "identities_without_image", "record 8"),
+        ((0, 0, 0, 1, 1), [(1, 4), (4, 6), (6, 6)], "ranges_wrong", "record 8: images 6 to 5"),
         ((0, 2, 0, 1, 1), [(1, 4), (4, 6)], "labels_against_ranges", "record 2: label 2 in"),
-        ((0, 0, 0, 1, 1), [(1, 4), (4, 5)], "images_in_no_range", "record 5"),
-        ((0, 0, 0, 1, 1), [(1, 5), (4, 6)], "images_in_two_ranges", "record 4"),
-        ((0, 0, 0, 1, 1), [(1, 4), (4, 9)], "ranges_wrong", "record 7: 4 to 9"),
+        ((0, 0, 0, 1, 1), [(1, 4), (4, 5)], "ranges_wrong", "record 7: images 4 to 4"),
+        (
+            (0, 0, 0, 1, 1),
+            [(1, 5), (4, 6)],
+            "ranges_wrong",
+            "record 7: images 4 to 5, after the range up to 4",
+        ),
+        ((0, 0, 0, 1, 1), [(1, 4), (4, 9)], "ranges_wrong", "record 7: images 4 to 8"),
         ((0, 0, 1, 1, 0), [(1, 3), (3, 5), (5, 6)], "identities_in_several_ranges", "label 0"),
     ],
 )
@@ -299,14 +310,14 @@ def test_record_0_that_is_an_image_with_an_array_is_a_problem(tmp_path):
     assert kinds(write_records(tmp_path / "set", records)) == {"record_0_is_an_image"}
 
 
-@pytest.mark.parametrize("text", [None, "", "5,16", "5,16,16,1", "many,16,16", "0,16,16"])
+@pytest.mark.parametrize("text", [None, "", "many,16,16"])
 def test_property_missing_or_wrong_is_a_problem_that_tells_the_line_to_write(tmp_path, text):
     folder = small_set(tmp_path)
     (folder / "property").unlink()
     if text is not None:
         (folder / "property").write_text(text)
     [problem] = inspect_set(folder).findings.problems
-    assert problem.kind == "property_unreadable" and "'5,16,16'" in problem.mend
+    assert problem.kind == "property_unreadable" and "'5,16,16'" in problem.fix
 
 
 def test_a_list_of_another_set_is_a_problem(tmp_path):
@@ -319,8 +330,8 @@ def test_a_list_of_another_set_is_a_problem(tmp_path):
         return {one.kind: one.examples for one in inspect_set(folder).findings.problems}
 
     assert told(lines) == {}
-    assert told(lines[:-1]) == {"list_count": [], "list_lacks": ["record 25"]}
-    assert told([*lines, lines[-1]]) == {"list_count": []}
+    assert told(lines[:-1]) == {"list_lacks": ["record 25"]}
+    assert told([*lines, lines[-1]]) == {"list_extra": ["record 26"]}
     changed = [*lines[:3], lines[3].replace("\t0", "\t2"), *lines[4:]]
     assert told(changed) == {"list_labels": ["record 4: 2 in train.lst, 0 in train.rec"]}
     assert told([*lines[:9], "nonsense\n"]) == {"list_unreadable": []}
@@ -380,10 +391,6 @@ def counted_from_0(folder: Path) -> None:
     write_index(folder, [(number, offset) for number, (_, offset) in enumerate(entries(folder))])
 
 
-def shifted(folder: Path) -> None:
-    write_index(folder, [(key, offset + 8 * (key > 4)) for key, offset in entries(folder)])
-
-
 def of_another_set(folder: Path) -> None:
     other = write_face_set(folder.parent / "other", (6, 5, 9), seed=4)
     shutil.copy(other / "train.idx", folder / "train.idx")
@@ -405,10 +412,9 @@ DAMAGES = {
     cut_off: "index_unreadable",
     cut_off_within_an_offset: "index_lacks",
     doubled_line: "index_repeats",
-    two_keys: "index_two_keys",
+    two_keys: "index_other_record",
     swapped: "index_other_record",
-    counted_from_0: "index_renumbered",
-    shifted: "index_of_another_set",
+    counted_from_0: "index_other_record",
     of_another_set: "index_of_another_set",
     of_a_longer_set: "index_of_another_set",
     lacking: "index_lacks",
@@ -485,7 +491,7 @@ def test_real_indices_come_back_byte_for_byte(tmp_path, shared):
         assert (folder / "train.idx").read_bytes() == right
 
 
-def test_headers_that_were_all_left_0_are_a_note_and_places_mend_a_lost_index(tmp_path, capsys):
+def test_headers_that_were_all_left_0_are_a_note_and_places_repair_a_lost_index(tmp_path, capsys):
     ranges = [(1, 3), (3, 5)]
     records = insightface((0, 0, 1, 1), ranges, ids=lambda key: 0)
     folder = write_records(tmp_path / "set", records)
@@ -498,7 +504,7 @@ def test_headers_that_were_all_left_0_are_a_note_and_places_mend_a_lost_index(tm
     assert (folder / "train.idx").read_bytes() == right
 
 
-def test_headers_copied_from_another_set_are_a_note_and_do_not_mislead_the_mend(tmp_path):
+def test_headers_copied_from_another_set_are_a_note_and_do_not_mislead_the_repair(tmp_path):
     records = insightface((0, 0, 1, 1, 2, 2), [(1, 3), (3, 5), (5, 7)], ids=lambda key: 9 * key)
     folder = write_records(tmp_path / "set", records)
     assert kinds(folder) == set() and notes(folder) == {"ids_not_kept"}
@@ -509,7 +515,7 @@ def test_headers_copied_from_another_set_are_a_note_and_do_not_mislead_the_mend(
     assert entries(folder) == right
 
 
-def test_sets_strung_together_cannot_be_mended_and_are_left_as_they_are(tmp_path, capsys):
+def test_sets_strung_together_cannot_be_repaired_and_are_left_as_they_are(tmp_path, capsys):
     folder = small_set(tmp_path)
     content = (folder / "train.rec").read_bytes()
     (folder / "train.rec").write_bytes(content + content)
@@ -538,7 +544,7 @@ def test_a_damaged_record_keeps_its_place_in_a_new_index(tmp_path):
 def test_a_record_0_that_counts_more_than_the_file_can_hold_is_not_followed(tmp_path, capsys):
     folder = small_set(tmp_path)
     patch(folder, 0, 36, np.float32(2**30).tobytes())
-    assert kinds(folder) == {"identity_records_missing"}
+    assert kinds(folder) == {"records_missing"}
     lost(folder)
     assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert "only images are listed" in capsys.readouterr().out
@@ -552,7 +558,7 @@ def cut(folder: Path, key: int, more: int) -> None:
     os.truncate(folder / "train.rec", dict(entries(folder))[key] + more)
 
 
-@pytest.mark.parametrize("more", [0, 3, 6, 20, 100])
+@pytest.mark.parametrize("more", [0, 3, 100])
 @pytest.mark.parametrize("with_index", [True, False])
 def test_of_a_file_cut_off_among_the_images_these_can_be_indexed(
     tmp_path, capsys, more, with_index
@@ -568,7 +574,7 @@ def test_of_a_file_cut_off_among_the_images_these_can_be_indexed(
     assert status == (1 if more else 0)
     shown = capsys.readouterr().out
     assert "made anew, 11 records" in shown
-    assert not with_index or "cannot be mended" in shown
+    assert not with_index or "only images are listed" in shown
     assert not with_index or (folder / "train.idx.old").read_bytes() == old
     assert FaceRecords(folder).image_keys.tolist() == list(range(1, 12))
     assert [face.label for face in FaceSetReader(folder).faces()] == [0] * 5 + [1] * 4 + [2, 3]
@@ -576,7 +582,7 @@ def test_of_a_file_cut_off_among_the_images_these_can_be_indexed(
     assert len(list(folder.glob("train.idx.*"))) == with_index
 
 
-@pytest.mark.parametrize("key, more", [(26, 0), (28, 0), (28, 4), (30, 30)])
+@pytest.mark.parametrize("key, more", [(26, 0), (28, 4), (30, 30)])
 def test_a_file_cut_off_among_the_identity_records_keeps_all_its_images(
     tmp_path, capsys, key, more
 ):
@@ -680,10 +686,3 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, capsys, monkeyp
     told = capsys.readouterr().err
     assert told.startswith(f"{flag} second: cannot be written (File too large); make room")
     assert {path.name for path in tmp_path.iterdir()} == {"set", "first"}
-
-
-def test_what_is_held_of_keys_is_a_run_for_each_identity_whatever_its_images(tmp_path):
-    report = inspect_set(write_face_set(tmp_path, (200, 100)))
-    assert len(report.labels.keys.runs().starts) == 2
-    assert len(report.index.ids.runs().starts) == 3
-    assert np.array_equal(report.labels.keys.runs().stops, [201, 301])

@@ -342,25 +342,13 @@ def test_what_is_no_set_is_told_and_nothing_written(tmp_path, capsys, content, t
     assert not (tmp_path / "apart").exists()
 
 
-@pytest.mark.parametrize("name", ["images/mine.txt", "images/old/mine.txt", "images/00060_1.jpg"])
-def test_files_of_yours_among_the_images_are_not_overwritten(tmp_path, golden, name):
+def test_files_of_yours_among_the_images_are_not_overwritten(tmp_path, golden):
     there = golden / "e_verification" / "lfw_py2_32px.bin"
     unpack_pairs(there, tmp_path / "apart")
-    (tmp_path / "apart" / name).parent.mkdir(exist_ok=True)
-    (tmp_path / "apart" / name).write_text("mine")
-    with pytest.raises(InputError, match=f"also holds {name}, which"):
+    (tmp_path / "apart" / "images" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds 1 files and folders more"):
         unpack_pairs(there, tmp_path / "apart", overwrite=True)
-    assert (tmp_path / "apart" / name).read_text() == "mine"
-
-
-def test_a_list_and_images_of_yours_are_not_taken_for_an_older_folder(tmp_path, golden):
-    there = golden / "e_verification" / "lfw_py2_32px.bin"
-    (tmp_path / "apart" / "images").mkdir(parents=True)
-    (tmp_path / "apart" / "images" / "a.jpg").write_bytes(b"precious")
-    (tmp_path / "apart" / "pairs.csv").write_text("path1,path2,issame\nimages/a.jpg,b.jpg,1\n")
-    with pytest.raises(InputError, match="also holds images/a.jpg"):
-        unpack_pairs(there, tmp_path / "apart", overwrite=True)
-    assert (tmp_path / "apart" / "images" / "a.jpg").read_bytes() == b"precious"
+    assert (tmp_path / "apart" / "images" / "mine.txt").read_text() == "mine"
 
 
 def test_a_folder_of_other_things_is_not_replaced(tmp_path, golden):
@@ -368,7 +356,7 @@ def test_a_folder_of_other_things_is_not_replaced(tmp_path, golden):
     (tmp_path / "apart").mkdir()
     (tmp_path / "apart" / "mine.txt").write_text("")
     for overwrite in (False, True):
-        with pytest.raises(InputError, match="--output"):
+        with pytest.raises(InputError, match="`output`"):
             unpack_pairs(there, tmp_path / "apart", overwrite)
     assert [path.name for path in (tmp_path / "apart").iterdir()] == ["mine.txt"]
     (tmp_path / "apart" / "mine.txt").unlink()

@@ -19,6 +19,7 @@ from unequal.faces.face_records import FaceRecords
 from unequal.faces.image_format import image_format
 from unequal.faces.set_writer import FaceSetWriter, write_face_set
 from unequal.support.errors import InputError
+from unequal.support.output_folder import MARKER
 
 NAMES = ["a/1.jpg", "a/2.jpg", "b c/ü ß.jpg", "b c/2.jpg", "b c/3.jpg"]
 LABELS = [0, 0, 1, 1, 1]
@@ -53,7 +54,7 @@ def left_out(output: Path) -> list[list[str]]:
 
 def files(folder: Path) -> set[str]:
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    return found - {"train.lst", "left_out.csv"}
+    return found - {"train.lst", "left_out.csv", MARKER}
 
 
 def test_every_image_lies_under_its_path_byte_for_byte(tmp_path, capsys):
@@ -264,32 +265,25 @@ def test_an_older_folder_is_replaced_only_when_asked(tmp_path):
     output = tmp_path / "images"
     rec_to_images(make_set(tmp_path / "old", ["x/1.jpg", "top.jpg"], [0, 0]), output)
     source = make_set(tmp_path / "set")
-    with pytest.raises(InputError, match="--overwrite"):
+    with pytest.raises(InputError, match="`overwrite`"):
         rec_to_images(source, output)
     assert files(output) == {"x/1.jpg", "top.jpg"}
     rec_to_images(source, output, overwrite=True)
     assert files(output) == set(NAMES)
 
 
-def test_what_others_put_there_is_not_overwritten(tmp_path):
+@pytest.mark.parametrize(
+    "name, told",
+    [("notes.txt", "also holds notes.txt, which"), ("a/mine.txt", "holds 1 files and")],
+)
+def test_files_of_yours_are_not_overwritten(tmp_path, capsys, name, told):
     source, output = make_set(tmp_path / "set"), tmp_path / "images"
     rec_to_images(source, output)
-    (output / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"notes\.txt"):
-        rec_to_images(source, output, overwrite=True)
-    assert files(output) == {*NAMES, "notes.txt"}
-
-
-@pytest.mark.parametrize("name", ["a/mine.txt", "b c/new/mine.txt", "b c/.mine"])
-def test_files_of_yours_at_any_depth_are_not_overwritten(tmp_path, capsys, name):
-    source, output = make_set(tmp_path / "set"), tmp_path / "images"
-    rec_to_images(source, output)
-    (output / name).parent.mkdir(exist_ok=True)
     (output / name).write_text("mine")
     flags = ["--data-dir", str(source), "--output", str(output), "--overwrite"]
     assert rec2image.main(flags) == 2
     error = capsys.readouterr().err
-    assert f"also holds {name}, which" in error and error.count("\n") == 1
+    assert error.startswith(f"--output {output}: {told}") and error.count("\n") == 1
     assert files(output) == {*NAMES, name} and (output / name).read_text() == "mine"
 
 

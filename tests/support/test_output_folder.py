@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from unequal.support import output_folder as module
 from unequal.support.errors import InputError
-from unequal.support.output_folder import new_folder, refuse_input_as_output
+from unequal.support.output_folder import MARKER, new_folder, refuse_input_as_output
 
 CHILD = """
 import sys, time
@@ -43,10 +42,7 @@ def killed_child(target: Path) -> None:
     child.stdout.close()
 
 
-@pytest.mark.parametrize("exchange", [True, False])
-def test_an_older_folder_is_replaced_as_a_whole(tmp_path, monkeypatch, exchange):
-    if not exchange:  # a kernel or file system without it
-        monkeypatch.setattr(module, "_exchange", lambda one, other: False)
+def test_an_older_folder_is_replaced_as_a_whole(tmp_path):
     target = tmp_path / "set"
     older(target)
     with new_folder(target, overwrite=True) as folder:
@@ -78,7 +74,7 @@ def test_an_exception_leaves_everything_as_it_was(tmp_path):
     ("prepare", "overwrite", "reason"),
     [
         (lambda target: target.write_text(""), True, "is a file"),
-        (older, False, "add --overwrite"),
+        (older, False, "add `overwrite`"),
         (lambda target: older(target, "thesis.tex"), True, "also holds thesis.tex"),
     ],
 )
@@ -131,7 +127,7 @@ def test_errors_about_other_files_are_not_blamed_on_the_output(tmp_path):
     with pytest.raises(FileNotFoundError):
         with new_folder(tmp_path / "set"):
             (tmp_path / "input" / "photo.jpg").read_bytes()
-    with pytest.raises(InputError, match="--output .*set: cannot be written"):
+    with pytest.raises(InputError, match="`output` .*set: cannot be written"):
         with new_folder(tmp_path / "set") as folder:
             (folder / "missing" / "file").write_text("")
 
@@ -167,7 +163,7 @@ def test_a_second_run_for_the_same_output_at_the_same_time_does_not_harm_the_fir
 
 
 def test_what_another_run_finished_meanwhile_is_not_lost(tmp_path):
-    with pytest.raises(InputError, match="add --overwrite"):
+    with pytest.raises(InputError, match="add `overwrite`"):
         with new_folder(tmp_path / "set") as folder:
             (folder / "train.rec").write_text("slow")
             older(tmp_path / "set")
@@ -175,7 +171,7 @@ def test_what_another_run_finished_meanwhile_is_not_lost(tmp_path):
 
 
 def test_an_empty_name_is_not_the_current_folder():
-    with pytest.raises(InputError, match="--output: is empty"):
+    with pytest.raises(InputError, match="`output`: is empty"):
         with new_folder(""):
             pass
 
@@ -188,3 +184,55 @@ def test_a_write_protected_folder_is_replaced_and_removed(tmp_path):
         (folder / "train.rec").write_text("new")
     assert content(tmp_path) == {"set/train.rec": "new"}
     assert os.listdir(tmp_path) == ["set"]
+
+
+def made(target: Path, *paths: str, maker: str = "align", overwrite: bool = False) -> None:
+    """Make a folder as a tool does whose files have any name."""
+    with new_folder(target, overwrite, maker=maker) as folder:
+        for path in paths:
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text("")
+
+
+def test_a_marked_folder_is_replaced_by_the_tool_that_made_it_also_where_files_are_gone(tmp_path):
+    made(tmp_path / "faces", "Ann/1.jpg", "Bob/1.jpg", "table.csv")
+    (tmp_path / "faces" / "Ann" / "1.jpg").unlink()
+    (tmp_path / "faces" / "table.csv").unlink()
+    made(tmp_path / "faces", "Cid/1.jpg", overwrite=True)
+    assert set(content(tmp_path)) == {"faces/Cid/1.jpg", f"faces/{MARKER}"}
+    with pytest.raises(InputError, match="add `overwrite`"):
+        made(tmp_path / "faces")
+    with pytest.raises(InputError, match=f"also holds {MARKER}"):
+        made(tmp_path / "faces", maker="rec2image", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("mine", "also holds mine,"),
+        (".mine", "also holds .mine,"),
+        ("Ann/2.jpg", "holds 1 files and folders more"),
+        ("Ann/new/2.jpg", "holds 2 files and folders more"),
+    ],
+)
+def test_what_a_marked_folder_holds_besides_is_told_before_the_work_and_after(tmp_path, name, told):
+    made(tmp_path / "faces", "Ann/1.jpg")
+    target = tmp_path / "faces" / name
+    with pytest.raises(InputError, match=told):
+        with new_folder(tmp_path / "faces", True, maker="align"):
+            target.parent.mkdir(exist_ok=True)
+            target.write_text("mine")
+    with pytest.raises(InputError, match=told):
+        with new_folder(tmp_path / "faces", True, maker="align"):
+            pytest.fail("the work began")
+    assert target.read_text() == "mine" and os.listdir(tmp_path) == ["faces"]
+
+
+@pytest.mark.parametrize("marker", [None, "", "[]", "{}", '{"tool": "align"}'])
+def test_without_a_marker_that_can_be_read_a_folder_is_not_the_tools(tmp_path, marker):
+    made(tmp_path / "faces", "1.jpg")
+    (tmp_path / "faces" / MARKER).unlink()
+    if marker is not None:
+        (tmp_path / "faces" / MARKER).write_text(marker)
+    with pytest.raises(InputError, match="also holds"):
+        made(tmp_path / "faces", "1.jpg", overwrite=True)

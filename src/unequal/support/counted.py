@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun: '1 record', '2 records'."""
+    """Return a number with its noun: '1 record', '2 records'."""
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-"""A single file that a tool writes: what stands in its way, told in terms of its flag."""
+"""A single file that a tool writes: what stands in its way is told in terms of its parameter."""
 
 from __future__ import annotations
 
@@ -10,38 +10,47 @@ from unequal.support.errors import InputError
 from unequal.support.files import replace_file
 
 
-def refuse_existing(flag: str, path: str | os.PathLike, overwrite: bool) -> None:
-    """Raises InputError, which names the flag, where a new file cannot go to `path`.
-
-    That is where `path` is empty, a folder, a file (without `overwrite`; also a link, whatever it
-    points to), in no folder, or in one where nothing can be written. Nothing is made or changed.
+def refuse_existing(parameter: str, path: str | os.PathLike, overwrite: bool) -> None:
+    """Raise InputError where a new file cannot go to `path`; nothing is made or changed.
 
     Args:
-        flag: the flag that `path` was given with, such as '--json'.
+        parameter: the name of the parameter that `path` was given as, such as 'json'.
         path: where the file is to go.
         overwrite: whether an older file there may be replaced.
+
+    Raises:
+        InputError: `path` is empty, a folder, a file (without `overwrite`; also a link, whatever
+            it points to), in no folder, or in one where nothing can be written.
     """
     name = os.fspath(path)
+    given = f"`{parameter}` {name}:"
     if not name:
-        raise InputError(f"{flag}: is empty; name a file")
+        raise InputError(f"`{parameter}`: is empty; name a file")
     if os.path.isdir(name) or name.endswith(os.sep):
-        raise InputError(f"{flag} {name}: is a folder; name a file")
+        raise InputError(f"{given} is a folder; name a file")
     if os.path.lexists(name):
         if not overwrite:
-            raise InputError(f"{flag} {name}: exists; choose another name or add --overwrite")
+            raise InputError(f"{given} exists; choose another name or add `overwrite`")
         if os.path.exists(name) and not os.path.isfile(name):
-            raise InputError(f"{flag} {name}: is no ordinary file; choose another name")
+            raise InputError(f"{given} is no ordinary file; choose another name")
     folder = Path(name).parent
     if not os.path.isdir(folder):
-        raise InputError(f"{flag} {name}: there is no folder {folder}; make it or choose another")
+        raise InputError(f"{given} there is no folder {folder}; make it or choose another")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{flag} {name}: nothing can be written there; choose another folder")
+        raise InputError(f"{given} nothing can be written there; choose another folder")
 
 
-def write_file(flag: str, path: str | os.PathLike, write: Callable[[str], object]) -> None:
-    """replace_file, whose errors name the flag and `path`, not a temporary name.
+def write_file(parameter: str, path: str | os.PathLike, write: Callable[[str], object]) -> None:
+    """Replace a file as a whole; errors name the parameter and `path`, not a temporary file.
 
-    Raises InputError where `path` cannot be written. Errors about other files pass through.
+    Args:
+        parameter: the name of the parameter that `path` was given as.
+        path: the file.
+        write: writes the file of the name that it is given.
+
+    Raises:
+        InputError: `path` cannot be written.
+        OSError: `write` raised it about another file.
     """
     try:
         replace_file(path, write)
@@ -49,6 +58,6 @@ def write_file(flag: str, path: str | os.PathLike, write: Callable[[str], object
         if error.filename and not str(error.filename).startswith(os.fspath(path)):
             raise
         raise InputError(
-            f"{flag} {os.fspath(path)}: cannot be written ({error.strerror or error}); make room, "
-            "or see that its folder can be written"
+            f"`{parameter}` {os.fspath(path)}: cannot be written ({error.strerror or error}); make "
+            "room, or see that its folder can be written"
         ) from error

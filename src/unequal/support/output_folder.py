@@ -1,10 +1,9 @@
-"""A folder that appears whole: made beside its place, then swapped in by one rename."""
+"""A folder that appears whole: made beside its place, then put there by a rename."""
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import fcntl
+import json
 import logging
 import os
 import re
@@ -16,8 +15,7 @@ from typing import Callable, Collection, Iterator
 from unequal.support.errors import InputError
 
 logger = logging.getLogger(__name__)
-AT_FDCWD = -100
-RENAME_EXCHANGE = 2
+MARKER = ".made-by-recordio_tools"
 SET_FILES = frozenset(
     {"train.rec", "train.idx", "train.idx.old", "train.lst", "property", "identities.txt"}
     | {".train.ranges"}
@@ -26,27 +24,28 @@ SET_FILES = frozenset(
 
 @contextmanager
 def new_folder(
-    output: str | Path, overwrite: bool = False, ours: Collection[str] = SET_FILES
+    output: str | Path, overwrite: bool = False, ours: Collection[str] = SET_FILES, maker: str = ""
 ) -> Iterator[Path]:
-    """A new, empty folder that takes the place of `output` when the block ends.
+    """Make a new, empty folder that takes the place of `output` when the block ends.
 
     An exception in the block removes it and leaves `output` as it was. A process that is killed
-    leaves `output` as it was, too, and a folder `.NAME.*.partial` beside it that the next run for
-    the same output removes.
+    leaves `output` as it was, or moved aside as `.NAME.*.older`, which the next run for the same
+    output puts back; that run also removes the folder `.NAME.*.partial` of the killed one.
 
     Args:
         output: where the folder goes. Missing parents are made.
         overwrite: whether an older folder is replaced; else `output` must be absent or empty.
-        ours: what an older folder may hold, beside what the new one holds; it is removed.
+        ours: what an older folder may hold at its top, beside what the new one holds.
+        maker: the tool's name, for one that makes files of any name: its folder gets the file
+            MARKER, and only a folder whose MARKER tells this tool and all its files is replaced.
 
     Raises:
-        InputError: `output` is a file, is not empty, holds something else than `ours`, or cannot
-            be written.
+        InputError: `output` is a file, is not empty, holds something else, or cannot be written.
     """
     if not str(output):
-        raise InputError("--output: is empty; name a folder")
+        raise InputError("`output`: is empty; name a folder")
     target = Path(output).resolve()
-    _check_target(output, target, overwrite)
+    _check_target(output, target, overwrite, maker)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     lock = None
     try:
@@ -57,9 +56,21 @@ def new_folder(
             lock = _lock(partial)
         with _write_errors(output, partial, target):
             yield partial
-            _check_target(output, target, overwrite)  # another run may have finished meanwhile
-            refuse_strangers(output, {*ours, *os.listdir(partial)})
-            _put_in_place(partial, target)
+            if maker:
+                told = {
+                    "tool": maker,
+                    "entries": _entries(partial),
+                    "top": sorted(os.listdir(partial)),
+                }
+                (partial / MARKER).write_text(json.dumps(told), encoding="ascii")
+            _check_target(output, target, overwrite, maker)  # something may have come meanwhile
+            if not maker:
+                refuse_strangers(output, {*ours, *os.listdir(partial)})
+            older = partial.with_suffix(".older")
+            if target.exists():
+                os.replace(target, older)
+            os.replace(partial, target)
+            _remove(older)
     finally:
         _remove(partial)
         if lock is not None:
@@ -67,28 +78,55 @@ def new_folder(
 
 
 def refuse_input_as_output(output: str | Path, *inputs: str | Path) -> None:
-    """Raises InputError where `output` is one of the inputs, inside one, or around one."""
+    """Raise InputError where `output` is one of the inputs, inside one, or around one."""
     target = Path(output).resolve()
     for name in inputs:
         source = Path(name).resolve()
         if target == source or source in target.parents or target in source.parents:
-            raise InputError(f"--output {output}: overlaps the input {name}; choose another")
+            raise InputError(f"`output` {output}: overlaps the input {name}; choose another")
 
 
 def refuse_strangers(output: str | Path, known: Collection[str]) -> None:
-    """Raises InputError where a folder that is to be replaced holds something that is not known."""
-    target = Path(output)
-    strangers = sorted(set(os.listdir(target)) - set(known)) if target.is_dir() else []
+    """Raise InputError where a folder that is to be replaced holds something that is not known."""
+    strangers = sorted(set(os.listdir(output)) - set(known)) if os.path.isdir(output) else []
     if strangers:
         raise InputError(
-            f"--output {output}: also holds {strangers[0]}, which would be lost; choose another "
+            f"`output` {output}: also holds {strangers[0]}, which would be lost; choose another "
             "folder or move that away"
         )
 
 
+def _check_target(output: str | Path, target: Path, overwrite: bool, maker: str) -> None:
+    if target.exists() and not target.is_dir():
+        raise InputError(f"`output` {output}: is a file; name a folder")
+    if not target.exists() or not os.listdir(target):
+        return
+    if not overwrite:
+        raise InputError(f"`output` {output}: is not empty; choose another or add `overwrite`")
+    if not maker:
+        return
+    try:
+        told = json.loads((target / MARKER).read_text(encoding="ascii"))
+        names, entries = {MARKER, *told["top"]} if told["tool"] == maker else set(), told["entries"]
+    except (OSError, ValueError, TypeError, KeyError):
+        names, entries = set(), 0
+    refuse_strangers(output, names)
+    more = _entries(target) - 1 - entries
+    if more > 0:
+        raise InputError(
+            f"`output` {output}: holds {more} files and folders more than this tool wrote, which "
+            "would be lost; choose another folder"
+        )
+
+
+def _entries(folder: Path) -> int:
+    """Return the number of files and folders below a folder."""
+    return sum(len(folders) + len(files) for _, folders, files in os.walk(folder))
+
+
 @contextmanager
 def _write_errors(output: str | Path, *places: Path) -> Iterator[None]:
-    """An error of the operating system about one of the places becomes one about --output."""
+    """Turn an error of the operating system about one of the places into one about `output`."""
     try:
         yield
     except OSError as error:
@@ -96,40 +134,8 @@ def _write_errors(output: str | Path, *places: Path) -> Iterator[None]:
         if not name.startswith(tuple(map(str, places))):
             raise
         raise InputError(
-            f"--output {output}: cannot be written ({error.strerror or error}); choose another"
+            f"`output` {output}: cannot be written ({error.strerror or error}); choose another"
         ) from error
-
-
-def _check_target(output: str | Path, target: Path, overwrite: bool) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise InputError(f"--output {output}: is a file; name a folder")
-    if os.listdir(target) and not overwrite:
-        raise InputError(f"--output {output}: is not empty; choose another or add --overwrite")
-
-
-def _put_in_place(partial: Path, target: Path) -> None:
-    if not target.exists() or not os.listdir(target):
-        os.replace(partial, target)  # an empty folder is replaced
-    elif not _exchange(partial, target):
-        older = partial.with_suffix(".older")
-        os.replace(target, older)
-        os.replace(partial, target)
-        _remove(older)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders by one step of the kernel; False where it or the file system cannot."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
-        return False
-    if rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-        return False
-    raise OSError(number, os.strerror(number), str(other))
 
 
 def _lock(folder: Path) -> int:
@@ -144,7 +150,7 @@ def _lock(folder: Path) -> int:
 
 
 def _remove_abandoned(target: Path) -> None:
-    """Clear away what killed processes left of earlier tries; put an older folder back."""
+    """Remove what killed processes left of earlier tries; put an older folder back."""
     name = re.compile(rf"\.{re.escape(target.name)}\.\d+\.(partial|older)")
     for entry in [entry for entry in target.parent.iterdir() if name.fullmatch(entry.name)]:
         if entry.suffix == ".older" and not target.exists():

@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 
 def path_key(path: str) -> int:
-    """The path's number, 0 to 2**64 - 1, the same in every run.
+    """Return the path's number, 0 to 2**64 - 1, the same in every run.
 
     Among ten million paths, two share one with a chance of 1 in 400,000.
     """

@@ -1,4 +1,4 @@
-"""Work in several processes, results in order, and only so much of it at a time."""
+"""Work in several processes: results come in order, and a limited number at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from multiprocessing.connection import wait
-from typing import Callable, Iterable, Iterator, TypeVar
+from typing import Callable, Generator, Iterable, Iterator, TypeVar
 
 import cv2
 
@@ -24,12 +24,17 @@ CHUNKS_AHEAD = 4
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], processes: int, per_call: int = 16
 ) -> Iterator[Iterator[Result]]:
-    """Gives an iterator over `work(item)` of all items, in their order.
+    """Open an iterator over `work(item)` of all items, in their order.
 
-    At most `processes` * 4 + 1 calls of `per_call` items are under way or waiting to be taken, so
-    memory does not grow with the number of items. One process means this one. `work` must be
-    picklable (a function of a module, or a functools.partial of one). The processes end with this
-    one, also when it is killed.
+    At most `processes` * 4 + 1 calls are at work or wait for their results to be taken, so memory
+    does not grow with the number of items. The processes end with this one, also when it is
+    killed.
+
+    Args:
+        work: a function of a module, or a functools.partial of one, so that it can be pickled.
+        items: what it is called with.
+        processes: how many work at the same time; 1 means this process itself.
+        per_call: how many items a process is given at a time.
     """
     if processes == 1:
         yield map(work, items)
@@ -47,7 +52,8 @@ def _results(
     items: Iterator[Item],
     ahead: int,
     per_call: int,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
+    """Yield the results; calls that nobody waits for are cancelled."""
     waiting: deque[Future] = deque()
     try:
         while True:
@@ -75,5 +81,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
     os._exit(1)
