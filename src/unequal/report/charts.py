@@ -70,8 +70,8 @@ class Plot:
         )
         for patch in (self._figure.patch, self._axes.patch, *self._axes.spines.values()):
             patch.set_visible(False)
-        self._axes.set_xlabel(x_title, color=SOFT, fontsize=12, labelpad=6)
-        self._axes.tick_params(length=0, pad=6, labelsize=12, labelcolor=SOFT)
+        self._axes.set_xlabel(x_title, color=SOFT, fontsize=12, labelpad=4)
+        self._axes.tick_params(length=0, pad=8, labelsize=12, labelcolor=SOFT)
         self._axes.grid(color=LINE, linewidth=1)
         self._axes.set_axisbelow(True)
 
@@ -99,14 +99,14 @@ class Plot:
         low, high = float(np.min(values)), float(np.max(values))
         if low == high:
             low, high = low - abs(low) / 10, high + (abs(high) / 10 or 1.0)
-        locator = ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
+        linear = ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
         if not tight and not log:
-            low, high = locator.tick_values(low, high)[[0, -1]]
-        drawn = getattr(self._axes, f"{axis}axis")
+            low, *_, high = map(float, linear.tick_values(low, high))
         if log:
             self._axes.set(**{f"{axis}scale": "log"})
-            locator = ticker.LogLocator(numticks=6)
-        drawn.set_major_locator(locator if ticks is None else ticker.FixedLocator(ticks))
+        drawn = getattr(self._axes, f"{axis}axis")
+        chosen = linear if not log else ticker.LogLocator(numticks=6)
+        drawn.set_major_locator(chosen if ticks is None else ticker.FixedLocator(ticks))
         drawn.set_major_formatter(TEXTS[style])
         drawn.set_minor_locator(ticker.NullLocator())
         self._axes.set(**{f"{axis}lim": (low, high)})

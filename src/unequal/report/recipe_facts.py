@@ -150,17 +150,12 @@ def _facts(folder: Path, recipe: dict[str, Any]) -> Facts:
 
 def _stage(folder: Path, part: dict[str, Any]) -> StageFacts:
     best = part.get("best") or {}
-    texts = ("why", "command", "ended_by", "checkpoint", "verdict")
-    return StageFacts(
-        name=part["name"],
-        title=part.get("title") or part["name"],
-        folder=folder / part["name"],
-        status=part.get("status", "waiting"),
-        step=best.get("step"),
-        mean=best.get("mean"),
-        **{name: part.get(name) for name in ("seconds", "steps", "images", "kept")},
-        **{name: part.get(name) or "" for name in texts},
-    )
+    facts: dict[str, Any] = {name: part.get(name) for name in StageFacts._fields}
+    for name in ("why", "command", "ended_by", "checkpoint", "verdict"):
+        facts[name] = facts[name] or ""
+    facts.update(title=part.get("title") or part["name"], folder=folder / part["name"])
+    facts.update(status=part.get("status", "waiting"), step=best.get("step"), mean=best.get("mean"))
+    return StageFacts(**facts)
 
 
 def _read_evaluation(path: Path) -> Evaluation:
@@ -168,27 +163,29 @@ def _read_evaluation(path: Path) -> Evaluation:
     try:
         found = read_json(path.read_text(encoding="utf-8"))
         return Evaluation(
-            [
-                Row(*map(row.get, Row._fields[:-1]), row.get("folds", []))
-                for row in found.get("rows", [])
-            ],
+            [_row(part) for part in found.get("rows", [])],
             {target: _curves(part) for target, part in found.get("final", {}).items()},
             {target: _curves(part) for target, part in found.get("first", {}).items()},
-            [
-                Identification(
-                    part["stage"],
-                    {name: rate for name, rate in part.items() if isinstance(rate, (int, float))},
-                )
-                for part in found.get("identification", [])
-            ],
+            [_identification(part) for part in found.get("identification", [])],
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Evaluation()
 
 
+def _row(part: dict[str, Any]) -> Row:
+    facts: dict[str, Any] = {name: part.get(name) for name in Row._fields}
+    return Row(**{**facts, "tar": facts["tar"] or {}, "folds": facts["folds"] or []})
+
+
 def _curves(part: dict[str, Any]) -> Curves:
-    lists = [part.get(name, []) for name in Curves._fields[:-1]]
-    return Curves(*([] if None in values else values for values in lists), part.get("threshold"))
+    lists: dict[str, Any] = {name: part.get(name, []) for name in Curves._fields[:-1]}
+    known = {name: [] if None in values else values for name, values in lists.items()}
+    return Curves(**known, threshold=part.get("threshold"))
+
+
+def _identification(part: dict[str, Any]) -> Identification:
+    rates = {name: rate for name, rate in part.items() if isinstance(rate, (int, float))}
+    return Identification(part["stage"], rates)
 
 
 def _time(text: str | None) -> datetime | None:
