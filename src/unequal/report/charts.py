@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import re
+from html import escape
 from typing import NamedTuple, Sequence
 
 import numpy as np
-from markupsafe import Markup
 from scipy.special import expit
 
 WIDTH, WIDE, HEIGHT = 360, 1160, 240  # CSS pixels, as is the rest
@@ -44,7 +44,7 @@ class Chart(NamedTuple):
 
     title: str
     about: str
-    svg: Markup
+    svg: str
     legend: list[Key]
 
 
@@ -171,10 +171,13 @@ class Plot:
         svg = re.sub(r"(\.\d\d)\d+(?=[ \n\"])|\s*(\n)\s*", r"\1\2", svg)
         for fixed, variable in PAGE.items():
             svg = svg.replace(fixed, variable)
-        data = Markup(" ").join(Markup('data-{}="{}"').format(*part) for part in self._data.items())
-        head = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}" {}>')
-        head = head.format(self._width, HEIGHT, title, data)
-        return Chart(title, about, head + Markup(svg), self._legend if self._legend[1:] else [])
+        data = {f"data-{name}": value for name, value in self._data.items()}
+        frame = {"viewBox": f"0 0 {self._width} {HEIGHT}", "role": "img", "aria-label": title}
+        given = {"class": "plot", **frame, **data}.items()
+        attributes = " ".join(f'{name}="{escape(value)}"' for name, value in given)
+        return Chart(
+            title, about, f"<svg {attributes}>{svg}", self._legend if self._legend[1:] else []
+        )
 
 
 def smoothed(values: np.ndarray, window: int) -> np.ndarray:
