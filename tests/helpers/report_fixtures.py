@@ -30,7 +30,7 @@ STAGES = (
         "No better for 3 tests in a row; the best is that of step 700.",
     ),
     (
-        "2a-savemodel",
+        "2.1-savemodel",
         "Same weights under the noise-resistance graph",
         "The next stage starts from a checkpoint of its own graph.",
         1,
@@ -39,7 +39,7 @@ STAGES = (
         "",
     ),
     (
-        "2b-NR",
+        "2.2-noise_resistance",
         "Noise left out, head again under the noise-resistance loss",
         "Images that fit no identity teach wrong things.",
         600,
@@ -48,16 +48,16 @@ STAGES = (
         "Mean went from 90.50 % to 92.10 %.",
     ),
     (
-        "denoise",
+        "3.1-denoise",
         "Head without the flagged images",
-        "Stage three must not read the flagged images.",
+        "Step 3.2 must not read the flagged images.",
         None,
         None,
         None,
         "",
     ),
     (
-        "3-interweight-1",
+        "3.2-unequal-1",
         "Head and tail, inter-class loss times 1",
         "Confusing identities of the tail are pushed apart.",
         400,
@@ -66,7 +66,7 @@ STAGES = (
         "Mean went from 92.10 % to 92.60 %.",
     ),
     (
-        "3-interweight-5",
+        "3.2-unequal-5",
         "Head and tail, inter-class loss times 5",
         "The same with a stronger push.",
         400,
@@ -75,7 +75,7 @@ STAGES = (
         "Not better than 92.60 %: the schedule ends here.",
     ),
     (
-        "3-interweight-10",
+        "3.2-unequal-10",
         "Head and tail, inter-class loss times 10",
         "The same with a stronger push.",
         None,
@@ -93,7 +93,7 @@ STAGES = (
         "",
     ),
 )
-SKIPPED = "3-interweight-10"
+SKIPPED = "3.2-unequal-10"
 LOSSES = {
     "1": {"softmaxloss": (9.2, 1.4)},
     "2": {"softmaxloss2": (7.5, 1.1)},
@@ -136,7 +136,7 @@ def write_output(
             "patience": 3,
             "interweights": [1.0, 5.0, 10.0],
             "seed": 1,
-            "stage1": [],
+            "step1": [],
             "noise_threshold": "auto",
         },
         "versions": {"python": "3.11.9", "mxnet": "1.9.1", "numpy": "1.23.5", "unequal": "0.1.0"},
@@ -146,7 +146,7 @@ def write_output(
     }
     write_json(folder / "recipe.json", recipe)
     if done > 2:
-        write_noise(folder / "2b-NR", head, random)
+        write_noise(folder / "2.2-noise_resistance", head, random)
     if finished:
         names = [STAGES[0][0], *kept[1:]]
         write_json(folder / "evaluation.json", _evaluation(random, names, targets, gain, folds))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from report_fixtures import write_json
-from unequal.report.recipe_facts import read_facts
+from unequal.report.recipe_facts import Evaluation, read_facts
 from unequal.report.stage_history import read_history
 from unequal.support.errors import InputError
 
@@ -28,7 +28,7 @@ def test_a_folder_without_recipe_is_refused_by_name(tmp_path):
         read_facts(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"stages": 3}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"stages": 3}', '{"created": "soon"}', "\x00"])
 def test_a_file_that_is_no_recipe_is_refused(tmp_path, text):
     (tmp_path / "recipe.json").write_text(text)
     with pytest.raises(InputError, match="is no recipe of train_unequal.py") as error:
@@ -39,50 +39,20 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path, text):
 def test_an_empty_recipe_is_one_of_which_nothing_is_known(tmp_path):
     write_json(tmp_path / "recipe.json", {})
     facts = read_facts(tmp_path)
-    assert facts.stages == [] and facts.rows == [] and facts.final == {}
-    assert facts.created is None and facts.final_stage == "" and facts.flag("head") is None
+    assert facts.stages == [] and facts.evaluation == Evaluation()
+    assert facts.created is None and facts.final_stage == "" and facts.flags == {}
 
 
-def test_values_of_another_kind_count_as_missing(tmp_path):
-    write_json(
-        tmp_path / "recipe.json",
-        {
-            "created": "soon",
-            "flags": [1],
-            "final": "x",
-            "stages": [
-                {"name": "a", "seconds": "long", "steps": True, "best": [], "kept": "yes"},
-                "b",
-                None,
-            ],
-        },
-    )
-    write_json(
-        tmp_path / "evaluation.json",
-        {
-            "rows": [{"target": "lfw", "accuracy": "high", "tar": {"0.1": float("nan")}}, 4],
-            "final": {"lfw": {"far": [0, None], "tar": "x"}, "cfp": 3},
-            "identification": {},
-        },
-    )
+def test_numbers_that_are_not_finite_are_not_known(tmp_path):
+    write_json(tmp_path / "recipe.json", {"stages": [{"name": "a"}]})
+    row = {"stage": "a", "target": "lfw", "accuracy": float("nan"), "tar": {"0.1": float("inf")}}
+    evaluation = {"rows": [row], "final": {"lfw": {"far": [0, float("nan")], "tar": [0, 1]}}}
+    write_json(tmp_path / "evaluation.json", evaluation)
     facts = read_facts(tmp_path)
-    [stage] = facts.stages
-    assert (stage.name, stage.seconds, stage.steps, stage.mean, stage.kept) == (
-        "a",
-        None,
-        None,
-        None,
-        None,
-    )
-    [row] = facts.rows
-    assert row.accuracy is None and row.tar == {"0.1": None}
-    assert facts.final["lfw"].far == [] and facts.final["cfp"].edges == []
-
-
-def test_flags_are_found_however_they_are_written(tmp_path):
-    for name in ("noise_threshold", "noise-threshold", "--noise-threshold"):
-        write_json(tmp_path / "recipe.json", {"flags": {name: 0.25}})
-        assert read_facts(tmp_path).flag("noise-threshold") == 0.25
+    [row] = facts.evaluation.rows
+    assert row.accuracy is None and row.tar == {"0.1": None} and facts.stages[0].mean is None
+    curves = facts.evaluation.final["lfw"]
+    assert curves.far == [] and curves.tar == [0, 1] and curves.edges == []
 
 
 def test_a_stage_without_history_has_none(tmp_path):

@@ -7,14 +7,15 @@ import base64
 import cv2
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from record_fixtures import encode, face, write_face_set, write_plain_set
 from unequal.faces.face_records import FaceRecords
 from unequal.faces.noise_list import NoiseRow, write_noise_list
 from unequal.faces.noise_scores import Scores, write_scores
 from unequal.report.flagged_images import MOST_SHOWN, flagged_cards
-from unequal.report.identity_sizes import distribution_chart, read_set
-from unequal.report.noise_section import read_noise
+from unequal.report.identity_sizes import bar_edges, distribution_chart, read_set
+from unequal.report.noise_section import histogram_edges, read_noise
 from unequal.support.errors import InputError
 
 IMAGES = (12, 10, 3, 1)
@@ -152,19 +153,18 @@ def test_the_histogram_counts_every_image_once_and_cuts_between_the_kinds(tmp_pa
     noise = read_noise(tmp_path)
     assert noise.images == 3202 and len(noise.rows) == 201
     assert set(noise.predicted.values()) == {7} and len(noise.predicted) == 201
-    [mark] = noise.chart.marks
-    ends = {}
-    for line, images in zip(noise.chart.lines, (3001, 201)):
-        pairs = [tuple(map(float, pair.split(","))) for pair in line.points.split()]
-        tops = np.array([y for _, y in pairs][1:-1:2])
-        spans = np.array([x for x, _ in pairs])
-        log_range = np.log10(noise.chart.y.high / noise.chart.y.low)
-        heights = noise.chart.y.low * 10 ** ((1000 - tops) / 1000 * log_range)
-        counted = np.where(tops > 999.5, 0, heights).sum()
-        assert counted == pytest.approx(images, rel=5e-3)
-        filled = np.flatnonzero(tops < 999.5)
-        ends[line.name] = spans[2 * filled[0]], spans[2 * filled[-1] + 1]
-    assert ends["flagged"][1] <= 10 * mark.x + 0.01 <= ends["kept"][0] + 0.02
+    assert "201 flagged, 3,001 kept" in noise.chart.about
+    odds, flagged = np.clip(logit(largest), -14, 12), largest < 0.5
+    edges, cut = histogram_edges(odds, flagged)
+    assert np.histogram(odds, edges)[0].sum() == 3202 and cut in edges
+    assert odds[flagged].max() < cut < odds[~flagged].min()
+    assert f"cut at about {expit(cut):.2g}" in noise.chart.svg
+
+
+def test_there_is_no_cut_where_kept_and_flagged_images_mix():
+    odds = np.array([-1.0, 0.5, 2.0])
+    assert histogram_edges(odds, np.array([False, True, False]))[1] is None
+    assert histogram_edges(odds, np.zeros(3, bool))[1] is None
 
 
 @pytest.mark.parametrize("largest", [[0.5], [0.0, 1.0], []])
@@ -196,17 +196,16 @@ def test_a_set_that_is_gone_says_so(tmp_path):
 
 def test_every_identity_is_in_one_bar(tmp_path):
     sizes = [1] * 7 + [2] * 5 + [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 25, 60]
+    counted = np.histogram(sizes, bar_edges(60))[0]
+    assert counted.sum() == len(sizes) and counted[:3].tolist() == [7, 5, 1]
     made = read_set("head", write_face_set(tmp_path / "set", sizes, size=8))
-    drawn = distribution_chart([made])
-    pairs = [tuple(map(float, pair.split(","))) for pair in drawn.lines[0].points.split()]
-    log_range = np.log10(drawn.y.high / drawn.y.low)
-    heights = [drawn.y.low * 10 ** ((1000 - y) / 1000 * log_range) for _, y in pairs][1:-1:2]
-    counted = [round(height) if height > 0.71 else 0 for height in heights]
-    assert sum(counted) == len(sizes) and counted[:3] == [7, 5, 1]
+    chart = distribution_chart([made])
+    assert chart.about == "head: 25 identities, half of them with at most 3 images."
+    assert 'data-name="head"' in chart.svg
 
 
 def test_the_list_that_the_recipe_took_out_in_the_end_counts(tmp_path):
-    stage, chosen = tmp_path / "2b-NR", tmp_path / "denoise"
+    stage, chosen = tmp_path / "2.2-noise_resistance", tmp_path / "3.1-denoise"
     stage.mkdir()
     chosen.mkdir()
     write_noise_list(stage / "0_noiselist.txt", [row(15)])

@@ -1,4 +1,4 @@
-"""The verdict: differences from stage one, and how much of them chance may explain."""
+"""The verdict: differences from the first stage, and how much of them chance may explain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from report_fixtures import change_recipe, write_json, write_output
 from unequal.report.recipe_facts import read_facts
 from unequal.report.verdict import judge
 
-FIRST, FINAL = "1-softmax", "3-interweight-1"
+FIRST, FINAL = "1-softmax", "3.2-unequal-1"
 
 
 def verdict_of(tmp_path, rows, **more):
@@ -59,8 +59,8 @@ def test_without_folds_the_interval_is_that_of_two_samples_of_ten(tmp_path):
 @pytest.mark.parametrize(
     "accuracy,tone,words",
     [
-        (0.95, "better", "is better than stage one on lfw"),
-        (0.85, "worse", "is worse than stage one on lfw"),
+        (0.95, "better", "is better on lfw than that of 1-softmax"),
+        (0.85, "worse", "is worse on lfw than that of 1-softmax"),
         (0.901, "unclear", "no clear difference"),
     ],
 )
@@ -82,8 +82,8 @@ def test_better_here_and_worse_there_is_told_of_both(tmp_path):
         ],
     )
     assert verdict.tone == "unclear"
-    assert "better than stage one on lfw, worse on cfp" in verdict.headline
-    assert any("On agedb the difference is within" in note for note in verdict.notes)
+    assert "better on lfw and worse on cfp than that of" in verdict.headline
+    assert any("On agedb chance can explain" in note for note in verdict.notes)
     assert any("from 90.00\u00a0% to 90.00\u00a0% (0.00 points)" in note for note in verdict.notes)
 
 
@@ -118,11 +118,11 @@ def test_an_evaluation_of_one_model_gives_no_verdict(tmp_path):
     assert verdict_of(tmp_path, [row(FINAL, 0.9)]).tone == "waiting"
 
 
-def test_stage_one_kept_is_no_comparison(tmp_path):
+def test_the_first_stage_kept_is_no_comparison(tmp_path):
     write_output(tmp_path / "out")
     change_recipe(tmp_path / "out", final={"stage": FIRST})
     verdict = judge(read_facts(tmp_path / "out"))
-    assert "kept the model of stage one" in verdict.headline and verdict.differences == []
+    assert "kept the model of 1-softmax" in verdict.headline and verdict.differences == ()
 
 
 def test_identification_is_told_with_its_interval_where_probes_are_counted(tmp_path):

@@ -4,70 +4,60 @@ from __future__ import annotations
 
 import numpy as np
 
-from unequal.report import chart
-from unequal.report.chart import Chart, Mark
+from unequal.report.charts import Chart, Plot
 from unequal.report.number_text import percent, plural
-from unequal.report.recipe_facts import Curves
+from unequal.report.recipe_facts import FIRST_STAGE, Curves
 
 LOWEST_FAR = 1e-5
-FINAL, FIRST, SAME, DIFFERENT = 1, 2, 1, 2
 OPERATING_POINTS = (0.1, 0.01, 0.001, 0.0001)
 
 
 def roc_chart(target: str, final: Curves, first: Curves | None) -> Chart | None:
-    """TAR over FAR, logarithmic, beside stage one's where that is known; None without a ROC."""
-    drawn = [("final model", FINAL, final), ("stage one", FIRST, first)]
-    known = [part for part in drawn if part[2] is not None and _has_roc(part[2])]
-    if not known or known[0][2] is not final:
+    """Draw TAR over FAR, beside that of the first stage if known; None without a ROC."""
+    models = {"final model": final, FIRST_STAGE: first}
+    known = {name: curves for name, curves in models.items() if curves and _has_roc(curves)}
+    if "final model" not in known:
         return None
-    different = sum(final.different)
-    lowest = max(LOWEST_FAR, min(1 / different if different else 1e-3, 0.1))
-    x = chart.log_axis("false acceptance rate", lowest, 1.0, "percent")
-    shown = [_from(curves, lowest) for _, _, curves in known]
-    y = chart.axis("", np.concatenate([tar for _, tar in shown]), "percent")
-    lines = [
-        chart.line(name, colour, x, y, far, tar)
-        for (name, colour, _), (far, tar) in zip(known, shown)
-    ]
+    lowest = max(LOWEST_FAR, min(1 / (sum(final.different) or 1000), 0.1))
+    shown = {name: _from(curves, lowest) for name, curves in known.items()}
+    plot = Plot("false acceptance rate")
+    plot.scale("x", [lowest, 1.0], "percent", log=True)
+    plot.scale("y", np.concatenate([tar for _, tar in shown.values()]), "percent")
+    for i, (name, (far, tar)) in enumerate(shown.items()):
+        plot.line(name, i, far, tar)
     told = ", ".join(
-        f"{percent(rate)} at FAR {100 * point:g}\u00a0%"
+        f"{percent(_tar_at(final, point))} at FAR {100 * point:g}\u00a0%"
         for point in OPERATING_POINTS
         if point >= lowest
-        for rate in [_tar_at(final, point)]
     )
-    return Chart(
+    return plot.chart(
         f"True acceptance rate on {target} (ROC)",
-        x,
-        y,
-        lines,
-        [],
         f"True acceptance rate of the final model on {target}: {told}.",
     )
 
 
 def distance_chart(target: str, final: Curves) -> Chart | None:
-    """Histograms of the distances of both kinds of pairs; None where they are not known."""
+    """Draw histograms of the distances of both kinds of pairs; None if they are not known."""
     pairs = [np.array(final.same), np.array(final.different)]
     if len(final.edges) < 2 or any(len(counts) + 1 != len(final.edges) for counts in pairs):
         return None
     same, different = (counts / max(1.0, counts.sum()) for counts in pairs)
-    x = chart.axis("squared distance of the embeddings", final.edges, tight=True)
-    y = chart.axis("", np.concatenate([[0.0], same, different]), "percent")
-    lines = [
-        chart.bars("one person", SAME, x, y, final.edges, same),
-        chart.bars("two people", DIFFERENT, x, y, final.edges, different),
-    ]
-    marks, cut = [], ""
+    edges = np.array(final.edges)
+    plot = Plot("squared distance of the embeddings")
+    plot.scale("x", edges, tight=True)
+    plot.scale("y", np.concatenate([[0.0], same, different]), "percent")
+    plot.bars("one person", 0, edges, same)
+    plot.bars("two people", 1, edges, different)
+    cut = ""
     if final.threshold is not None:
-        marks = [Mark(float(x.place(final.threshold)), f"threshold {final.threshold:.2f}")]
-        cut = f" The threshold that tells most pairs right is {final.threshold:.3f}."
-    shared = float(np.minimum(same, different).sum())
-    about = (
+        plot.rule(final.threshold, f"threshold {final.threshold:.2f}")
+        cut = f" The threshold that judges most pairs rightly is {final.threshold:.3f}."
+    return plot.chart(
+        f"Distances on {target}",
         f"Distances of {plural(int(pairs[0].sum()), 'pair')} of one person and "
         f"{int(pairs[1].sum()):,} of two people, as a share of each kind; the two histograms have "
-        f"{100 * shared:.1f} % of their area in common.{cut}"
+        f"{100 * float(np.minimum(same, different).sum()):.1f} % of their area in common.{cut}",
     )
-    return Chart(f"Distances on {target}", x, y, lines, marks, about)
 
 
 def _has_roc(curves: Curves) -> bool:
@@ -75,7 +65,7 @@ def _has_roc(curves: Curves) -> bool:
 
 
 def _from(curves: Curves, lowest: float) -> tuple[np.ndarray, np.ndarray]:
-    """The points of the ROC from a FAR on, which the first one has."""
+    """Return the points of the ROC from a FAR on, and one at this FAR."""
     far, tar = np.array(curves.far), np.array(curves.tar)
     after = far > lowest
     return np.append(lowest, far[after]), np.append(_tar_at(curves, lowest), tar[after])

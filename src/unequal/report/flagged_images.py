@@ -1,4 +1,4 @@
-"""Pictures of flagged images, each beside two of the identity that it is labelled as."""
+"""Pictures of flagged images, each beside two of the identity of its label."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ JPEG_QUALITY = 80
 
 
 class Picture(NamedTuple):
-    """A record's thumbnail as a data: address, '' where it cannot be shown."""
+    """A record's thumbnail as a data: address, '' if it cannot be shown."""
 
     key: int
     address: str
 
 
 class Card(NamedTuple):
-    """A flagged image; `name` and `predicted_name` are '' where the set tells none."""
+    """A flagged image; `name` and `predicted_name` are '' if the set has no names."""
 
     row: NoiseRow
     name: str
@@ -44,9 +44,12 @@ class Card(NamedTuple):
 def flagged_cards(
     data_dir: str | Path, rows: Sequence[NoiseRow], predicted: dict[int, int]
 ) -> list[Card]:
-    """At most MOST_SHOWN images, spread evenly over the list from the surest noise on.
+    """Show at most MOST_SHOWN images, evenly spread over the list, the surest noise first.
 
-    Few records are read, however many there are. Raises InputError where the set cannot be read.
+    Only the records that are shown are read.
+
+    Raises:
+        InputError: the set cannot be read, or is not the one that the list was made from.
     """
     if not rows:
         return []
@@ -83,7 +86,7 @@ def _check_label(records: FaceRecords, row: NoiseRow) -> None:
 
 
 def _references(records: FaceRecords, key: int, flagged: set[int]) -> list[Picture]:
-    """Pictures of the identity whose range a record lies in, none of them flagged."""
+    """Show images of the identity whose range a record lies in, none of them flagged."""
     keys, starts = records.groups
     place = np.flatnonzero(keys == key)
     if not len(place):
@@ -113,7 +116,7 @@ def _picture(records: FaceRecords, key: int, side: int) -> Picture:
 
 
 def _names(data_dir: Path) -> dict[int, str]:
-    """Names by label, of identities.txt ('label name images'); its other lines are passed over."""
+    """Read names by label from identities.txt ('label name images'); other lines do not count."""
     path = data_dir / "identities.txt"
     names = {}
     for _, text in numbered_lines(path, "list of identities") if path.is_file() else ():
