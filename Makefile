@@ -12,13 +12,14 @@ INSTALLED_BUILD := $(if $(filter setup,$(MAKECMDGOALS)),,$(wildcard .venv/.insta
 BUILD := $(if $(filter-out 0,$(GPU))$(if $(GPU),,$(INSTALLED_BUILD)),gpu,cpu)
 STAMP := .venv/.installed-$(BUILD)
 
-.PHONY: help setup demo test lint bench always
+.PHONY: help setup demo test lint docs bench always
 
 help:
 	@echo 'make setup   make .venv and install (GPU=1: with the CUDA build of MXNet)'
 	@echo 'make demo    the whole recipe on a small made-up data set, on the CPU'
 	@echo "make test    the test suite (ARGS='tests/losses -x' for a part of it)"
 	@echo 'make lint    ruff'
+	@echo 'make docs    the pages of docs/, into site/'
 	@echo 'make bench   the figures that the README quotes'
 
 setup: $(STAMP)
@@ -32,6 +33,11 @@ test: $(STAMP)
 lint: $(STAMP)
 	@$(VENV_PYTHON) -m ruff check $(or $(ARGS),.)
 	@$(VENV_PYTHON) -m ruff format --check $(or $(ARGS),.)
+
+docs: $(STAMP)
+	@$(VENV_PYTHON) -c 'import mkdocstrings' 2>/dev/null || \
+		$(VENV_PYTHON) -m pip install -qq -c requirements.lock -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -W ignore::DeprecationWarning -m mkdocs build --strict
 
 bench: $(STAMP)
 	@$(VENV_PYTHON) benchmarks/speed/run.py $(ARGS)
