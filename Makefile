@@ -37,6 +37,8 @@ lint: $(STAMP)
 docs: $(STAMP)
 	@$(VENV_PYTHON) -c 'import mkdocstrings' 2>/dev/null || \
 		$(VENV_PYTHON) -m pip install -qq -c requirements.lock -e '.[docs]'
+	@$(VENV_PYTHON) -c 'import mkdocstrings' 2>/dev/null || { \
+		echo 'make: the pages are built on Python 3.11: make docs PYTHON=python3.11' >&2; exit 2; }
 	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -W ignore::DeprecationWarning -m mkdocs build --strict
 
 bench: $(STAMP)
