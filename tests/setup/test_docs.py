@@ -104,6 +104,14 @@ def test_flags_exist():
     assert named - known_flags() - OTHER_PROGRAMS == set()
 
 
+def test_subcommands_of_unequal_exist():
+    program = importlib.import_module("unequal.__main__")
+    known = {*program.STEPS, "recipe", *program.MODULES, *TOOLS}
+    named = set(re.findall(r"`unequal (\w+)", ALL))
+    assert named - known == set()
+    assert named >= known - set(TOOLS)
+
+
 def test_files_and_make_targets_exist():
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"`make ([a-z][\w-]*)|^make ([a-z][\w-]*)", ALL, re.MULTILINE)):
