@@ -6,7 +6,7 @@ A directive is an HTML comment on a line of its own:
     <!-- flags: train_unequal -->         the flags of the recipe
     <!-- flags: eval.embed -->            the flags of one command
     <!-- flags: recordio_tools -->        the flags of all commands of a package
-    <!-- source: FILE NAME -->            a class, function or constant of a Python file as it stands
+    <!-- source: FILE NAME -->            a class, function or constant of a file
     <!-- include: FILE -->                a Markdown file of the repository
 
 Flags come from the parsers and lines from the sources, therefore the pages cannot drift from them.
