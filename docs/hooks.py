@@ -60,25 +60,28 @@ def include(path: str) -> str:
 
 
 def source(text: str) -> str:
-    """Return the lines of 'FILE NAME' as a code block; NAME may be CLASS.METHOD.
+    """Return the lines of 'FILE NAME' as a code block, without the docstring.
+
+    FILE may have an asterisk in place of a folder. NAME may be CLASS.METHOD.
 
     Raises:
         ValueError: there is no such definition in the file.
     """
-    path, name = text.split()
-    lines = (REPOSITORY / path).read_text(encoding="utf-8").splitlines()
+    pattern, name = text.split()
+    (path,) = REPOSITORY.glob(pattern)
+    lines = path.read_text(encoding="utf-8").splitlines()
     node: Any = ast.parse("\n".join(lines))
     for part in name.split("."):
         node = next((child for child in node.body if part in _names(child)), None)
         if node is None:
-            raise ValueError(f"docs: {path} has no {name}")
+            raise ValueError(f"docs: {pattern} has no {name}")
     body = lines[node.lineno - 1 : node.end_lineno]
     docstring = node.body[0] if isinstance(node, ast.FunctionDef) else None
     if docstring and ast.get_docstring(node):
         del body[docstring.lineno - node.lineno : docstring.end_lineno - node.lineno + 1]
     indent = len(body[0]) - len(body[0].lstrip())
     code = "\n".join(line[indent:] for line in body)
-    return f'```python title="{path}: {name}"\n{code}\n```'
+    return f'```python title="{path.relative_to(REPOSITORY)}: {name}"\n{code}\n```'
 
 
 def _names(node: ast.stmt) -> list[str]:
