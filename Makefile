@@ -14,7 +14,7 @@ STAMP := .venv/.installed-$(BUILD)
 # a file of tests stays in one process, because its tests share what they made
 PYTEST := $(VENV_PYTHON) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help setup demo test test-quick coverage lint types wheel-test bench always
+.PHONY: help setup demo test test-quick coverage lint types docs wheel-test bench always
 
 help:
 	@echo 'make setup   make .venv and install (GPU=1: with the CUDA build of MXNet)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make coverage     the test suite, and which lines it runs: build/coverage/index.html'
 	@echo 'make lint    ruff: rules and format'
 	@echo 'make types   mypy'
+	@echo 'make docs    the pages of docs/, into site/'
 	@echo 'make wheel-test   build the wheel, install it elsewhere, train and verify with it'
 	@echo 'make bench   measure the speed'
 
@@ -51,6 +52,13 @@ types: $(STAMP)
 
 wheel-test: $(STAMP)
 	@bash tests/wheel/run $(VENV_PYTHON)
+
+docs: $(STAMP)
+	@$(VENV_PYTHON) -c 'import mkdocstrings' 2>/dev/null || \
+		$(VENV_PYTHON) -m pip install -qq -c requirements.lock -e '.[docs]'
+	@$(VENV_PYTHON) -c 'import mkdocstrings' 2>/dev/null || { \
+		echo 'make: the pages are built on Python 3.11: make docs PYTHON=python3.11' >&2; exit 2; }
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -W ignore::DeprecationWarning -m mkdocs build --strict
 
 bench: $(STAMP)
 	@$(VENV_PYTHON) benchmarks/speed/run.py $(ARGS)
