@@ -11,7 +11,7 @@ from unequal.support.errors import InputError, with_flags
 from unequal.training import flags
 from unequal.training.run_shape import RunShape
 from unequal.training.settings import (
-    HeadBatches,
+    HeadBatchSettings,
     MarginSettings,
     NetworkSettings,
     NoiseSettings,
@@ -84,7 +84,7 @@ def test_a_checkpoint_without_epoch_is_refused_and_the_parameter_named():
 
 def test_errors_about_parameters_are_told_as_flags():
     with pytest.raises(InputError) as error:
-        RunSettings(HeadBatches(data_dir="x"), noise=NoiseSettings(batch_size_mining=0))
+        RunSettings(HeadBatchSettings(data_dir="x"), noise=NoiseSettings(batch_size_mining=0))
     assert str(error.value) == "`batch_size_mining` 0: must be at least 1"
     parser = flags.make_parser("noise_resistance")
     assert with_flags(error.value, parser) == "--batch_size_mining 0: must be at least 1"
@@ -92,13 +92,13 @@ def test_errors_about_parameters_are_told_as_flags():
 
 
 def test_settings_cannot_be_changed():
-    settings = RunSettings(HeadBatches(data_dir="x"))
+    settings = RunSettings(HeadBatchSettings(data_dir="x"))
     with pytest.raises(FrozenInstanceError):
         settings.seed = 3
 
 
 def test_settings_without_flags_name_all_their_values():
-    named = RunSettings(HeadBatches(data_dir="x"), network=NetworkSettings("r18")).named
+    named = RunSettings(HeadBatchSettings(data_dir="x"), network=NetworkSettings("r18")).named
     assert named["network"] == "r18" and named["data_dir"] == "x" and named["lr"] == 0.1
     assert "bag_size" not in named and "flags" not in named
 
@@ -113,6 +113,6 @@ def test_settings_without_flags_name_all_their_values():
     ],
 )
 def test_default_steps(script, loss, batch, expected):
-    settings = RunSettings(HeadBatches(data_dir="x"), margin=MarginSettings(loss_type=loss))
+    settings = RunSettings(HeadBatchSettings(data_dir="x"), margin=MarginSettings(loss_type=loss))
     shape = RunShape(1, 50, 10, 112, 112, batch)
     assert STEPS[script].drops_at(settings, shape) == expected

@@ -152,12 +152,12 @@ class NoiseFilteringIter(ImageIter):
         records: FaceRecords,
         batch_size: int,
         image_shape: Sequence[int],
-        first_pass: Callable[[], Sequence[int]],
+        first_pass: Callable[[], np.ndarray],
         **options: Any,
     ) -> None:
         options.setdefault("augment", "colour")
         super().__init__(records, batch_size, image_shape, **options)
-        self._first_pass: Callable[[], Sequence[int]] | None = first_pass
+        self._first_pass: Callable[[], np.ndarray] | None = first_pass
 
     def reset(self) -> None:
         """Begin an epoch; the first time with the pass over all images before it."""

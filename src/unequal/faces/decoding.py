@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Callable, Iterator, NamedTuple, Sequence
+from typing import Callable, Generator, Iterator, NamedTuple, Sequence
 
 import cv2
 import numpy as np
@@ -145,7 +145,7 @@ class ImageLoader:
 
     def chunks(
         self, keys: Sequence[int] | np.ndarray, batch_size: int, prefetch: int = 1
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         """Yield all records in batches for inference, without augmentation, decoded ahead."""
         ahead = Prefetcher(self._chunks(keys, batch_size), prefetch)
         try:

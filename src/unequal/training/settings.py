@@ -103,7 +103,7 @@ class NoiseSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class HeadBatches(_Settings):
+class HeadBatchSettings(_Settings):
     """The head, and how its images become batches."""
 
     data_dir: str = ""  # folder of the set
@@ -125,7 +125,7 @@ class HeadBatches(_Settings):
 
 
 @dataclass(frozen=True)
-class TailBags(_Settings):
+class TailBagSettings(_Settings):
     """Step 3.2: the tail, its bags, and its share of a batch."""
 
     data_dir_interclass: str = ""  # folder of the tail
@@ -159,8 +159,8 @@ class OptimiserSettings(_Settings):
 class RunSettings(_Settings):
     """All that a training step is asked for."""
 
-    head: HeadBatches
-    tail: TailBags | None = None  # in step 3.2 only
+    head: HeadBatchSettings
+    tail: TailBagSettings | None = None  # in step 3.2 only
     network: NetworkSettings = NetworkSettings()
     margin: MarginSettings = MarginSettings()
     noise: NoiseSettings = NoiseSettings()
@@ -232,8 +232,8 @@ class RunSettings(_Settings):
         own = [known.name for known in fields(cls) if known.name in values]
         groups = {"network", "noise", "head", "tail", "margin", "optimiser", "flags"}
         return cls(
-            head=part(HeadBatches),
-            tail=part(TailBags) if "data_dir_interclass" in values else None,
+            head=part(HeadBatchSettings),
+            tail=part(TailBagSettings) if "data_dir_interclass" in values else None,
             network=part(NetworkSettings),
             margin=part(MarginSettings),
             noise=part(NoiseSettings),

@@ -24,7 +24,7 @@ from unequal.support.console import say
 from unequal.support.errors import InputError
 from unequal.training.inference import embedder, frozen_embedder, noise_predictor
 from unequal.training.run_shape import RunShape
-from unequal.training.settings import AUTO, RunSettings, TailBags
+from unequal.training.settings import AUTO, RunSettings, TailBagSettings
 
 Check = Callable[[], None]
 
@@ -117,7 +117,7 @@ def head_and_tail(
 
     With `mining_overlap` a copy of the network mines the next bags while ``graph`` is trained.
     """
-    tail = settings.tail or TailBags()
+    tail = settings.tail or TailBagSettings()
     freeze = frozen_embedder(graph.backbone, devices, check) if tail.mining_overlap else None
     records = FaceRecords(settings.head.data_dir), FaceRecords(tail.data_dir_interclass)
     announce_pair(*records, say)

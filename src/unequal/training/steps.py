@@ -32,7 +32,7 @@ from unequal.support.errors import InputError
 from unequal.training import step_batches
 from unequal.training.metrics import Accuracy, CrossEntropy, Output, composite
 from unequal.training.run_shape import RunShape
-from unequal.training.settings import AUTO, RunSettings, TailBags
+from unequal.training.settings import AUTO, RunSettings, TailBagSettings
 
 REFERENCE_BATCH = 512  # images a step for which the 2019 steps of the rate were made
 Rule = Callable[[Sequence[float], Sequence[float]], bool]
@@ -140,7 +140,7 @@ def noise_resistance_graph(settings: RunSettings, shape: RunShape) -> NoiseResis
 
 def unequal_graph(settings: RunSettings, shape: RunShape) -> UnequalGraph:
     """Return step 3.2: the head under the NR loss, the tail under the inter-class loss."""
-    tail = settings.tail or TailBags()
+    tail = settings.tail or TailBagSettings()
     head_rows, tail_rows = tail.batch_size1 // shape.ctx_num, tail.batchsize_id // shape.ctx_num
     beta = settings.noise.noise_beta if settings.noise.noise else None
     loss = NoiseResistanceLoss(shape.num_classes, beta, (max(1, tail.batch_size1 // 2),))
