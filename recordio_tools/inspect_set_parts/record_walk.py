@@ -79,7 +79,7 @@ def _rows(path: str | Path) -> Iterator[Row]:
         offset = 0
         before: Row | None = None
         while offset < size:
-            row = _row(file, offset)
+            row = _row(file, offset, size)
             if row[-1] == GOOD:
                 if before is not None:
                     yield before
@@ -101,7 +101,7 @@ def _rows(path: str | Path) -> Iterator[Row]:
             yield before
 
 
-def _row(file: BinaryIO, offset: int) -> Row:
+def _row(file: BinaryIO, offset: int, size: int) -> Row:
     """Return the record at `offset`, which is where the file stands."""
     head = file.read(HEADERS.size)
     if len(head) < HEADERS.size:
@@ -114,16 +114,19 @@ def _row(file: BinaryIO, offset: int) -> Row:
     image = length - LABEL_HEADER.size - 4 * flag
     if image < 0:
         return _broken(offset, TOO_SHORT)
-    left = (length + 3) // 4 * 4 - LABEL_HEADER.size
-    body = file.read(left)
-    if len(body) < left:
+    end = offset + PART_HEADER.size + (length + 3) // 4 * 4
+    if end > size:
         return _broken(offset, CUT_OFF)
+    if length <= BLOCK:
+        body = file.read(end - offset - HEADERS.size)
+    else:  # such a length is hardly right: do not hold so many bytes
+        body = file.read(BLOCK)
+        file.seek(end)
     second = float("nan")
     if flag:
         (label,) = NUMBER.unpack_from(body)
         second = NUMBER.unpack_from(body, 4)[0] if flag > 1 else second
     start = body[4 * flag : 4 * flag + START_BYTES]
-    end = offset + HEADERS.size + len(body)
     return offset, end, number, flag, label, second, image, start, GOOD
 
 

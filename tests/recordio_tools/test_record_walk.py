@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Sequence
 
@@ -130,6 +131,19 @@ def test_a_damaged_header_costs_that_record_alone(tmp_path, block, at, new, faul
     assert rows["offset"].tolist() == starts[:-1]
     assert rows["fault"].tolist() == [GOOD, fault, GOOD, GOOD]
     assert rows["id"][[0, 2, 3]].tolist() == [1, 3, 4]
+
+
+def test_a_record_of_many_megabytes_is_passed_without_holding_it(tmp_path):
+    image = b"large" * (1 << 20)
+    starts = write(tmp_path / "a.rec", [payload(1, b"a"), payload(2, image), payload(3, b"c")])
+    tracemalloc.start()
+    try:
+        rows = rows_of(tmp_path / "a.rec")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert rows["offset"].tolist() == starts[:-1] and not rows["fault"].any()
+    assert rows["length"].tolist() == [1, len(image), 1] and peak < 4 << 20
 
 
 @pytest.mark.parametrize("block", [12, 1 << 20])

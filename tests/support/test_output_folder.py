@@ -52,6 +52,23 @@ def test_an_older_folder_is_replaced_as_a_whole(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["set"]
 
 
+def test_an_older_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    target = tmp_path / "set"
+    older(target)
+    replace = os.replace
+
+    def fail_once(source: Path, to: Path) -> None:
+        if source.suffix == ".partial":
+            raise OSError(28, "No space left on device", str(to))
+        replace(source, to)
+
+    monkeypatch.setattr(os, "replace", fail_once)
+    with pytest.raises(InputError, match="cannot be written"):
+        with new_folder(target, overwrite=True) as folder:
+            (folder / "property").write_text("new")
+    assert content(tmp_path) == {"set/train.rec": "old"} and os.listdir(tmp_path) == ["set"]
+
+
 def test_missing_parents_and_an_empty_folder_are_no_obstacle(tmp_path):
     (tmp_path / "empty").mkdir()
     for target in (tmp_path / "empty", tmp_path / "a" / "b"):

@@ -47,6 +47,7 @@ def new_folder(
     target = Path(output).resolve()
     _check_target(output, target, overwrite, maker)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    older = partial.with_suffix(".older")
     lock = None
     try:
         with _write_errors(output, target.parent):
@@ -66,12 +67,13 @@ def new_folder(
             _check_target(output, target, overwrite, maker)  # something may have come meanwhile
             if not maker:
                 refuse_strangers(output, {*ours, *os.listdir(partial)})
-            older = partial.with_suffix(".older")
             if target.exists():
                 os.replace(target, older)
             os.replace(partial, target)
             _remove(older)
     finally:
+        if older.exists() and not target.exists():
+            os.replace(older, target)
         _remove(partial)
         if lock is not None:
             os.close(lock)
