@@ -113,8 +113,8 @@ def merge(
         bins: whether the *.bin files of the sets are copied.
 
     Raises:
-        InputError: a set is not sound, sizes differ, a number is out of bounds, the sets have more
-            images and identities than one set can hold, or `output` cannot be made.
+        InputError: a set is not sound, sizes differ, a number is out of bounds, the result is
+            larger than a set can be, or `output` cannot be made.
     """
     _check_numbers(threshold, images_per_identity, batch_size)
     refuse_input_as_output(output, *data_dirs)
@@ -127,8 +127,8 @@ def merge(
         sources = open_sources(data_dirs, listing)
         images = int(sources.images.sum())
         check_fits(output, images, min(1, len(sources)))  # before the hours of embedding
-        numbers = threshold, images_per_identity, batch_size
-        matches = NO_MATCHES if embed is None else find_matches(sources, embed, *numbers)
+        how = threshold, images_per_identity, batch_size
+        matches = NO_MATCHES if embed is None else find_matches(sources, embed, *how)
         groups = group(sources, matches, same_labels)
         check_fits(output, images, len(groups))
         (warn_of_names if embed is None else warn_of_chains)(sources, groups)
