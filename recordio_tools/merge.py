@@ -113,8 +113,7 @@ def merge(
         bins: whether the *.bin files of the sets are copied.
 
     Raises:
-        InputError: a set is not sound, sizes differ, a number is out of bounds, the result is
-            larger than a set can be, or `output` cannot be made.
+        InputError: a set, a number or `output` is not sound, sizes differ, the result is too large.
     """
     _check_numbers(threshold, images_per_identity, batch_size)
     refuse_input_as_output(output, *data_dirs)
