@@ -19,16 +19,12 @@ CARDS = "<!-- cards -->\n"
 
 
 class About(NamedTuple):
-    """The text of a page around its pictures.
+    """What a page says beside its pictures.
 
-    Attributes:
-        title: the heading.
-        about: what the page shows.
-        part: which part of that.
-        digest: identifies the list.
-        file: the name of the file of ticked lines.
-        flagged: items have a noise list's row, else they are grouped by identity.
-        side: the width of pictures, in CSS pixels.
+    `title` heads it, `about` tells what it shows and `part` which part of that. `digest` tells
+    which list it is of, `file` is the name under which the ticked lines are saved. `flagged`:
+    items have a noise list's row, else they are grouped by identity. `side` is how wide pictures
+    are shown, in CSS pixels.
     """
 
     title: str
@@ -41,7 +37,7 @@ class About(NamedTuple):
 
 
 def write_page(file: TextIO, about: About, items: Iterable[Item]) -> None:
-    """Write the page, item by item, to a file that is open for UTF-8."""
+    """Writes the page, item by item; the file is open for UTF-8."""
     start, _, end = _frame(about).partition(CARDS)
     file.write(start)
     if about.flagged:
@@ -56,7 +52,7 @@ def write_page(file: TextIO, about: About, items: Iterable[Item]) -> None:
 
 
 def _frame(about: About) -> str:
-    """Return the page around the cards."""
+    """The page around the cards."""
     style = _shipped("contact_sheet.css").replace("{{FACE}}", str(about.side))
     script = _shipped("contact_sheet.js")
     if about.flagged:
@@ -93,12 +89,12 @@ def _shipped(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return the name of a script or style in the page's content security policy."""
+    """What the page's content security policy calls the one script or style that it allows."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _text(text: str) -> str:
-    """Return text for HTML; what is no text, such as bytes of a file name, becomes '?'."""
+    """Text as it stands in HTML; what is no text, such as bytes of a file name, becomes '?'."""
     return escape(text.encode("utf-8", "replace").decode("utf-8"), quote=True)
 
 
@@ -132,7 +128,6 @@ def _plain_card(item: Item) -> str:
 
 def _flagged_card(item: Item) -> str:
     row = item.row
-    assert row is not None, "an item of a noise list"
     numbers = f' data-largest="{row.largest!s}" data-of-label="{row.of_label!s}"'
     facts = [
         ("label", str(item.label)),
@@ -170,7 +165,7 @@ def _references(item: Item) -> str:
     if item.references is None:
         return ""
     groups = [("labelled", item.label, item.name, item.references)]
-    if item.predicted is not None and item.predicted_references:
+    if item.predicted_references:
         groups.append(("predicted", item.predicted, item.predicted_name, item.predicted_references))
     figures = "".join(
         f'<figure class="{kind}"><figcaption>{_caption(kind, name or f"label {label}", pictures)}'
@@ -194,7 +189,7 @@ def _images(pictures: tuple[Picture, ...], label: int, name: str) -> str:
 
 
 def _image(picture: Picture, about: str, name: str = "") -> str:
-    """Return an img element; the one with the id `name` gives its image to those without one."""
+    """An img element; one that is called `name` lends its image to those that come without."""
     if picture.reason:
         told = _text(f"{about}: {picture.reason}")
         return (
