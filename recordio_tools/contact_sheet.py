@@ -92,12 +92,13 @@ def contact_sheet(
     _check_output(output)
     opened = FaceRecords(data_dir)
     known = SetIdentities(opened)
+    given = noise_list or records or identities or ""
     if noise_list is not None:
         choice = flagged_records(opened, noise_list, threshold)
     elif records is not None:
         choice = listed_records(opened, records)
     else:
-        choice = records_of_identities(opened, known, identities or "")
+        choice = records_of_identities(opened, known, given)
     total = len(choice.keys)
     if skip and skip >= total:
         raise InputError(f"`skip` {skip}: there are only {total} images; give a lower number")
@@ -109,10 +110,8 @@ def contact_sheet(
         others = References(opened, known, choice.keys, thumbnail, found)
         items = flagged_items(opened, known, part, others, references, thumbnail, found)
     sheet = Sheet(skip + min(1, total), skip + len(part.keys), total, 0, found is not None)
-    title = title or title_of(data_dir, noise_list or records or identities or "")
-    about = about_sheet(sheet, data_dir, choice, title, thumbnail)
-    broken = _write(output, about, progress(items, len(part.keys)))
-    return sheet._replace(broken=broken)
+    about = about_sheet(sheet, data_dir, choice, title or title_of(data_dir, given), thumbnail)
+    return sheet._replace(broken=_write(output, about, progress(items, len(part.keys))))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

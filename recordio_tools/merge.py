@@ -24,14 +24,12 @@ verification sets *.bin are copied; of several with one name, the first.
 from __future__ import annotations
 
 import argparse
-import filecmp
-import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence
 
-from recordio_tools.merge_parts.merged_set import write_merged
+from recordio_tools.merge_parts.merged_set import all_bins, carry_all_bins, write_merged
 from recordio_tools.merge_parts.pairs import (
     Pair,
     named_pairs,
@@ -45,7 +43,7 @@ from recordio_tools.merge_parts.sources import open_sources, prefixes
 from unequal.faces.left_out_table import LEFT_OUT_FILE, RECORD_COLUMNS, LeftOutTable
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
-from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
+from unequal.faces.verification_bins import add_no_bins
 from unequal.support.command_line import add_output, make_parser, run
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
@@ -61,7 +59,6 @@ OUR_FILES = {*SET_FILES, "mapping.csv", "merged.csv", LEFT_OUT_FILE}
 THRESHOLD = 0.7
 IMAGES_PER_IDENTITY = 10
 BATCH_SIZE = 64
-logger = logging.getLogger(__name__)
 
 
 class Summary(NamedTuple):
@@ -106,8 +103,7 @@ def merge(
         data_dirs: the sets.
         output: the folder to make; it appears when everything is written.
         same_labels: a label means one identity in all sets.
-        embed: merge identities that look the same to it; it maps uint8 (n, 3, height, width) RGB
-            to embeddings (n, emb).
+        embed: merge identities that look the same to it, see unequal.checkpoints.embedder.
         threshold: centres with at least this cosine, above 0, are of one identity.
         images_per_identity: the most images for a centre.
         batch_size: images embedded at a time.
@@ -117,8 +113,7 @@ def merge(
         bins: whether the *.bin files of the sets are copied.
 
     Raises:
-        InputError: a set is not sound, sizes differ, a number is out of bounds, the sets have more
-            images and identities than one set can hold, or `output` cannot be made.
+        InputError: a set, a number or `output` is not sound, sizes differ, the result is too large.
     """
     _check_numbers(threshold, images_per_identity, batch_size)
     refuse_input_as_output(output, *data_dirs)
@@ -131,37 +126,23 @@ def merge(
         sources = open_sources(data_dirs, listing)
         images = int(sources.images.sum())
         check_fits(output, images, min(1, len(sources)))  # before the hours of embedding
-        matches = NO_MATCHES
-        if embed is not None:
-            matches = find_matches(sources, embed, threshold, images_per_identity, batch_size)
+        how = threshold, images_per_identity, batch_size
+        matches = NO_MATCHES if embed is None else find_matches(sources, embed, *how)
         groups = group(sources, matches, same_labels)
         check_fits(output, images, len(groups))
-        if embed is None:
-            warn_of_names(sources, groups)
-        else:
-            warn_of_chains(sources, groups)
+        (warn_of_names if embed is None else warn_of_chains)(sources, groups)
         if on_pair is not None:
             for pair in named_pairs(sources, matches):
                 on_pair(pair)
         identities = len(groups)
-        carried = len({path.name for path in _all_bins(data_dirs)}) if bins else 0
         if folder is not None:
             identities, images = write_merged(folder, sources, groups, starts)
-            if bins:
-                _carry_bins(data_dirs, folder)
+            carry_all_bins(data_dirs if bins else (), folder)
             if embed is not None:
                 write_pairs(folder / "merged.csv", named_pairs(sources, matches))
-        for broken in sources.broken:
-            broken.close()
-    return Summary(
-        output=Path(output),
-        identities=identities,
-        images=images,
-        merged=len(sources) - len(groups),
-        pairs=len(matches.first),
-        broken=sum(broken.count for broken in sources.broken),
-        bins=carried,
-    )
+    merged, pairs = len(sources) - len(groups), len(matches.first)
+    carried = len({path.name for path in all_bins(data_dirs if bins else ())})
+    return Summary(Path(output), identities, images, merged, pairs, sources.close_broken(), carried)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -180,21 +161,6 @@ def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) 
             raise InputError(f"`{name}` {number}: give 1 or more")
 
 
-def _carry_bins(data_dirs: Sequence[str | Path], folder: Path) -> None:
-    """Copy the verification sets; of several with one name, the first."""
-    for data_dir in data_dirs:
-        carry_bins(data_dir, folder)
-    for path in _all_bins(data_dirs):
-        if not filecmp.cmp(path, folder / path.name, shallow=False):
-            logger.warning(
-                "%s: is not copied, because an earlier set has another one of that name", path
-            )
-
-
-def _all_bins(data_dirs: Sequence[str | Path]) -> list[Path]:
-    return [path for data_dir in data_dirs for path in bins_of(data_dir)]
-
-
 def _work(args: argparse.Namespace) -> None:
     options = vars(args)
     model = options.pop("model")
@@ -203,8 +169,9 @@ def _work(args: argparse.Namespace) -> None:
     elif model is None:
         raise InputError("--threshold: is of use with --model only; name the model, too")
     embed = None if model is None else saved_model(model)
-    on_pair = (lambda pair: print(pair.text())) if args.dry_run else None
-    summary = merge(embed=embed, on_pair=on_pair, **options)
+    if args.dry_run:
+        options["on_pair"] = lambda pair: print(pair.text())
+    summary = merge(embed=embed, **options)
     dry_run = args.dry_run
     print(set_line(args.output, summary.images, summary.identities, summary.bins, dry_run))
     if model is not None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import filecmp
+import logging
 from pathlib import Path
+from typing import Sequence
 
 from recordio_tools.merge_parts.sources import Sources
 from unequal.faces.identity_lists import MappedIdentity, write_mapping
 from unequal.faces.set_writer import FaceSetWriter
+from unequal.faces.verification_bins import bins_of, carry_bins
 from unequal.support.command_line import progress
+
+logger = logging.getLogger(__name__)
 
 
 def write_merged(
@@ -32,6 +38,22 @@ def write_merged(
             label += writer.images > before
     write_mapping(folder / "mapping.csv", mapping)
     return label, writer.images
+
+
+def carry_all_bins(data_dirs: Sequence[str | Path], folder: Path) -> None:
+    """Copy the verification sets; of several with one name, the first."""
+    for data_dir in data_dirs:
+        carry_bins(data_dir, folder)
+    for path in all_bins(data_dirs):
+        if not filecmp.cmp(path, folder / path.name, shallow=False):
+            logger.warning(
+                "%s: is not copied, because an earlier set has another one of that name", path
+            )
+
+
+def all_bins(data_dirs: Sequence[str | Path]) -> list[Path]:
+    """Return the verification sets of all sets."""
+    return [path for data_dir in data_dirs for path in bins_of(data_dir)]
 
 
 def _add(

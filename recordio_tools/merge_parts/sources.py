@@ -34,6 +34,12 @@ class Sources:
         """How many identities there are."""
         return len(self.labels)
 
+    def close_broken(self) -> int:
+        """Log what is not yet told of broken records; return their number."""
+        for broken in self.broken:
+            broken.close()
+        return sum(broken.count for broken in self.broken)
+
     def set_number(self, number: int) -> int:
         """Return the place in `sets` of the identity's set."""
         return int(np.searchsorted(self._starts, number, side="right")) - 1

@@ -58,7 +58,6 @@ def command(work: Path, tool: str, output: Path) -> list[str]:
         "make": ["--list", str(work / "list.lst"), "--root", photos, "--processes", "1"],
         "split": ["--data-dir", data, "--identities", str(work / "head.txt")],
         "denoise": ["--data-dir", data, "--noise-list", str(work / "noise.txt")],
-        "rec2image": ["--data-dir", data],
         "pack_pairs": ["--pairs", str(work / "pairs.csv"), "--images", photos],
         "contact_sheet": ["--data-dir", data, "--identities", str(work / "head.txt")],
     }[tool]
@@ -93,7 +92,7 @@ def run_here(command: list[str]) -> None:
 
 
 # one tool of each way of writing; the others make their folder as these do
-@pytest.mark.parametrize("tool", ["make", "split", "rec2image", "pack_pairs", "contact_sheet"])
+@pytest.mark.parametrize("tool", ["make", "split", "pack_pairs", "contact_sheet"])
 def test_the_output_is_absent_after_a_kill_and_whole_after_the_next_run(work, tmp_path, tool):
     output = tmp_path / "here" / "made"
     output.parent.mkdir()

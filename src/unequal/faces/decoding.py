@@ -65,10 +65,7 @@ def write_planes(image: np.ndarray, planes: np.ndarray) -> None:
         write_planes(image, split)
         planes[...] = split
         return
-    targets = [planes[0], planes[1], planes[2]]
-    for plane, channel in zip(targets, cv2.split(image, targets)):
-        if channel is not plane:  # no version has been met that does not write in place
-            plane[...] = channel
+    cv2.split(image, [planes[0], planes[1], planes[2]])  # in place
 
 
 class ImageLoader:

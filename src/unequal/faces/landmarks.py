@@ -121,7 +121,7 @@ def _separator(file: IO[str]) -> str | None:
 def _table(
     path: str | Path, file: IO[str], separator: str | None
 ) -> Iterator[tuple[str, np.ndarray]]:
-    for number, fields in _csv_rows(path, file) if separator == "," else _rows(file, separator):
+    for number, fields in _rows(path, file, separator):
         try:
             photo, points = fields[:-NUMBERS], [float(field) for field in fields[-NUMBERS:]]
             if len(points) < NUMBERS or not any(photo):
@@ -137,14 +137,15 @@ def _table(
         yield (separator or " ").join(photo), np.array(points)
 
 
-def _rows(file: IO[str], separator: str | None) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(file, start=1):
-        if line.strip():
-            yield number, line.rstrip("\r\n").rsplit(separator, NUMBERS)
-
-
-def _csv_rows(path: str | Path, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    path: str | Path, file: IO[str], separator: str | None
+) -> Iterator[tuple[int, list[str]]]:
     """Yield rows and the line at which each ends; a path without quotes may hold commas."""
+    if separator != ",":
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line.rstrip("\r\n").rsplit(separator, NUMBERS)
+        return
     rows = csv.reader(file)
     try:
         for fields in rows:
