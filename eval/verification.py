@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Generator, Sequence
+from typing import Callable, Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -92,11 +92,7 @@ def test(
 
     def pushed() -> Generator[tuple[int, tuple], None, None]:
         nonlocal seconds
-        for images in verification_set.batches(batch_size):
-            count = len(images)
-            if count < batch_size:
-                copies = np.repeat(images[-1:], batch_size - count, axis=0)
-                images = np.concatenate([images, copies])
+        for count, images in _full_batches(verification_set, batch_size):
             start = time.perf_counter()
             both = push(images)
             seconds += time.perf_counter() - start
@@ -123,6 +119,15 @@ def test(
         far=figures.far,
         seconds=seconds,
     )
+
+
+def _full_batches(
+    verification_set: VerificationSet, batch_size: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    for images in verification_set.batches(batch_size):
+        count = len(images)
+        copies = np.repeat(images[-1:], batch_size - count, axis=0)
+        yield count, np.concatenate([images, copies]) if count < batch_size else images
 
 
 def _normalised(embeddings: np.ndarray) -> np.ndarray:

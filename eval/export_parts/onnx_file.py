@@ -88,11 +88,12 @@ def export_onnx(
             difference = _largest_difference(temporary, images, expected)
         except _NotSound as error:
             raise InputError(
-                f"{path}: not written, for it would not run: {error}; please report this network"
+                f"{path}: not written, because it would not run: {error}; please report this "
+                "network"
             ) from error
         if not difference < LIMIT:
             raise InputError(
-                f"{path}: not written, for its embeddings would differ from MXNet's by up to "
+                f"{path}: not written, because its embeddings would differ from MXNet's by up to "
                 f"{difference:.1e} where less than {LIMIT:.0e} is asked for; please report this "
                 "network"
             )

@@ -1,10 +1,24 @@
-"""Identification of faces: rank-1, CMC and TAR@FAR of embeddings, in one pass over all pairs."""
+"""Identification of faces: rank-1, CMC and TAR@FAR of embeddings, in one pass over all pairs.
+
+Embeddings are compared by their cosine. In the protocol 'gallery' all gallery images and
+distractors compete: a probe is right at rank k if an image of its identity is among the k most
+similar. In 'megaface' each pair of a probe and a mate is a search of its own, in which only the
+distractors compete with that mate. In both, TAR comes from all pairs of a probe with a gallery
+image or distractor. An image is not compared with itself; of the pairs (a, b) and (b, a) of one
+set TAR counts one.
+
+Similarities closer than 1e-6 are equal, and equal ones count against the probe, at ranks and at
+thresholds. Embeddings without a direction (not finite, all zeros) match nothing: their genuine
+pairs count as rejected and their searches as failed; as impostors they do not count. Probes
+without a mate only make impostor pairs.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -71,17 +85,7 @@ def identify(
     protocol: str = "gallery",
     progress: Callable[[int], object] | None = None,
 ) -> IdentificationResult:
-    """Measure how well faces are found by their embeddings, which are compared by their cosine.
-
-    In the protocol 'gallery' all gallery images and distractors compete: a probe is right at rank
-    k if an image of its identity is among the k most similar. In 'megaface' each pair of a probe
-    and a mate is a search of its own, in which only the distractors compete with that mate. In
-    both, `tar` comes from all pairs of a probe with a gallery image or distractor.
-
-    Similarities closer than 1e-6 are equal, and equal ones count against the probe, at ranks and
-    at thresholds. Embeddings without a direction (not finite, all zeros) match nothing: their
-    genuine pairs count as rejected and their searches as failed; as impostors they do not count.
-    Probes without a mate only make impostor pairs.
+    """Measure how well faces are found by their embeddings, by the rules at the top of this file.
 
     Args:
         gallery: (G, d) of any length and float type; this and the others may be memory-mapped.
@@ -93,8 +97,7 @@ def identify(
         ranks: the number of ranks in `cmc`.
         memory: about how many bytes are held, beside 80 MB of counts and some 30 bytes for each
             image of gallery and probes ('megaface': 4 * `ranks` more for each probe).
-        same_set: gallery and probes are the same images; none is compared with itself, and of
-            (a, b) and (b, a) `tar` counts one.
+        same_set: gallery and probes are the same images.
         protocol: one of PROTOCOLS.
         progress: called with numbers of similarities done.
 
@@ -106,45 +109,51 @@ def identify(
     _check_settings(fars, ranks, memory, protocol, distractors)
     numbers, probe_numbers = identity_numbers(gallery_labels, probe_labels)
     mates = Mates(numbers, probe_numbers, same_set)
-    with_mate = int(np.count_nonzero(mates.counts))
-    if not with_mate:
+    if not mates.counts.any():
         raise InputError("no probe has a mate in the gallery: check that their labels are alike")
     size = sizes(memory, gallery.shape[1], len(probes))
-
-    def genuine() -> Iterator[GenuineScores]:
-        return mates.scores(gallery, probes, size.pairs)
-
-    searched = Faces(probes, probe_numbers)
-    others = [Faces(gallery, numbers)]
+    genuine = partial(mates.scores, gallery, probes, size.pairs)
+    faces = {"gallery": Faces(gallery, numbers), "probes": Faces(probes, probe_numbers)}
+    others = [faces["gallery"]]
     if distractors is not None and len(distractors):
-        others.append(Faces(distractors, np.empty(0, np.int64)))
+        faces["distractors"] = Faces(distractors, np.empty(0, np.int64))
+        others.append(faces["distractors"])
     alone = protocol == "megaface"
     ranking: Ranking = EachMateAlone(mates, ranks) if alone else BestMate(mates)
     for pairs in genuine():
         ranking.add(pairs)
-    compared = len(probes) * sum(len(faces.embeddings) for faces in others)
+    compared = len(probes) * sum(len(each.embeddings) for each in others)
     impostors = Impostors(fars, compared, same_set)
-    for tile in tiles(searched, others, size, progress):
+    for tile in tiles(faces["probes"], others, size, progress):
         ranking.look(tile)
         impostors.look(tile)
-    pairs_in_all = int(mates.counts.sum())
-    searches = pairs_in_all if alone else with_mate
-    found = np.sum([_counted(some, ranks) for some in ranking.ranks(genuine())], axis=0)
-    cmc = np.cumsum(found[:-1]) / searches
+    counted = np.sum([_counted(some, ranks) for some in ranking.ranks(genuine())], axis=0)
+    tar = _accepted(genuine(), impostors.thresholds(), int(mates.counts.sum()))
+    unusable = {name: each.unusable for name, each in faces.items()}
+    return _result(counted, tar, mates, impostors.pairs, unusable, started)
+
+
+def _result(
+    counted: np.ndarray,
+    tar: dict[float, float | None],
+    mates: Mates,
+    impostors: int,
+    unusable: dict[str, int],
+    started: float,
+) -> IdentificationResult:
+    cmc = np.cumsum(counted[:-1]) / counted.sum()
+    probes = int(np.count_nonzero(mates.counts))
+    pairs = int(mates.counts.sum())
     return IdentificationResult(
         cmc=cmc,
         rank1=float(cmc[0]),
-        tar=_accepted(genuine(), impostors.thresholds(), pairs_in_all),
-        probes=with_mate,
-        mateless=len(probes) - with_mate,
-        searches=searches,
-        genuine=pairs_in_all // 2 if same_set else pairs_in_all,
-        impostors=impostors.pairs,
-        unusable={
-            "gallery": others[0].unusable,
-            "probes": searched.unusable,
-            "distractors": sum(faces.unusable for faces in others[1:]),
-        },
+        tar=tar,
+        probes=probes,
+        mateless=len(mates.counts) - probes,
+        searches=int(counted.sum()),
+        genuine=pairs // 2 if mates.same_set else pairs,
+        impostors=impostors,
+        unusable={name: unusable.get(name, 0) for name in ("gallery", "probes", "distractors")},
         seconds=time.perf_counter() - started,
     )
 

@@ -60,7 +60,7 @@ class Mates:
         self._first = np.searchsorted(ordered, probe_identities, "left")
         found = np.searchsorted(ordered, probe_identities, "right") - self._first
         self._ends = np.cumsum(found)
-        self._same_set = same_set
+        self.same_set = same_set
         self.counts = found - int(same_set)
 
     def scores(
@@ -72,9 +72,9 @@ class Mates:
             numbers = np.arange(start, min(start + at_once, total))
             rows = np.searchsorted(self._ends, numbers, "right")
             before_next = self._ends[rows] - numbers
-            found = self.counts[rows] + int(self._same_set)
+            found = self.counts[rows] + int(self.same_set)
             columns = self._order[self._first[rows] + found - before_next]
-            if self._same_set:
+            if self.same_set:
                 others = rows != columns
                 rows, columns = rows[others], columns[others]
             yield GenuineScores(rows, _cosines(probes, rows, gallery, columns))

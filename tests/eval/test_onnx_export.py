@@ -156,7 +156,9 @@ def test_a_wrong_translation_is_noticed_and_leaves_nothing(tmp_path, command, mo
 
     monkeypatch.setitem(TRANSLATIONS, "_minus_scalar", TRANSLATIONS["_plus_scalar"])
     result = command("--image-size", 32)
-    refusal(result, f"{tmp_path / 'm.onnx'}: not written, for its embeddings would differ", "1e-04")
+    refusal(
+        result, f"{tmp_path / 'm.onnx'}: not written, because its embeddings would differ", "1e-04"
+    )
     assert os.listdir(tmp_path) == []
 
 
@@ -164,7 +166,7 @@ def test_a_model_that_is_not_sound_is_noticed_and_leaves_nothing(tmp_path, comma
     from eval.export_parts.operators import TRANSLATIONS
 
     monkeypatch.setitem(TRANSLATIONS, "Convolution", TRANSLATIONS["FullyConnected"])
-    refusal(command("--image-size", 32), "m.onnx: not written, for it would not run: ")
+    refusal(command("--image-size", 32), "m.onnx: not written, because it would not run: ")
     assert os.listdir(tmp_path) == []
 
 

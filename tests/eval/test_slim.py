@@ -21,9 +21,7 @@ from unequal.checkpoints.embedder import load_embedder
 from unequal.support.errors import InputError
 
 TRAINING_GRAPHS = [
-    f"{stage}_r18_loss{loss}"
-    for stage in ("softmax", "savemodel", "NR", "stage2")
-    for loss in (0, 4)
+    f"{step}_r18_loss{loss}" for step in ("softmax", "savemodel", "NR", "stage2") for loss in (0, 4)
 ]
 
 
@@ -40,8 +38,8 @@ def trained(narrow, tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def stage_two(golden) -> str:
-    """A checkpoint that the 2019 code wrote in stage 2.1.
+def saved_model(golden) -> str:
+    """A checkpoint that the 2019 code wrote in step 2.1.
 
     Only looked at: on its images of 16 pixels maps shrink to 1x1, where MXNet 1.9.1's oneDNN
     BatchNorm takes down a later one of as many channels in the same process.
@@ -76,12 +74,12 @@ def test_module_code_loads_it_and_computes_the_same_bit_for_bit(narrow, trained,
     np.testing.assert_array_equal(run_module(*slim, faces), expected)
 
 
-def test_parameters_keep_names_kinds_values_and_types(stage_two, tmp_path):
-    before = mx.nd.load(f"{stage_two}-0000.params")
+def test_parameters_keep_names_kinds_values_and_types(saved_model, tmp_path):
+    before = mx.nd.load(f"{saved_model}-0000.params")
     before = {
         key: value.astype("float16") if "conv0" in key else value for key, value in before.items()
     }
-    shutil.copy(f"{stage_two}-symbol.json", tmp_path / "model-symbol.json")
+    shutil.copy(f"{saved_model}-symbol.json", tmp_path / "model-symbol.json")
     mx.nd.save(str(tmp_path / "model-0007.params"), before)
     slim = export_slim(Checkpoint(str(tmp_path / "model"), 7), str(tmp_path / "slim"))
     after = mx.nd.load(str(tmp_path / "slim-0000.params"))
@@ -118,31 +116,31 @@ def test_another_layer(trained, faces, tmp_path):
     assert graph["nodes"][-1]["name"] == "bn1"
 
 
-def test_the_command_tells_what_it_kept(stage_two, tmp_path, capsys):
+def test_the_command_tells_what_it_kept(saved_model, tmp_path, capsys):
     output = str(tmp_path / "slim")
-    assert export.main(["slim", "--model", f"{stage_two},0", "--output", output]) == 0
+    assert export.main(["slim", "--model", f"{saved_model},0", "--output", output]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{output}-symbol.json: the graph up to fc1_output"
-    parameters = len(mx.nd.load(f"{stage_two}-0000.params")) - 1
+    parameters = len(mx.nd.load(f"{saved_model}-0000.params")) - 1
     assert lines[1].startswith(f"{output}-0000.params: {parameters} parameters, ")
     assert lines[1].endswith("1 left out: fc7_weight")
 
 
-def test_existing_files_stay_unless_told(stage_two, tmp_path):
+def test_existing_files_stay_unless_told(saved_model, tmp_path):
     output = str(tmp_path / "slim")
     (tmp_path / "slim-symbol.json").write_text("mine")
     with pytest.raises(InputError, match=r"slim-symbol\.json: exists; .*`overwrite`"):
-        export_slim(Checkpoint(stage_two, 0), output)
+        export_slim(Checkpoint(saved_model, 0), output)
     assert os.listdir(tmp_path) == ["slim-symbol.json"]
     assert (tmp_path / "slim-symbol.json").read_text() == "mine"
-    export_slim(Checkpoint(stage_two, 0), output, overwrite=True)
+    export_slim(Checkpoint(saved_model, 0), output, overwrite=True)
     assert mx.sym.load(f"{output}-symbol.json").list_outputs() == ["fc1_output"]
 
 
-def test_the_checkpoint_itself_is_never_replaced(stage_two, tmp_path):
+def test_the_checkpoint_itself_is_never_replaced(saved_model, tmp_path):
     for part in ("-symbol.json", "-0000.params"):
-        shutil.copy(stage_two + part, tmp_path / f"model{part}")
-    shutil.copy(f"{stage_two}-0000.params", tmp_path / "model-0005.params")
+        shutil.copy(saved_model + part, tmp_path / f"model{part}")
+    shutil.copy(f"{saved_model}-0000.params", tmp_path / "model-0005.params")
     before = (tmp_path / "model-symbol.json").read_bytes()
     prefix = str(tmp_path / "model")
     for epoch in (0, 5):
@@ -151,22 +149,22 @@ def test_the_checkpoint_itself_is_never_replaced(stage_two, tmp_path):
     assert (tmp_path / "model-symbol.json").read_bytes() == before
 
 
-def test_neither_file_appears_when_one_cannot_be_written(stage_two, tmp_path):
+def test_neither_file_appears_when_one_cannot_be_written(saved_model, tmp_path):
     (tmp_path / "slim-0000.params").mkdir()
     with pytest.raises(InputError, match=r"slim-0000\.params: is a folder"):
-        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"), overwrite=True)
+        export_slim(Checkpoint(saved_model, 0), str(tmp_path / "slim"), overwrite=True)
     with pytest.raises(InputError, match=r"there is no folder .*absent; make it"):
-        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "absent" / "slim"))
+        export_slim(Checkpoint(saved_model, 0), str(tmp_path / "absent" / "slim"))
     assert os.listdir(tmp_path) == ["slim-0000.params"]
 
 
-def test_a_full_disk_leaves_nothing(stage_two, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_nothing(saved_model, tmp_path, monkeypatch):
     def fail(name, values):
         raise mx.MXNetError("no room")
 
     monkeypatch.setattr(mx.nd, "save", fail)
     with pytest.raises(InputError, match=r"slim-0000\.params: cannot be written"):
-        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"))
+        export_slim(Checkpoint(saved_model, 0), str(tmp_path / "slim"))
     assert os.listdir(tmp_path) == []
 
 
@@ -178,26 +176,26 @@ def test_a_full_disk_leaves_nothing(stage_two, tmp_path, monkeypatch):
         ("one_hot0_output", r"model_t-symbol\.json: one_hot0_output does not depend on .*'data'"),
     ],
 )
-def test_a_layer_that_is_no_embedding_is_told(stage_two, tmp_path, layer, told):
+def test_a_layer_that_is_no_embedding_is_told(saved_model, tmp_path, layer, told):
     with pytest.raises(InputError, match=told) as caught:
-        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"), layer=layer)
+        export_slim(Checkpoint(saved_model, 0), str(tmp_path / "slim"), layer=layer)
     assert "\n" not in str(caught.value) and os.listdir(tmp_path) == []
 
 
-def test_a_layer_that_needs_labels_is_told(stage_two, tmp_path):
-    losses = mx.sym.load(f"{stage_two}-symbol.json").list_outputs()
+def test_a_layer_that_needs_labels_is_told(saved_model, tmp_path):
+    losses = mx.sym.load(f"{saved_model}-symbol.json").list_outputs()
     with pytest.raises(InputError, match=r"0000\.params: lacks softmax_label, .*`layer`"):
-        export_slim(Checkpoint(stage_two, 0), str(tmp_path / "slim"), layer=losses[-1])
+        export_slim(Checkpoint(saved_model, 0), str(tmp_path / "slim"), layer=losses[-1])
 
 
-def test_wrong_commands_end_with_status_2(stage_two, tmp_path, capsys):
+def test_wrong_commands_end_with_status_2(saved_model, tmp_path, capsys):
     output = ["--output", str(tmp_path / "slim")]
-    assert export.main(["slim", "--model", f"{stage_two},7", *output]) == 2
+    assert export.main(["slim", "--model", f"{saved_model},7", *output]) == 2
     line = capsys.readouterr().err
     assert line.startswith("export: ") and "model_t-0007.params: no such file" in line
-    assert export.main(["slim", "--model", f"{stage_two},0|0", *output]) == 2
+    assert export.main(["slim", "--model", f"{saved_model},0|0", *output]) == 2
     assert "means 2 epochs; write it as prefix,epoch" in capsys.readouterr().err
-    for arguments in ([], ["slim"], ["thin", "--model", stage_two, *output]):
+    for arguments in ([], ["slim"], ["thin", "--model", saved_model, *output]):
         with pytest.raises(SystemExit) as ended:
             export.main(arguments)
         assert ended.value.code == 2
