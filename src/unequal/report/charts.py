@@ -59,7 +59,6 @@ class Plot:
     def __init__(self, x_title: str, wide: bool = False) -> None:
         from matplotlib.figure import Figure
 
-        self._x_title = x_title
         self._width = width = WIDE if wide else WIDTH
         self._legend: list[Key] = []
         self._data = {"title": x_title, "box": f"{LEFT} {TOP} {width - RIGHT} {HEIGHT - BOTTOM}"}
@@ -133,10 +132,12 @@ class Plot:
         self, name: str, number: int, edges: np.ndarray, heights: np.ndarray, base: float = 0.0
     ) -> None:
         """Draw bars without gaps: heights (bars,) above `base` between edges (bars + 1,)."""
+        from matplotlib.colors import to_rgba
+
         colour = list(COLOURS)[number]
         tops = np.maximum(heights, base)
         bars = self._axes.stairs(tops, edges, baseline=base, fill=True, linewidth=1.5)
-        bars.set(facecolor=(colour, 0.25), edgecolor=colour, gid=NAMED + name)
+        bars.set(facecolor=to_rgba(colour, 0.25), edgecolor=colour, gid=NAMED + name)
         self._legend.append(Key(name, COLOURS[colour], "", True))
 
     def rule(self, x: float, text: str, turn: float = 0.6) -> None:
@@ -152,7 +153,7 @@ class Plot:
     def dot(self, x: float, y: float, number: int) -> None:
         """Mark a point of the line of this number."""
         colour = list(COLOURS)[number % len(COLOURS)]
-        self._axes.plot([x], [y], "o", color=colour, markersize=8, markeredgecolor=SURFACE)
+        self._axes.plot([x], [y], "o", color=colour, markersize=8, mec=SURFACE, clip_on=False)
 
     def chart(self, title: str, about: str) -> Chart:
         """Return the finished drawing; the same one gives the same text."""
@@ -162,10 +163,9 @@ class Plot:
         # ids must differ between the charts of a page
         salt = f"{title}, {about}, {self._width}"
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "path.simplify": False}):
-            nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-            self._figure.savefig(stream, format="svg", metadata=nothing)
+            self._figure.savefig(stream, format="svg", metadata={"Date": None})
         # the page has the rest: a style for all, fonts, and no need of ids but for references
-        unused = r"(?s)^.*?<svg[^>]*>|<style.*?</style>|<!--.*?-->|font[\w-]*: [^;\"]*; "
+        unused = r"(?s)^.*?<svg[^>]*>|<(metadata|style).*?</\1>|<!--.*?-->|font[\w-]*: [^;\"]*; "
         svg = re.sub(unused, "", stream.getvalue()).replace(f'<g id="{NAMED}', '<g data-name="')
         svg = re.sub(r'<g id="[^"]*"', "<g", svg)
         svg = re.sub(r"(\.\d\d)\d+(?=[ \n\"])|\s*(\n)\s*", r"\1\2", svg)
