@@ -11,6 +11,8 @@ import pytest
 from script_runs import SMALL, run_here, run_script, write_sets
 from unequal.training.inference import embedder
 
+pytestmark = pytest.mark.slow
+
 NUMBER = r"(?:-?\d+(?:\.\d+)?(?:e-?\d+)?)"
 ACCURACY = r"[01]\.\d{5}"
 LINES = [

@@ -13,6 +13,8 @@ import pytest
 
 from script_runs import REPOSITORY, SMALL, run_here, write_sets
 
+pytestmark = pytest.mark.slow
+
 ANNOUNCED = "mining the bags of the next epoch meanwhile"
 FLAGS = [
     *SMALL,

@@ -18,6 +18,8 @@ from unequal.faces.noise_list import read_noise_list
 from unequal.faces.noise_scores import read_scores
 from unequal.training.inference import noise_predictor
 
+pytestmark = pytest.mark.slow
+
 CLASSES, IMAGES, SCALE = 20, 8, 12.0
 GREY = range(1, CLASSES * IMAGES + 1, 4)
 BROKEN = 2

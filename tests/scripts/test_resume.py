@@ -13,6 +13,8 @@ import pytest
 
 from script_runs import REPOSITORY, SMALL, Stop, run_here, write_sets
 
+pytestmark = pytest.mark.slow
+
 HEAD = """--data-dir head --per-batch-size 5 --verbose 4 --end-epoch 2 --lr-steps 9,15
     --ckpt 2""".split()
 TAIL = """--data-dir head --data-dir-interclass tail --batch-size1 6 --batchsize_id 6

@@ -6,6 +6,8 @@ import pytest
 
 from script_runs import SMALL, run_here, write_sets
 
+pytestmark = pytest.mark.slow
+
 FLAGS = {
     "train_softmax.py": "--per-batch-size 8 --max-steps 14",
     "train_debug_soft_gs.py": "--data-dir-interclass tail --batch-size1 6 --batchsize_id 6 "

@@ -14,6 +14,8 @@ import pytest
 
 from script_runs import REPOSITORY, SMALL, Stop, run_here, write_sets
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
 
 

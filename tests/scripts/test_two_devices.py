@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import mxnet as mx
 import numpy as np
+import pytest
 
 from script_runs import SMALL, write_sets
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
 from unequal.commands import main
 from unequal.training import run
+
+pytestmark = pytest.mark.slow
 
 
 def test_four_steps_on_two_devices(tmp_path, monkeypatch, capfd):

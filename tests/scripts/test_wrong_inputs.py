@@ -13,6 +13,8 @@ from record_fixtures import write_face_set
 from script_runs import SMALL, run_here, write_bin, write_sets
 from unequal.commands import main
 
+pytestmark = pytest.mark.slow
+
 UNEQUAL = ["--batch-size1", 6, "--batchsize_id", 6, "--batch-size2", 4, "--bag-size", 12]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -21,10 +22,11 @@ OURS = ("src", "symbols", "eval", "recordio_tools")
 PACKAGES = {"cv2": "opencv-python", "sklearn": "scikit-learn"}
 
 
-def imported(folders: tuple[str, ...]) -> dict[str, str]:
-    """The packages that files import, and one file for each."""
+@lru_cache(maxsize=None)
+def imported() -> dict[str, str]:
+    """The packages that our files import, and one file for each."""
     found = {}
-    for path in [file for folder in folders for file in (REPOSITORY / folder).rglob("*.py")]:
+    for path in [file for folder in OURS for file in (REPOSITORY / folder).rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
@@ -45,11 +47,11 @@ def declared(*extras: str) -> set[str]:
 def test_what_is_imported_is_declared():
     ours = {"unequal", "symbols", "eval", "recordio-tools"}
     known = declared("cpu", "onnx") | ours | {canonicalize_name(name) for name in STANDARD}
-    assert {name: file for name, file in imported(OURS).items() if name not in known} == {}
+    assert {name: file for name, file in imported().items() if name not in known} == {}
 
 
 def test_what_is_declared_is_imported():
-    assert declared("onnx") - set(imported(OURS)) == set()
+    assert declared("onnx") - set(imported()) == set()
 
 
 def _standard() -> set[str]:
