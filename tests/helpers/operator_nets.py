@@ -30,7 +30,6 @@ EMBEDDING, SIZE = 6, (32, 32)
 # how a Gluon block may be made to run
 FORMS = {
     "not hybridised": None,
-    "hybridised": {},
     "static": dict(static_alloc=True, static_shape=True),
 }
 

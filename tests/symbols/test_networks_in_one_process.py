@@ -61,8 +61,9 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize("compiled", ["0", "1"])
-@pytest.mark.parametrize("networks", [NETWORKS, NETWORKS[::-1]], ids=["forwards", "backwards"])
+@pytest.mark.parametrize(
+    "networks, compiled", [(NETWORKS, "0"), (NETWORKS[::-1], "1")], ids=["forwards", "backwards"]
+)
 def test_networks_of_every_version_in_one_process(networks, compiled):
     given = {key: value for key, value in os.environ.items() if "PRIMITIVE_CACHE" not in key}
     paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "src")])

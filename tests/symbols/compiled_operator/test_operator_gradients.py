@@ -32,8 +32,14 @@ MOST = 2e-5
 STATISTICS = ("_moving_mean", "_moving_var")
 
 
-@pytest.mark.parametrize("train_mode", [True, False], ids=["training", "moving averages"])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name, train_mode",
+    [
+        *((name, True) for name in NETWORKS),
+        # their own averages or the moving ones: one step of the operator, for each layout
+        *((name, False) for name in ("mixed widths", "unit 2", "mobile, other widths", "groups")),
+    ],
+)
 def test_gradients_equal_those_of_float64(name, train_mode):
     images, differences = faces(5), []
     # rounding may carry a number of some draw over a PReLU's kink; a wrong formula fits no draw

@@ -57,6 +57,7 @@ class Twice(HybridBlock):
         return self.network(x) + self.network(x * 0.5)
 
 
+@pytest.mark.parametrize("form", [*FORMS.values(), {}, dict(static_alloc=True)], ids=str)
 def test_every_form_has_the_right_gradients_step_after_step(form):
     network, twin = pair(form)
     for seed, count in enumerate((4, 4, 3, 5)):
