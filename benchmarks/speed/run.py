@@ -6,11 +6,7 @@
 Each benchmark is a program of this folder. It leaves its numbers in benchmarks/results/NAME.json.
 All take about 12 minutes on two cores. Nothing else may run meanwhile, because other busy threads
 distort the numbers. The ratio says how many times as good our number is as the floor or the
-<<<<<<< HEAD
 alternative beside it. It is the median over alternating rounds; the spread is that of the rounds.
-=======
-alternative beside it: the median over alternating rounds. The spread is that of the rounds.
->>>>>>> h/G
 """
 
 from __future__ import annotations
