@@ -11,7 +11,6 @@ import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set
 from recordio_tools import subset as tool
 from sets_by_mxnet import damage, files, overwrite, read_set, set_label
-from unequal.batches.head_batches import ImageIter
 from unequal.faces import set_writer as writer
 from unequal.faces.face_records import FaceRecords
 from unequal.support.errors import InputError
@@ -324,16 +323,6 @@ def test_verification_sets_go_along_and_an_older_set_is_replaced_as_a_whole(
     assert files(out).keys() == before.keys() - {"mapping.csv"}
     assert run(source, source / "part") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "set"]
-
-
-def test_training_reads_the_set(source, tmp_path):
-    tool.subset(source, tmp_path / "out", max_images=2)
-    records = FaceRecords(tmp_path / "out")
-    assert records.identities.tolist() == [[1, 3], [3, 5], [5, 7], [7, 8], [8, 10]]
-    batches = ImageIter(records, 9, (3, 16, 16), log=lambda line: None)
-    (batch,) = batches
-    assert sorted(batch.label[0].asnumpy()) == [0, 0, 1, 1, 2, 2, 3, 4, 4]
-    batches.close()
 
 
 def test_real_sets_of_both_layouts(shared, tmp_path):

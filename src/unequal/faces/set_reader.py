@@ -59,8 +59,9 @@ class FaceSetReader:
         self.num_classes = found.num_classes if found else None
         self.records = FaceRecords(data_dir, check=False)
         self.path = self.records.path
-        self._keys = np.sort(self.records.image_keys)
+        self._keys = self.records.image_keys
         if by_label or self.records.header_label is None:
+            self._keys = np.sort(self._keys)
             self._keys = self._keys[self._order()]
         self._lines: ListLines | None = None
 
