@@ -95,7 +95,7 @@ def identify(
         distractors: (D, d), nobody's mates.
         fars: false accept rates, above 0 and below 1.
         ranks: the number of ranks in `cmc`.
-        memory: about how many bytes are held, beside 80 MB of counts and some 30 bytes for each
+        memory: about how many bytes are held, beside 50 MB of counts and some 30 bytes for each
             image of gallery and probes ('megaface': 4 * `ranks` more for each probe).
         same_set: gallery and probes are the same images.
         protocol: one of PROTOCOLS.

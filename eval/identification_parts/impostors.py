@@ -14,7 +14,8 @@ import numpy as np
 from eval.identification_parts.similarities import TIE, Tile
 
 PER_UNIT = 1 << 21  # a power of 2, so that float32 similarities are multiplied exactly
-OFFSET = PER_UNIT + 16  # rounding may take a cosine a little below -1
+BLOCK = 1 << 10
+OFFSET = PER_UNIT + BLOCK  # rounding may take a cosine a little below -1
 MOST_WAITING = 1 << 20  # similarities that are counted together
 ROUNDING = 1e-12  # of a product such as 0.29 * 100
 
@@ -87,9 +88,14 @@ class Impostors:
 
     def _bin_of(self, place: int) -> int:
         """Return the bin of the similarity at `place` from the highest, which is at 0."""
-        counts = np.cumsum(self._bins[: self._first - 1 if self._first else None : -1])
-        fewer = int(np.searchsorted(counts, place, "right"))
-        return max(len(self._bins) - 1 - fewer, self._first)
+        blocks = np.cumsum(self._bins.reshape(-1, BLOCK).sum(axis=1)[::-1])
+        block = int(np.searchsorted(blocks, place, "right"))
+        if block == len(blocks):
+            return self._first
+        end = len(self._bins) - block * BLOCK
+        counts = np.cumsum(self._bins[end - BLOCK : end][::-1])
+        higher = blocks[block - 1] if block else 0
+        return end - 1 - int(np.searchsorted(counts, place - higher, "right"))
 
 
 def _allowed(far: float, pairs: int) -> int:
