@@ -17,7 +17,7 @@ STAMP := .venv/.installed-$(BUILD)
 help:
 	@echo 'make setup   make .venv and install (GPU=1: with the CUDA build of MXNet)'
 	@echo 'make demo    the whole recipe on a small made-up data set, on the CPU'
-	@echo "make test    the test suite (ARGS='tests/losses -x' for a part of it)"
+	@echo "make test    the test suite (ARGS='tests/method -x' for a part of it)"
 	@echo 'make lint    ruff'
 	@echo 'make bench   the figures that the README quotes'
 
