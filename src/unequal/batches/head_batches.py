@@ -138,7 +138,7 @@ class ImageIter(FaceIter[Batch]):
 
 
 class NoiseFilteringIter(ImageIter):
-    """As ImageIter with `augment` 'colour', but the first reset leaves out noise: step 2.2.
+    """An ImageIter with `augment` 'colour' whose first reset leaves out noise: step 2.2.
 
     The first reset calls `first_pass`, which looks at all images and returns the keys to keep. They
     are shuffled at once, unlike in the 2019 code, whose first epoch went identity by identity.

@@ -2,13 +2,13 @@
 
     step 1          cross entropy of the softmax with a margin
     steps 2.1, 2.2  L_NR
-    step 3.2        L_NR(head rows) + L(tail rows), the latter being the inter-class loss
+    step 3.2        L_NR of the head rows + the inter-class loss of the tail rows
 
-A graph takes images (N, 3, H, W) and labels (N,). It gives what its ``OUTPUTS`` name, of the class
-scores (N, C) only what the metrics read, because outputs take memory twice, for the gradient too.
-In the lineage form it gives what the 2019 symbol gave, the scores themselves. Outputs under
-``BlockGrad`` are for metrics and mining; the others bring their own gradient, so that training is
-``autograd.backward`` on all of them.
+A graph takes images (N, 3, H, W) and labels (N,) and gives what ``OUTPUTS`` names. Of the class
+scores (N, C) it gives only what the metrics read, because an output takes memory twice: for itself
+and for its gradient. In the lineage form it gives the scores themselves, as the 2019 symbol.
+Outputs under ``BlockGrad`` are for metrics and mining. The others have their own gradient, so that
+training is ``autograd.backward`` on all of them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SoftmaxGraph(HybridBlock):
         probability = F.SoftmaxOutput(logits, label, name="softmax", normalization="valid")
         if in_lineage_form():
             return F.BlockGrad(embedding), probability
-        # SoftmaxOutput has its own gradient, that of the mean cross entropy, whatever the pick says
+        # SoftmaxOutput ignores the gradient of the pick: it has that of the mean cross entropy
         predicted = F.BlockGrad(largest(F, probability))
         return F.BlockGrad(embedding), predicted, F.pick(probability, label, axis=1)
 

@@ -1,7 +1,7 @@
-"""Softmax with a margin: the logit of the labelled class is made smaller than its angle says.
+"""Softmax with a margin: the logit of the label is made smaller, so that training needs more of it.
 
-With theta_j = angle between embedding x and class weight W_j, all logits are s cos theta_j but the
-one of the label y:
+With theta_j = angle between the embedding x and the weight W_j of class j, all logits are
+s cos theta_j, except that of the label y:
 
 =====  ==========================  ==========================================================
 type   name                        logit of the label
@@ -85,7 +85,7 @@ class CombinedMargin(Margin):
     """s (cos(a theta + m) - b); as in the 2019 code a negative m or b counts as 0."""
 
     def moved(self, F: Ops, logit: Tensor, cosine: Tensor) -> Tensor:
-        """Return the formula of the class."""
+        """Return s (cos(a theta + m) - b)."""
         angle = F.arccos(inside_unit(F, cosine))
         if self._a != 1.0:
             angle = angle * self._a
