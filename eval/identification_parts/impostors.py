@@ -16,7 +16,7 @@ from eval.identification_parts.similarities import TIE, Tile
 PER_UNIT = 1 << 21  # a power of 2, so that float32 similarities are multiplied exactly
 BLOCK = 1 << 10
 OFFSET = PER_UNIT + BLOCK  # rounding may take a cosine a little below -1
-MOST_WAITING = 1 << 20  # similarities that are counted together
+MOST_WAITING = 1 << 18  # similarities that are counted together
 ROUNDING = 1e-12  # of a product such as 0.29 * 100
 
 
