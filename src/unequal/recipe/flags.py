@@ -12,6 +12,7 @@ from typing import Any, Mapping, Sequence
 from unequal.recipe.settings import RecipeSettings
 from unequal.support.errors import InputError, with_flags
 from unequal.training import flags as training_flags
+from unequal.training.setting_fields import AUTO
 
 # flags of the scripts, with the names they have there
 SHARED = tuple(
@@ -21,8 +22,7 @@ SHARED = tuple(
     "--batchsize_id --batch-size2 --bag-size --images-per-identity --rand-mirror --mom --wd "
     "--workers --max-bad-images".split()
 )
-OPTIONS = (*training_flags.OPTIONS, *training_flags.ADDED)
-DEFAULTS = {"--noise-beta": 0.9, "--noise-threshold": training_flags.AUTO}
+DEFAULTS = {"--noise-beta": 0.9, "--noise-threshold": AUTO}
 # the step, the flag for more flags of its script, and the name that this flag had before
 MORE_FLAGS = {
     "softmax": ("--step1", "--stage1"),
@@ -51,7 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_own(parser.add_argument_group("the recipe"))
     shared = parser.add_argument_group("flags of the scripts, passed on to all that have them")
     for flag in SHARED:
-        option = next(option for option in OPTIONS if option.flag == flag)
+        option = next(option for option in training_flags.OPTIONS if option.flag == flag)
         default = DEFAULTS.get(flag, option.default)
         shared.add_argument(flag, type=option.type, help=option.help, default=default)
     return parser
@@ -106,7 +106,7 @@ def parse(argv: Sequence[str] | None = None) -> RecipeSettings:
     values = vars(make_parser().parse_args(argv))
     label_below = values["label_below"]
     if label_below is None:
-        automatic = values["noise_threshold"] == training_flags.AUTO
+        automatic = values["noise_threshold"] == AUTO
         label_below = LABEL_BELOW if automatic else 0.0
     weights = _weights(values["interweights"])
     more = {_name(flag): _words(flag, values[_name(flag)]) for flag, _ in MORE_FLAGS.values()}
@@ -147,7 +147,7 @@ def _check(values: Mapping[str, Any]) -> None:
 def _words_of(step: str, values: Mapping[str, Any]) -> list[str]:
     """Return the shared flags that differ from the script's defaults, and the step's own."""
     words = []
-    for option in OPTIONS:
+    for option in training_flags.OPTIONS:
         if option.flag in SHARED and step in option.steps:
             value = values[_name(option.flag)]
             if value != option.default:

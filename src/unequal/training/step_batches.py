@@ -24,7 +24,8 @@ from unequal.support.console import say
 from unequal.support.errors import InputError
 from unequal.training.inference import embedder, frozen_embedder, noise_predictor
 from unequal.training.run_shape import RunShape
-from unequal.training.settings import AUTO, RunSettings, TailBagSettings
+from unequal.training.setting_fields import AUTO
+from unequal.training.settings import RunSettings, TailBagSettings
 
 Check = Callable[[], None]
 

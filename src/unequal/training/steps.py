@@ -32,7 +32,8 @@ from unequal.support.errors import InputError
 from unequal.training import step_batches
 from unequal.training.metrics import Accuracy, CrossEntropy, Output, composite
 from unequal.training.run_shape import RunShape
-from unequal.training.settings import AUTO, RunSettings, TailBagSettings
+from unequal.training.setting_fields import AUTO
+from unequal.training.settings import RunSettings, TailBagSettings
 
 REFERENCE_BATCH = 512  # images a step for which the 2019 steps of the rate were made
 Rule = Callable[[Sequence[float], Sequence[float]], bool]
@@ -66,8 +67,8 @@ class Step:
 
     def drops_at(self, settings: RunSettings, shape: RunShape) -> list[int]:
         """Return the batches after which the learning rate drops: as asked for, else as in 2019."""
-        if settings.optimiser.lr_steps:
-            return list(settings.optimiser.lr_steps)
+        if settings.optimiser.drops:
+            return settings.optimiser.drops
         of_2019 = self.lr_steps(settings.margin.loss_type)
         return [int(number * REFERENCE_BATCH / shape.batch_size) for number in of_2019]
 
