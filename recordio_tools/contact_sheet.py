@@ -31,7 +31,7 @@ from recordio_tools.contact_sheet_parts.sheet_items import (
 )
 from recordio_tools.contact_sheet_parts.sheet_title import Sheet, about_sheet, part_text, title_of
 from recordio_tools.contact_sheet_parts.shown_records import (
-    Choice,
+    ShownRecords,
     flagged_records,
     listed_records,
     records_of_identities,
@@ -197,7 +197,9 @@ def _check_output(output: str | Path) -> None:
                 raise InputError(f"`output` {output}: is another file; choose another name")
 
 
-def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) -> SheetScores | None:
+def _scores(
+    noise_list: str | Path, given: str | Path | None, choice: ShownRecords
+) -> SheetScores | None:
     path = usual_scores(noise_list) if given is None else given
     if path is None:
         return None

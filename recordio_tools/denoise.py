@@ -46,7 +46,7 @@ OUR_FILES = SET_FILES | {"removed.txt", "denoise_report.csv", "mapping.csv", LEF
 logger = logging.getLogger(__name__)
 
 
-class Summary(NamedTuple):
+class DenoiseSummary(NamedTuple):
     """How many images and identities the set had and what became of them."""
 
     images: int
@@ -91,10 +91,10 @@ class Account:
                 "lists"
             )
 
-    def summary(self, bins: int) -> Summary:
+    def summary(self, bins: int) -> DenoiseSummary:
         """Return the sums."""
         lost = [self.lost(label) for label in self.removed]
-        return Summary(
+        return DenoiseSummary(
             sum(self.images.values()),
             sum(self.removed.values()),
             self.broken.count,
@@ -124,7 +124,7 @@ def denoise(
     dry_run: bool = False,
     overwrite: bool = False,
     bins: bool = True,
-) -> Summary:
+) -> DenoiseSummary:
     """Remove the images that lists name, as the module's docstring describes.
 
     Args:

@@ -27,7 +27,7 @@ from recordio_tools.make_synthetic_parts.drawing import drawn
 from recordio_tools.make_synthetic_parts.identity import Identity, draw_identity
 from recordio_tools.make_synthetic_parts.photos import draw_image
 from recordio_tools.make_synthetic_parts.plan import (
-    Picture,
+    PlannedPicture,
     SyntheticPlan,
     plan_head,
     plan_pairs,
@@ -38,7 +38,7 @@ from unequal.support.command_line import add_output, add_processes, make_parser,
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_strangers
 
-__all__ = ["Identity", "Summary", "draw_identity", "draw_image", "main", "make_synthetic"]
+__all__ = ["Identity", "SyntheticSummary", "draw_identity", "draw_image", "main", "make_synthetic"]
 
 EXAMPLE = """\
   python -m recordio_tools.make_synthetic --output faces --identities 100 --label-noise 0.2
@@ -46,7 +46,7 @@ EXAMPLE = """\
 OUR_FILES = {"head", "tail", "truth.csv"}
 
 
-class Summary(NamedTuple):
+class SyntheticSummary(NamedTuple):
     """What was written: the folder, and numbers of images and pairs."""
 
     output: Path
@@ -59,7 +59,7 @@ class Summary(NamedTuple):
 
 def make_synthetic(
     output: str | Path, *, overwrite: bool = False, processes: int = 0, **options: Any
-) -> Summary:
+) -> SyntheticSummary:
     """Draw the data set that the module's docstring describes.
 
     Args:
@@ -87,7 +87,7 @@ def make_synthetic(
         for name in ("head", "tail"):
             refuse_strangers(Path(output) / name, {*SET_FILES, *os.listdir(folder / name)})
     kinds = [picture.kind for picture in head]
-    return Summary(
+    return SyntheticSummary(
         output=Path(output),
         head_images=len(head),
         mislabelled=kinds.count("label"),
@@ -148,12 +148,14 @@ def _image_range(text: str) -> tuple[int, int]:
     return int(match.group(1)), int(match.group(2) or match.group(1))
 
 
-def _items(pictures: list[Picture], drawn: Iterator[bytes]) -> Iterator[tuple[int, bytes, str]]:
+def _items(
+    pictures: list[PlannedPicture], drawn: Iterator[bytes]
+) -> Iterator[tuple[int, bytes, str]]:
     for number, picture in enumerate(pictures, start=1):
         yield picture.label, next(drawn), f"{picture.label:06d}/{number:07d}.jpg"
 
 
-def _write_truth(path: Path, pictures: list[Picture]) -> None:
+def _write_truth(path: Path, pictures: list[PlannedPicture]) -> None:
     """One row per record of head and tail (by key) and per image of unseen.bin (by position)."""
     following = {"head": 1, "tail": 1, "unseen": 0}
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -61,7 +61,7 @@ IMAGES_PER_IDENTITY = 10
 BATCH_SIZE = 64
 
 
-class Summary(NamedTuple):
+class Merged(NamedTuple):
     """What was merged, or would be with `dry_run`.
 
     Attributes:
@@ -96,7 +96,7 @@ def merge(
     dry_run: bool = False,
     overwrite: bool = False,
     bins: bool = True,
-) -> Summary:
+) -> Merged:
     """Merge sets as the module's docstring describes.
 
     Args:
@@ -142,7 +142,7 @@ def merge(
                 write_pairs(folder / "merged.csv", named_pairs(sources, matches))
     merged, pairs = len(sources) - len(groups), len(matches.first)
     carried = len({path.name for path in all_bins(data_dirs if bins else ())})
-    return Summary(Path(output), identities, images, merged, pairs, sources.close_broken(), carried)
+    return Merged(Path(output), identities, images, merged, pairs, sources.close_broken(), carried)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -37,7 +37,7 @@ FEWEST_PAIRS = 2
 logger = logging.getLogger(__name__)
 
 
-class Summary(NamedTuple):
+class PackedPairs(NamedTuple):
     """What was packed: pairs, those of one person among them, pairs left out, (height, width)."""
 
     output: Path
@@ -60,7 +60,7 @@ def pack_pairs(
     names_suffix: str = SUFFIXES[0],
     skip_missing: bool = False,
     overwrite: bool = False,
-) -> Summary:
+) -> PackedPairs:
     """Pack pairs as the module's docstring describes.
 
     Args:
@@ -103,7 +103,7 @@ def pack_pairs(
             f"`output` {output}: cannot be written ({error.strerror or error}); choose another"
         ) from error
     assert packer.size is not None, "two pairs or more were written"
-    return Summary(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
+    return PackedPairs(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -57,7 +57,7 @@ class Part(NamedTuple):
     images: int
 
 
-class Summary(NamedTuple):
+class SplitSummary(NamedTuple):
     """The two sets, how many verification sets each has, and how many records were broken."""
 
     head: Part
@@ -74,7 +74,7 @@ def split_set(
     identities: str | Path | None = None,
     overwrite: bool = False,
     bins: bool = True,
-) -> Summary:
+) -> SplitSummary:
     """Split a set as the module's docstring describes.
 
     Args:
@@ -119,7 +119,7 @@ def split_set(
     head_part, tail_part = (
         Part(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
     )
-    return Summary(head_part, tail_part, len(carried), broken.count)
+    return SplitSummary(head_part, tail_part, len(carried), broken.count)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -39,7 +39,7 @@ EXAMPLE = """\
 OUR_FILES = SET_FILES | {"mapping.csv", LEFT_OUT_FILE}
 
 
-class Summary(NamedTuple):
+class SubsetSummary(NamedTuple):
     """What was written, of how much, how many verification sets, how many records were broken."""
 
     images: int
@@ -59,7 +59,7 @@ def subset(
     overwrite: bool = False,
     bins: bool = True,
     **filters: Any,
-) -> Summary:
+) -> SubsetSummary:
     """Take a part of a set, as the module's docstring describes.
 
     Args:
@@ -103,7 +103,7 @@ def subset(
             write_mapping(folder / "mapping.csv", mapping)
         carried = carry_bins(data_dir, folder) if bins else []
     total = sum(found.images.values())
-    return Summary(
+    return SubsetSummary(
         copy.images, copy.identities, total, len(found.images), len(carried), broken.count
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from recordio_tools.contact_sheet_parts.identities import SetIdentities, label_of
 from recordio_tools.contact_sheet_parts.pictures import Picture, picture_of
 from recordio_tools.contact_sheet_parts.scores import SheetScores
-from recordio_tools.contact_sheet_parts.shown_records import Choice
+from recordio_tools.contact_sheet_parts.shown_records import ShownRecords
 from unequal.faces.face_records import FaceRecords
 from unequal.faces.noise_list import NoiseRow
 from unequal.support.errors import InputError
@@ -101,7 +101,7 @@ class References:
 
 
 def plain_items(
-    records: FaceRecords, identities: SetIdentities, choice: Choice, longest: int
+    records: FaceRecords, identities: SetIdentities, choice: ShownRecords, longest: int
 ) -> Iterator[Item]:
     """Yield the records of a choice, without references."""
     for key, label in zip(choice.keys.tolist(), choice.labels.tolist()):
@@ -111,7 +111,7 @@ def plain_items(
 def flagged_items(
     records: FaceRecords,
     identities: SetIdentities,
-    choice: Choice,
+    choice: ShownRecords,
     references: References,
     count: int,
     longest: int,

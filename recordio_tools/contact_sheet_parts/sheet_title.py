@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recordio_tools.contact_sheet_parts.page import About
-from recordio_tools.contact_sheet_parts.shown_records import Choice
+from recordio_tools.contact_sheet_parts.shown_records import ShownRecords
 
 LEAST_SHOWN, MOST_SHOWN = 128, 320
 LONGEST_TITLE = 60
@@ -31,7 +31,7 @@ class Sheet(NamedTuple):
 
 
 def about_sheet(
-    sheet: Sheet, data_dir: str | Path, choice: Choice, title: str, thumbnail: int
+    sheet: Sheet, data_dir: str | Path, choice: ShownRecords, title: str, thumbnail: int
 ) -> About:
     """Return the text of the page; `thumbnail` is the longer side of its pictures, pixels."""
     flagged = choice.largest is not None

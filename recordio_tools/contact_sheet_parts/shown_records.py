@@ -20,7 +20,7 @@ from unequal.support.files import numbered_lines
 MOST = 2**62  # a number beyond any label and key, which an array of eight bytes can hold
 
 
-class Choice(NamedTuple):
+class ShownRecords(NamedTuple):
     """Records in the order of the sheet, one entry each.
 
     Attributes:
@@ -37,11 +37,11 @@ class Choice(NamedTuple):
     largest: np.ndarray | None = None
     of_label: np.ndarray | None = None
 
-    def part(self, skip: int, limit: int) -> Choice:
+    def part(self, skip: int, limit: int) -> ShownRecords:
         """Return the entries from `skip` on, at most `limit`."""
         rows = slice(skip, skip + limit)
         numbers = (None if c is None else c[rows] for c in (self.largest, self.of_label))
-        return Choice(self.keys[rows], self.labels[rows], self.digest, *numbers)
+        return ShownRecords(self.keys[rows], self.labels[rows], self.digest, *numbers)
 
     def row(self, i: int) -> NoiseRow | None:
         """Return the noise list's row of entry i."""
@@ -52,7 +52,7 @@ class Choice(NamedTuple):
 
 def flagged_records(
     records: FaceRecords, noise_list: str | Path, threshold: float | None = None
-) -> Choice:
+) -> ShownRecords:
     """Return what a noise list flags, the lowest largest probability first; a record once.
 
     With `threshold`, only rows whose largest probability is below it.
@@ -77,10 +77,10 @@ def flagged_records(
     order = np.lexsort((keys, largest))
     if threshold is not None:  # train_NR.py compares float32 with float32
         order = order[largest[order] < np.float32(threshold)]
-    return Choice(keys[order], labels[order], digest, largest[order], of_label[order])
+    return ShownRecords(keys[order], labels[order], digest, largest[order], of_label[order])
 
 
-def listed_records(records: FaceRecords, path: str | Path) -> Choice:
+def listed_records(records: FaceRecords, path: str | Path) -> ShownRecords:
     """Return the records whose keys a file lists, one a line, by label and key; a record once.
 
     A line may also be 'label record ...', as pages save them.
@@ -95,12 +95,12 @@ def listed_records(records: FaceRecords, path: str | Path) -> Choice:
     found = (label_of(records, key) for key in keys.tolist())
     labels = np.array([-1 if label is None else label for label in found], np.int64)
     order = np.lexsort((keys, labels))
-    return Choice(keys[order], labels[order], _digest(records, keys))
+    return ShownRecords(keys[order], labels[order], _digest(records, keys))
 
 
 def records_of_identities(
     records: FaceRecords, identities: SetIdentities, listed: str | Path
-) -> Choice:
+) -> ShownRecords:
     """Return all images of some identities, by label and key.
 
     `listed` is a file (see read_identity_list) or labels and names, separated by commas.
@@ -115,7 +115,7 @@ def records_of_identities(
     keys = [identities.keys(label) for label in sorted(chosen)]
     labels = np.repeat(np.array(sorted(chosen), np.int64), [len(some) for some in keys])
     every = np.concatenate(keys)
-    return Choice(every, labels, _digest(records, every))
+    return ShownRecords(every, labels, _digest(records, every))
 
 
 def _listed_key(path: str | Path, number: int, line: str) -> int:

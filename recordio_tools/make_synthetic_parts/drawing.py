@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from typing import Iterator, Sequence
 
 from recordio_tools.make_synthetic_parts.photos import draw_clutter, draw_image
-from recordio_tools.make_synthetic_parts.plan import Picture, SyntheticPlan, generator, identity_of
+from recordio_tools.make_synthetic_parts.plan import (
+    PlannedPicture,
+    SyntheticPlan,
+    generator,
+    identity_of,
+)
 from unequal.faces.jpeg import encode_jpeg
 from unequal.support.command_line import processes_of, progress
 from unequal.support.process_pool import in_order
@@ -16,7 +21,7 @@ JPEG_QUALITY = 95
 PICTURES_PER_CALL = 16
 
 
-def draw_jpeg(plan: SyntheticPlan, picture: Picture) -> bytes:
+def draw_jpeg(plan: SyntheticPlan, picture: PlannedPicture) -> bytes:
     """Draw one picture and encode it; its bytes do not depend on when and where that is done."""
     rng = generator(plan, "picture", picture.group, picture.person, picture.take)
     if picture.group == "clutter":
@@ -29,7 +34,7 @@ def draw_jpeg(plan: SyntheticPlan, picture: Picture) -> bytes:
 
 @contextmanager
 def drawn(
-    plan: SyntheticPlan, pictures: Sequence[Picture], processes: int
+    plan: SyntheticPlan, pictures: Sequence[PlannedPicture], processes: int
 ) -> Iterator[Iterator[bytes]]:
     """Give an iterator over all pictures as JPEG, in order, that shows its progress.
 

@@ -58,7 +58,7 @@ class SyntheticPlan:
         _check("`difficulty`", self.difficulty, 0.0, 3.0)
 
 
-class Picture(NamedTuple):
+class PlannedPicture(NamedTuple):
     """One picture: its set and given label, and the identity (number `person` of `group`) on it.
 
     `group` is the set's own name, or 'stranger' for an identity of no set, or 'clutter' for no
@@ -97,7 +97,7 @@ def identity_of(plan: SyntheticPlan, group: str, person: int) -> Identity:
     return draw_relative(earlier, rng, resemblance=rng.uniform(0.5, 0.85))
 
 
-def plan_head(plan: SyntheticPlan) -> list[Picture]:
+def plan_head(plan: SyntheticPlan) -> list[PlannedPicture]:
     """Plan the head's pictures by label, with the given shares of wrong labels and outliers.
 
     Every identity keeps `images` pictures. Outliers are strangers' faces (each of a new identity)
@@ -109,7 +109,7 @@ def plan_head(plan: SyntheticPlan) -> list[Picture]:
     mislabelled = int(round(plan.label_noise * total))
     outliers = int(round(plan.outliers * total))
     pictures = [
-        Picture("head", place // plan.images, "head", place // plan.images, place)
+        PlannedPicture("head", place // plan.images, "head", place // plan.images, place)
         for place in range(total)
     ]
     for place in places[:mislabelled].tolist():
@@ -122,18 +122,18 @@ def plan_head(plan: SyntheticPlan) -> list[Picture]:
     return pictures
 
 
-def plan_tail(plan: SyntheticPlan) -> list[Picture]:
+def plan_tail(plan: SyntheticPlan) -> list[PlannedPicture]:
     """Plan the tail's pictures by label: few of each of many identities, without noise."""
     low, high = plan.tail_images
     counts = generator(plan, "plan", "tail").integers(low, high + 1, plan.tail_identities)
     return [
-        Picture("tail", person, "tail", person, take)
+        PlannedPicture("tail", person, "tail", person, take)
         for person, count in enumerate(counts.tolist())
         for take in range(count)
     ]
 
 
-def plan_pairs(plan: SyntheticPlan) -> tuple[list[Picture], list[bool]]:
+def plan_pairs(plan: SyntheticPlan) -> tuple[list[PlannedPicture], list[bool]]:
     """Plan verification pairs of unseen identities: pictures 2i and 2i + 1, and if they match.
 
     Matching and other pairs take turns, so that each of ten folds in order has half of each.
@@ -147,7 +147,7 @@ def plan_pairs(plan: SyntheticPlan) -> tuple[list[Picture], list[bool]]:
         step = 0 if is_match else 1 + int(rng.integers(len(order) - 1))
         second = (first + step) % len(order)
         for position, person in ((2 * pair, first), (2 * pair + 1, second)):
-            pictures.append(Picture("unseen", person, "unseen", person, position))
+            pictures.append(PlannedPicture("unseen", person, "unseen", person, position))
         matches.append(is_match)
     return pictures, matches
 

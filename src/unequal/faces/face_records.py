@@ -12,7 +12,7 @@ import numpy as np
 
 from unequal.faces.ranges_cache import Stamp, read_or_recall, size_and_time
 from unequal.faces.record_at import read_at
-from unequal.faces.record_format import Record, as_record, read_record
+from unequal.faces.record_format import FaceRecord, as_record, read_record
 from unequal.faces.record_index import RecordIndex, read_index
 from unequal.faces.record_labels import Labels, read_labels
 from unequal.support.errors import InputError
@@ -123,7 +123,7 @@ class FaceRecords:
         label, _, image = self.record(key)
         return label, image
 
-    def record(self, key: int) -> Record:
+    def record(self, key: int) -> FaceRecord:
         """Return one record; raises InputError as `read`."""
         start, stop = self._index.span(key)
         try:
@@ -177,7 +177,7 @@ class FaceRecords:
         starts = np.concatenate([[0], np.cumsum(counts)])
         return Groups(np.arange(starts[-1]) + np.repeat(first - starts[:-1], counts), starts)
 
-    def _read(self, start: int, stop: int) -> Record:
+    def _read(self, start: int, stop: int) -> FaceRecord:
         """Return the record that starts at a byte; `stop` is where the index has the next one."""
         try:
             return read_record(os.pread(self._file, stop - start, start))

@@ -31,7 +31,7 @@ class Header(NamedTuple):
     id2: int
 
 
-class Record(NamedTuple):
+class FaceRecord(NamedTuple):
     """A record's content.
 
     `label` is its number, or the first one of its label array; `more` the rest of that array, None
@@ -107,7 +107,7 @@ def unpack(payload: bytes) -> tuple[Header, bytes]:
     return Header(flag, label, first_id, second_id), payload[end:]
 
 
-def read_record(blob: bytes) -> Record:
+def read_record(blob: bytes) -> FaceRecord:
     """Return the record that starts `blob`, which may be followed by other bytes.
 
     A record in one part takes a third of the time that join_parts and unpack would take, because
@@ -121,16 +121,16 @@ def read_record(blob: bytes) -> Record:
         start, stop = RECORD_HEADER_BYTES + 4 * flag, PART_HEADER.size + length
         if magic == MAGIC and start <= stop <= len(blob) and length < 1 << LENGTH_BITS:
             if flag == 0:
-                return Record(number, None, blob[start:stop])
+                return FaceRecord(number, None, blob[start:stop])
             label, *more = struct.unpack_from(f"<{flag}f", blob, RECORD_HEADER_BYTES)
-            return Record(label, tuple(more), blob[start:stop])
+            return FaceRecord(label, tuple(more), blob[start:stop])
     return as_record(*unpack(join_parts(blob)))
 
 
-def as_record(header: Header, image: bytes) -> Record:
+def as_record(header: Header, image: bytes) -> FaceRecord:
     """Return the record with this header and image."""
     label, *more = np.atleast_1d(header.label).tolist()
-    return Record(label, tuple(more) if header.flag else None, image)
+    return FaceRecord(label, tuple(more) if header.flag else None, image)
 
 
 def pack(labels: Sequence[float] | None, number: float, key: int, image: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from unequal.faces.record_format import LABEL_HEADER, LENGTH_BITS, MAGIC, PART_HEADER, Record
+from unequal.faces.record_format import LABEL_HEADER, LENGTH_BITS, MAGIC, PART_HEADER, FaceRecord
 
 HEAD = np.dtype(
     [
@@ -38,7 +38,7 @@ class Labels(NamedTuple):
 
 
 def read_labels(
-    file: int, starts: np.ndarray, stops: np.ndarray, read: Callable[[int], Record]
+    file: int, starts: np.ndarray, stops: np.ndarray, read: Callable[[int], FaceRecord]
 ) -> Labels:
     """Return the labels of the records in the bytes `starts` to `stops`, int64, of an open .rec.
 
