@@ -20,56 +20,26 @@ def test_four_steps_on_two_devices(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("unequal.training.run.usable_devices", lambda: [mx.cpu(0), mx.cpu(1)])
     tested = []
-    make_test = run.make_test
+    run_test = run.run_test
 
-    def watched(targets, embed, *rest):
+    def watched(step, targets, embed, *rest):
         tested.append(embed)
-        return make_test(targets, embed, *rest)
+        return run_test(step, targets, embed, *rest)
 
-    monkeypatch.setattr(run, "make_test", watched)
-    flags = [*SMALL, "--data-dir", "head", "--max-steps", "3", "--verbose", "2"]
-    per_device = ["--per-batch-size", "3"]
-    assert main("softmax", [*flags, *per_device, "--prefix", "m/a"]) == 0
-    assert main("savemodel", [*flags, *per_device, "--prefix", "m/t", "--pretrained", "m/a,0"]) == 0
-    assert (
-        main(
-            "noise_resistance",
-            [
-                *flags,
-                *per_device,
-                "--prefix",
-                "m/n",
-                "--pretrained",
-                "m/t,0",
-                "--batch_size_mining",
-                "7",
-            ],
-        )
-        == 0
-    )
-    assert (
-        main(
+    monkeypatch.setattr(run, "run_test", watched)
+    flags = [*SMALL, *"--data-dir head --max-steps 3 --verbose 2".split()]
+    per_device = "--per-batch-size 3"
+    for step, words in (
+        ("softmax", f"{per_device} --prefix m/a"),
+        ("savemodel", f"{per_device} --prefix m/t --pretrained m/a,0"),
+        ("noise_resistance", f"{per_device} --prefix m/n --pretrained m/t,0 --batch_size_mining 7"),
+        (
             "unequal",
-            [
-                *flags,
-                "--data-dir-interclass",
-                "tail",
-                "--batch-size1",
-                "6",
-                "--batchsize_id",
-                "12",
-                "--batch-size2",
-                "5",
-                "--bag-size",
-                "12",
-                "--prefix",
-                "m/all",
-                "--pretrained",
-                "m/n,0",
-            ],
-        )
-        == 0
-    )
+            "--data-dir-interclass tail --batch-size1 6 --batchsize_id 12 --batch-size2 5 "
+            "--bag-size 12 --prefix m/all --pretrained m/n,0",
+        ),
+    ):
+        assert main(step, [*flags, *words.split()]) == 0
     out = capfd.readouterr().out
     assert "batch_size=6, " in out and "ctx_num=2" in out
     assert out.count("[lfw][2]Accuracy-Flip") == 4

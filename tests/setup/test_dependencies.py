@@ -51,7 +51,8 @@ def test_what_is_imported_is_declared():
 
 
 def test_what_is_declared_is_imported():
-    assert declared("onnx") - set(imported()) == set()
+    """But for easydict, which scripts of 2019 that use our networks import."""
+    assert declared("onnx") - set(imported()) <= {"easydict"}
 
 
 def _standard() -> set[str]:
