@@ -28,7 +28,7 @@ BLOCKS = (
 )
 
 
-class _Parts:
+class _MobileFaceNetParts:
     """Makes the layers of one network: what all of them share is given once."""
 
     def __init__(self, momentum: float, act: str):
@@ -105,7 +105,7 @@ def fmobilefacenet(
     """
     if layers != 1:
         raise ValueError(f"`network` y{layers}: known is y1")
-    parts = _Parts(bn_mom, version_act)
+    parts = _MobileFaceNetParts(bn_mom, version_act)
     blocks = [
         Normalise(),
         *parts.conv("conv_1", 3, 64, kernel=3, stride=2, pad=1),

@@ -40,7 +40,7 @@ PLAIN_WIDTHS = (64, 64, 128, 256, 512)
 BOTTLENECK_WIDTHS = (64, 256, 512, 1024, 2048)
 
 
-class _Parts:
+class _ResNetParts:
     """Makes the layers of one network: what all of them share is given once.
 
     ``small_input`` is version_input 1: unit 1 then strides in its last convolution.
@@ -79,7 +79,7 @@ class _Parts:
 class SqueezeExcite(HybridBlock):
     """x times a gate per channel, computed from its averages over the map (``--version-se 1``)."""
 
-    def __init__(self, parts: _Parts, name: str, channels: int):
+    def __init__(self, parts: _ResNetParts, name: str, channels: int):
         super().__init__(prefix="")
         narrow = max(1, channels // 16)
         spelling: dict = dict(stride=(1, 1), pad=(0, 0), workspace=256)
@@ -126,7 +126,7 @@ class ResidualUnit(HybridBlock):
 
 
 def residual_unit(
-    parts: _Parts,
+    parts: _ResNetParts,
     version: int,
     name: str,
     channels: int,
@@ -206,7 +206,7 @@ def resnet(
         raise ValueError(f"`version_input` {version_input}: known are 0 and 1")
     if version_unit not in (1, 2, 3):
         raise ValueError(f"`version_unit` {version_unit}: known are 1, 2 and 3")
-    parts = _Parts(bn_mom, version_act, bool(version_se), small_input=version_input == 1)
+    parts = _ResNetParts(bn_mom, version_act, bool(version_se), small_input=version_input == 1)
     blocks = [Normalise(copy_name="id")]
     if version_input == 0:
         blocks.append(parts.conv("conv0", 3, filters[0], 7, 2))
