@@ -20,18 +20,19 @@ import sys
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from recordio_tools.contact_sheet_parts.identities import SetIdentities
-from recordio_tools.contact_sheet_parts.page import FIRST_LINES, About, write_page
-from recordio_tools.contact_sheet_parts.scores import SheetScores, usual_scores
-from recordio_tools.contact_sheet_parts.sheet_items import (
-    Item,
-    References,
-    flagged_items,
-    plain_items,
+from recordio_tools.contact_sheet_parts.page import (
+    FIRST_LINES,
+    Sheet,
+    about_sheet,
+    part_text,
+    title_of,
+    write_page,
 )
-from recordio_tools.contact_sheet_parts.sheet_title import Sheet, about_sheet, part_text, title_of
+from recordio_tools.contact_sheet_parts.scores import SheetScores, usual_scores
+from recordio_tools.contact_sheet_parts.sheet_items import Item, SheetItems
 from recordio_tools.contact_sheet_parts.shown_records import (
-    Choice,
+    SetIdentities,
+    ShownRecords,
     flagged_records,
     listed_records,
     records_of_identities,
@@ -39,7 +40,7 @@ from recordio_tools.contact_sheet_parts.shown_records import (
 from unequal.faces.face_records import FaceRecords
 from unequal.support.command_line import make_parser, progress, run
 from unequal.support.errors import InputError
-from unequal.support.files import replace_file
+from unequal.support.output_file import refuse_existing, write_file
 
 __all__ = ["Sheet", "contact_sheet", "main"]
 
@@ -48,7 +49,6 @@ EXAMPLE = """\
       --output noise.html
   python -m recordio_tools.denoise --data-dir faces/head --noise-list src/0_noiselist.txt \\
       --keep ~/Downloads/keep.txt --output faces/head_denoise"""
-SIDES = range(16, 1025)
 logger = logging.getLogger(__name__)
 
 
@@ -104,13 +104,10 @@ def contact_sheet(
         raise InputError(f"`skip` {skip}: there are only {total} images; give a lower number")
     part = choice.part(skip, limit)
     found = None if noise_list is None else _scores(noise_list, scores, choice)
-    if noise_list is None:
-        items = plain_items(opened, known, part, thumbnail)
-    else:
-        others = References(opened, known, choice.keys, thumbnail, found)
-        items = flagged_items(opened, known, part, others, references, thumbnail, found)
+    items = SheetItems(opened, known, choice.keys, thumbnail, found).of(part, references)
     sheet = Sheet(skip + min(1, total), skip + len(part.keys), total, 0, found is not None)
-    about = about_sheet(sheet, data_dir, choice, title or title_of(data_dir, given), thumbnail)
+    title = title or title_of(data_dir, given)
+    about = about_sheet(sheet, data_dir, choice, title, thumbnail)
     return sheet._replace(broken=_write(output, about, progress(items, len(part.keys))))
 
 
@@ -180,24 +177,22 @@ def _check_numbers(limit: int, skip: int, references: int, thumbnail: int) -> No
         raise InputError(f"`skip` {skip}: give 0 or a number above it")
     if not 0 <= references <= 12:
         raise InputError(f"`references` {references}: give a number from 0 to 12")
-    if thumbnail not in SIDES:
+    if not 16 <= thumbnail <= 1024:
         raise InputError(f"`thumbnail` {thumbnail}: give a number from 16 to 1024")
 
 
 def _check_output(output: str | Path) -> None:
     """Raise InputError where there is something that is no page of this tool."""
-    path = Path(output)
-    if path.is_dir():
-        raise InputError(f"`output` {output}: is a folder; name a file, such as sheet.html")
-    if not path.parent.is_dir():
-        raise InputError(f"`output` {output}: there is no folder {path.parent}; make it first")
-    if path.exists():
-        with path.open("rb") as file:
+    refuse_existing("output", output, overwrite=True)
+    if Path(output).exists():
+        with open(output, "rb") as file:
             if file.read(len(FIRST_LINES)) != FIRST_LINES.encode():
                 raise InputError(f"`output` {output}: is another file; choose another name")
 
 
-def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) -> SheetScores | None:
+def _scores(
+    noise_list: str | Path, given: str | Path | None, choice: ShownRecords
+) -> SheetScores | None:
     path = usual_scores(noise_list) if given is None else given
     if path is None:
         return None
@@ -215,7 +210,7 @@ def _scores(noise_list: str | Path, given: str | Path | None, choice: Choice) ->
     return None
 
 
-def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
+def _write(output: str | Path, about: dict[str, str | int], items: Iterator[Item]) -> int:
     """Write the page; return how many items' pictures cannot be shown."""
     broken = 0
 
@@ -231,10 +226,7 @@ def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
         with open(name, "w", encoding="utf-8", newline="\n") as file:
             write_page(file, about, counted())
 
-    try:
-        replace_file(output, write)
-    except OSError as error:
-        raise InputError(f"`output` {output}: cannot be written ({error.strerror})") from error
+    write_file("output", output, write)
     return broken
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recordio_tools.contact_sheet_parts.shown_records import Choice
+from recordio_tools.contact_sheet_parts.shown_records import ShownRecords
 from unequal.faces.noise_scores import read_scores
 
 USUAL_NAME = "0_noise_scores.csv"
@@ -37,7 +37,7 @@ class SheetScores:
         probability = np.where(known, self._of_label[rows], -1)
         return keys[np.lexsort((keys, -probability))]
 
-    def fit(self, choice: Choice) -> bool:
+    def fit(self, choice: ShownRecords) -> bool:
         """Return whether the noise list was made from these scores."""
         if not len(self._keys):
             return not len(choice.keys)
