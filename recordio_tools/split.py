@@ -49,7 +49,7 @@ PARTS = ("head", "tail")
 OUR_FILES = {*PARTS, "mapping.csv", LEFT_OUT_FILE}
 
 
-class Part(NamedTuple):
+class Half(NamedTuple):
     """One of the two sets: its folder, and how many identities and images it has."""
 
     folder: Path
@@ -57,11 +57,11 @@ class Part(NamedTuple):
     images: int
 
 
-class Summary(NamedTuple):
+class Split(NamedTuple):
     """The two sets, how many verification sets each has, and how many records were broken."""
 
-    head: Part
-    tail: Part
+    head: Half
+    tail: Half
     bins: int
     broken: int
 
@@ -74,7 +74,7 @@ def split_set(
     identities: str | Path | None = None,
     overwrite: bool = False,
     bins: bool = True,
-) -> Summary:
+) -> Split:
     """Split a set as the module's docstring describes.
 
     Args:
@@ -117,9 +117,9 @@ def split_set(
             known = {*SET_FILES, *os.listdir(folder / part)}
             refuse_strangers(Path(output) / part, known)
     head_part, tail_part = (
-        Part(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
+        Half(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
     )
-    return Summary(head_part, tail_part, len(carried), broken.count)
+    return Split(head_part, tail_part, len(carried), broken.count)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -18,12 +18,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
-from recordio_tools.subset_parts.filters import Filters, Scattered, check_filters, select, survey
 from unequal.faces.decoding import BadImage, decode_rgb
-from unequal.faces.identity_lists import MappedIdentity, read_names, write_mapping
+from unequal.faces.identity_lists import (
+    MappedIdentity,
+    read_identity_list,
+    read_names,
+    write_mapping,
+)
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import Face, FaceSetReader
@@ -31,15 +37,55 @@ from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, images_of, set_line
 from unequal.faces.verification_bins import add_no_bins, carry_bins
 from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
 
 EXAMPLE = """\
   python -m recordio_tools.subset --data-dir MF2 --sample-identities 1000 --max-images 20 \\
       --output MF2_small"""
+SEEDS = 2**64
 OUR_FILES = SET_FILES | {"mapping.csv", LEFT_OUT_FILE}
 
 
-class Summary(NamedTuple):
+class Filters(NamedTuple):
+    """What is taken of a set, in this order; None: no such filter."""
+
+    keep_identities: str | Path | None = None  # a file of identities; only these
+    drop_identities: str | Path | None = None  # a file of identities; not these
+    min_images: int | None = None  # only identities with at least this number in the set
+    sample_identities: int | None = None  # this number of the identities that are left, at random
+    max_images: int | None = None  # at most this number of images of each, at random
+    seed: int = 0  # start of the random numbers
+
+
+class Survey(NamedTuple):
+    """Images per label, and of labels with more than max_images the highest rank to take."""
+
+    images: dict[int, int]
+    last_ranks: dict[int, bytes]
+
+
+class Scattered(Exception):
+    """The images of an identity do not follow one another."""
+
+
+class Selection(NamedTuple):
+    """The labels to take, how many images they have to take, and what `Survey.last_ranks` is."""
+
+    labels: set[int]
+    images: int
+    last_ranks: dict[int, bytes]
+    seed: int
+
+    def takes(self, key: int, label: int) -> bool:
+        """Return whether the image with that key and label is taken."""
+        if label not in self.labels:
+            return False
+        last = self.last_ranks.get(label)
+        return last is None or _rank("image", key, self.seed) <= last
+
+
+class Taken(NamedTuple):
     """What was written, of how much, how many verification sets, how many records were broken."""
 
     images: int
@@ -59,7 +105,7 @@ def subset(
     overwrite: bool = False,
     bins: bool = True,
     **filters: Any,
-) -> Summary:
+) -> Taken:
     """Take a part of a set, as the module's docstring describes.
 
     Args:
@@ -76,16 +122,16 @@ def subset(
             more than a set can hold, or `output` cannot be made.
     """
     wanted = Filters(**filters)
-    check_filters(wanted)
+    _check_filters(wanted)
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
     try:
-        found = survey(source, wanted)
+        found = _survey(source, wanted)
     except Scattered:
         source = FaceSetReader(data_dir, by_label=True)
-        found = survey(source, wanted)
+        found = _survey(source, wanted)
     names = read_names(data_dir)
-    selection = select(data_dir, found, names, wanted)
+    selection = _select(data_dir, found, names, wanted)
     check_fits(output, selection.images, len(selection.labels))
     mapping: list[MappedIdentity] = []
     with new_folder(output, overwrite, OUR_FILES) as folder:
@@ -103,14 +149,87 @@ def subset(
             write_mapping(folder / "mapping.csv", mapping)
         carried = carry_bins(data_dir, folder) if bins else []
     total = sum(found.images.values())
-    return Summary(
-        copy.images, copy.identities, total, len(found.images), len(carried), broken.count
-    )
+    return Taken(copy.images, copy.identities, total, len(found.images), len(carried), broken.count)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status, see unequal.support.command_line.run."""
     return run(_parser(), _work, argv)
+
+
+def _check_filters(filters: Filters) -> None:
+    """Raise InputError for a number out of bounds and for both kinds of list."""
+    if filters.keep_identities is not None and filters.drop_identities is not None:
+        raise InputError("`keep_identities`, `drop_identities`: give one of the two")
+    for name in ("min_images", "sample_identities", "max_images"):
+        number = getattr(filters, name)
+        if number is not None and number < 1:
+            raise InputError(f"`{name}` {number}: give a number above 0")
+    if not 0 <= filters.seed < SEEDS:
+        raise InputError(f"`seed` {filters.seed}: give a number from 0 to 2**64 - 1")
+
+
+def _survey(source: FaceSetReader, filters: Filters) -> Survey:
+    """Read all labels.
+
+    Raises:
+        Scattered: the images of an identity do not follow one another.
+    """
+    images: dict[int, int] = {}
+    last_ranks: dict[int, bytes] = {}
+    labels = progress(source.labels(lambda key, reason: None), source.images, "label")
+    for label, pairs in groupby(labels, key=lambda pair: pair[1]):
+        if label in images:
+            raise Scattered
+        keys = [key for key, _ in pairs]
+        images[label] = len(keys)
+        if filters.max_images is not None and len(keys) > filters.max_images:
+            ranks = sorted(_rank("image", key, filters.seed) for key in keys)
+            last_ranks[label] = ranks[filters.max_images - 1]
+    return Survey(images, last_ranks)
+
+
+def _select(
+    data_dir: str | Path, found: Survey, names: Mapping[int, str], filters: Filters
+) -> Selection:
+    """Apply the filters to the set `data_dir`, whose identities have `names`.
+
+    Random choices depend only on the seed, labels and keys. What a larger number takes includes
+    what a smaller one takes.
+
+    Raises:
+        InputError: a list does not fit the set, or no identity would be left.
+    """
+    labels = set(found.images)
+    if filters.keep_identities is not None:
+        labels = read_identity_list(filters.keep_identities, data_dir, labels, names)
+    elif filters.drop_identities is not None:
+        labels -= read_identity_list(filters.drop_identities, data_dir, labels, names)
+    if filters.min_images is not None:
+        labels = {label for label in labels if found.images[label] >= filters.min_images}
+    if not labels:
+        raise InputError(
+            f"{data_dir}: no identity is left of {len(found.images)}; lower `min_images`, or "
+            "leave out a list"
+        )
+    if filters.sample_identities is not None:
+        if filters.sample_identities > len(labels):
+            raise InputError(
+                f"`sample_identities` {filters.sample_identities}: only {len(labels)} are left to "
+                "choose from; give a lower number"
+            )
+        ranked = sorted(labels, key=lambda label: _rank("identity", label, filters.seed))
+        labels = set(ranked[: filters.sample_identities])
+    counts = (found.images[label] for label in labels)
+    if filters.max_images is not None:
+        counts = (min(count, filters.max_images) for count in counts)
+    return Selection(labels, sum(counts), found.last_ranks, filters.seed)
+
+
+def _rank(kind: str, number: int, seed: int) -> bytes:
+    """Return the place of an image or identity in a random order."""
+    text = f"{seed} {kind} {number}".encode()
+    return blake2b(text, digest_size=8).digest()
 
 
 def _decodes(face: Face, broken: BrokenRecords) -> bool:
