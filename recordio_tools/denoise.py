@@ -187,22 +187,14 @@ def _work(args: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("denoise", __doc__, EXAMPLE)
+
+    def add_lists(flag: str, dest: str, text: str) -> None:
+        parser.add_argument(flag, dest=dest, nargs="+", action="extend", default=[], help=text)
+
+    line = "files of lines 'label record', whatever follows: these images"
     parser.add_argument("--data-dir", required=True, help="the set that the lists were made from")
-    parser.add_argument(
-        "--noise-list",
-        dest="noise_lists",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="N_noiselist.txt files",
-    )
-    parser.add_argument(
-        "--remove",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="files of lines 'label record', whatever follows: these images are removed, too",
-    )
+    add_lists("--noise-list", "noise_lists", "N_noiselist.txt files")
+    add_lists("--remove", "remove", f"{line} are removed, too")
     add_output(parser, "the set to make")
     parser.add_argument(
         "--threshold",
@@ -210,13 +202,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the noise lists, only images whose largest probability is below it (default: "
         "all listed)",
     )
-    parser.add_argument(
-        "--keep",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="files of lines 'label record', whatever follows: these images stay",
-    )
+    add_lists("--keep", "keep", f"{line} stay")
     parser.add_argument(
         "--relabel",
         action="store_true",
