@@ -41,10 +41,10 @@ from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOut
 from unequal.support.command_line import (
     add_output,
     add_processes,
+    main_of,
     make_parser,
     processes_of,
     progress,
-    run,
 )
 from unequal.support.errors import InputError
 from unequal.support.output_folder import new_folder, refuse_input_as_output
@@ -114,11 +114,6 @@ def align(
             faces, left_out = _write_tables(folder, progress(done, total, "photo"), photos)
     absent = 0 if known is None else len(known) - (total - left_out.get(NOT_LISTED, 0))
     return Aligned(total, faces, left_out, other_files, absent)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -232,6 +227,8 @@ def _write_tables(
         )
     return faces, left_out.reasons
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

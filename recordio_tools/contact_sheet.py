@@ -18,7 +18,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator
 
 from recordio_tools.contact_sheet_parts.page import (
     FIRST_LINES,
@@ -38,7 +38,7 @@ from recordio_tools.contact_sheet_parts.shown_records import (
     records_of_identities,
 )
 from unequal.faces.face_records import FaceRecords
-from unequal.support.command_line import make_parser, progress, run
+from unequal.support.command_line import main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_file import refuse_existing, write_file
 
@@ -109,11 +109,6 @@ def contact_sheet(
     title = title or title_of(data_dir, given)
     about = about_sheet(sheet, data_dir, choice, title, thumbnail)
     return sheet._replace(broken=_write(output, about, progress(items, len(part.keys))))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -229,6 +224,8 @@ def _write(output: str | Path, about: dict[str, str | int], items: Iterator[Item
     write_file("output", output, write)
     return broken
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -34,7 +34,7 @@ from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import FaceSetReader, OnBroken
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
@@ -47,7 +47,7 @@ OUR_FILES = SET_FILES | {"removed.txt", "denoise_report.csv", "mapping.csv", LEF
 logger = logging.getLogger(__name__)
 
 
-class Denoised(NamedTuple):
+class DenoiseSummary(NamedTuple):
     """How many images and identities the set had, and what became of them."""
 
     images: int
@@ -71,7 +71,7 @@ def denoise(
     dry_run: bool = False,
     overwrite: bool = False,
     bins: bool = True,
-) -> Denoised:
+) -> DenoiseSummary:
     """Remove the images that lists name, as the module's docstring describes.
 
     Args:
@@ -119,7 +119,7 @@ def denoise(
                 carry_bins(data_dir, folder)
         broken.close()
     lost = [listed.lost(label) for label in listed.images]
-    return Denoised(
+    return DenoiseSummary(
         sum(listed.images.values()),
         sum(listed.removed.values()),
         broken.count,
@@ -128,11 +128,6 @@ def denoise(
         lost.count("more than half"),
         len(bins_of(data_dir)) if bins else 0,
     )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _write(
@@ -214,6 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     add_no_bins(parser)
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

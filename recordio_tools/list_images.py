@@ -17,12 +17,12 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator
 
 from unequal.faces.identity_folders import identity_folders
 from unequal.faces.image_list import ListedFace, list_line
 from unequal.faces.landmarks import Landmarks, read_landmarks
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_file import refuse_existing, write_file
 
@@ -103,11 +103,6 @@ def warn_of_missing(folder: str | Path, listing: Listing) -> None:
         logger.warning("%s: images without landmarks: %d", folder, listing.without_landmarks)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
-
-
 def _faces(
     folder: str | Path, known: Landmarks | None, min_images: int, listing: Listing
 ) -> Iterator[ListedFace]:
@@ -183,6 +178,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

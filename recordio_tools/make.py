@@ -21,7 +21,7 @@ import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Iterable, NamedTuple, Sequence
+from typing import Iterable, NamedTuple
 
 from recordio_tools.make_parts.label_order import LabelOrder, images_to_pack
 from recordio_tools.make_parts.packing import Packed, Packing, pack_face, size_of
@@ -32,10 +32,10 @@ from unequal.faces.set_writer import FaceSetWriter
 from unequal.support.command_line import (
     add_output,
     add_processes,
+    main_of,
     make_parser,
     processes_of,
     progress,
-    run,
 )
 from unequal.support.errors import InputError
 from unequal.support.output_folder import (
@@ -117,11 +117,6 @@ def make_set(
                 images = progress(packed, faces.images)
                 writer = FaceSetWriter(made, size, num_classes)
                 return _write_packed(source, made, writer, images, faces)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -251,6 +246,8 @@ def _first_size(source: str | Path, root: str, faces: LabelOrder) -> tuple[int, 
         first = first or (face.path, found.reason)
     raise _nothing_left(source, first)
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,7 +21,7 @@ import re
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple
 
 from recordio_tools.make_synthetic_parts.drawing import drawn
 from recordio_tools.make_synthetic_parts.identity import Identity, draw_identity
@@ -34,11 +34,11 @@ from recordio_tools.make_synthetic_parts.plan import (
     plan_tail,
 )
 from unequal.faces.set_writer import write_face_set
-from unequal.support.command_line import add_output, add_processes, make_parser, run
+from unequal.support.command_line import add_output, add_processes, main_of, make_parser
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_strangers
 
-__all__ = ["Identity", "Summary", "draw_identity", "draw_image", "main", "make_synthetic"]
+__all__ = ["Identity", "SyntheticSummary", "draw_identity", "draw_image", "main", "make_synthetic"]
 
 EXAMPLE = """\
   python -m recordio_tools.make_synthetic --output faces --identities 100 --label-noise 0.2
@@ -46,7 +46,7 @@ EXAMPLE = """\
 OUR_FILES = {"head", "tail", "truth.csv"}
 
 
-class Summary(NamedTuple):
+class SyntheticSummary(NamedTuple):
     """What was written: the folder, and numbers of images and pairs."""
 
     output: Path
@@ -59,7 +59,7 @@ class Summary(NamedTuple):
 
 def make_synthetic(
     output: str | Path, *, overwrite: bool = False, processes: int = 0, **options: Any
-) -> Summary:
+) -> SyntheticSummary:
     """Draw the data set that the module's docstring describes.
 
     Args:
@@ -87,7 +87,7 @@ def make_synthetic(
         for name in ("head", "tail"):
             refuse_strangers(Path(output) / name, {*SET_FILES, *os.listdir(folder / name)})
     kinds = [picture.kind for picture in head]
-    return Summary(
+    return SyntheticSummary(
         output=Path(output),
         head_images=len(head),
         mislabelled=kinds.count("label"),
@@ -95,11 +95,6 @@ def make_synthetic(
         tail_images=len(tail),
         pairs=len(matches),
     )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -166,6 +161,8 @@ def _write_truth(path: Path, pictures: list[Picture]) -> None:
             content = "clutter" if picture.group == "clutter" else "face"
             rows.writerow([picture.set, record, picture.label, shown, picture.kind, content])
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -46,7 +46,7 @@ from unequal.faces.left_out_table import LEFT_OUT_FILE, RECORD_COLUMNS, LeftOutT
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of
-from unequal.support.command_line import add_output, make_parser, run
+from unequal.support.command_line import add_output, main_of, make_parser
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
@@ -135,11 +135,6 @@ def merge(
     merged, pairs = len(sources.labels) - len(groups), len(matches.first)
     carried = len({path.name for folder in data_dirs for path in bins_of(folder)}) if bins else 0
     return Merged(Path(output), identities, images, merged, pairs, sources.close_broken(), carried)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def saved_model(model: str) -> Embed:
@@ -234,6 +229,8 @@ def _parser() -> argparse.ArgumentParser:
     add_no_bins(parser)
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,15 +15,16 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import pickle
+import struct
 import sys
 from pathlib import Path
-from typing import Iterator, NamedTuple, Sequence
+from typing import BinaryIO, Iterable, Iterator, NamedTuple
 
 from recordio_tools.pack_pairs_parts.pair_list import ListedPair, read_pair_list
-from recordio_tools.pack_pairs_parts.pair_pickle import write_pair_pickle
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.image_size import add_size, check_size, size_of_flag
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.files import replace_file
 from unequal.support.output_file import refuse_existing
@@ -34,17 +35,18 @@ EXAMPLE = """\
   python -m eval.verification --model model,1 --data-dir faces --target lfw"""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp")
 FEWEST_PAIRS = 2
+LONGEST = 2**31  # bytes of an image
 logger = logging.getLogger(__name__)
 
 
-class Summary(NamedTuple):
-    """What was packed: pairs, those of one person among them, pairs left out, (height, width)."""
+class PackedPairs(NamedTuple):
+    """What was packed."""
 
     output: Path
     pairs: int
-    same: int
+    same: int  # pairs of one person
     left_out: int
-    size: tuple[int, int]
+    size: tuple[int, int]  # (height, width) of the images, pixels
 
 
 class _Unusable(Exception):
@@ -60,7 +62,7 @@ def pack_pairs(
     names_suffix: str = SUFFIXES[0],
     skip_missing: bool = False,
     overwrite: bool = False,
-) -> Summary:
+) -> PackedPairs:
     """Pack pairs as the module's docstring describes.
 
     Args:
@@ -91,7 +93,7 @@ def pack_pairs(
     def write(name: str) -> None:
         with open(name, "wb") as file:
             shown = progress(read_pair_list(pairs), total, "pair")
-            count = write_pair_pickle(file, packer.usable(shown))
+            count = _write_pair_pickle(file, packer.usable(shown))
         if count < FEWEST_PAIRS:
             raise InputError(f"{pairs}: {count} pairs with images; verification needs 2 or more")
 
@@ -103,12 +105,38 @@ def pack_pairs(
             f"`output` {output}: cannot be written ({error.strerror or error}); choose another"
         ) from error
     assert packer.size is not None, "two pairs or more were written"
-    return Summary(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
+    return PackedPairs(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+def _write_pair_pickle(file: BinaryIO, pairs: Iterable[tuple[bytes, bytes, bool]]) -> int:
+    """Write (image, image, whether they show one person) as a pickled (images, issame).
+
+    Only the flags are held in memory.
+
+    Returns:
+        the number of pairs.
+
+    Raises:
+        ValueError: an image has 2**31 bytes or more.
+    """
+    # The images are strings of Python 2 in protocol 2, as in the lfw.bin that the InsightFace
+    # project publishes. They are read by pickle.load(f) in Python 2 and by
+    # pickle.load(f, encoding="bytes") in Python 3. Python 3's own form of bytes for Python 2 would
+    # not need `encoding`. But it calls a function (_codecs.encode), which careful readers refuse;
+    # it makes the file half as large again; and its pickler keeps every image in memory.
+    flags = bytearray()
+    file.write(pickle.PROTO + b"\x02" + pickle.EMPTY_LIST + pickle.MARK)
+    for first, second, same in pairs:
+        for image in (first, second):
+            if len(image) >= LONGEST:
+                raise ValueError(f"an image of {len(image)} bytes is too long")
+            file.write(pickle.BINSTRING + struct.pack("<i", len(image)))
+            file.write(image)
+        flags += pickle.NEWTRUE if same else pickle.NEWFALSE
+    file.write(pickle.APPENDS + pickle.EMPTY_LIST + pickle.MARK)
+    file.write(flags)
+    file.write(pickle.APPENDS + pickle.TUPLE2 + pickle.STOP)
+    return len(flags)
 
 
 class _Packer:
@@ -212,6 +240,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -25,14 +25,14 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import BinaryIO, Iterator, NamedTuple, Sequence
+from typing import BinaryIO, Iterator, NamedTuple
 
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.image_format import image_format
 from unequal.faces.image_list import ListedFace, list_line
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_reader import Face, FaceSetReader
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_folder import new_folder, refuse_input_as_output
 
@@ -88,11 +88,6 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
             raise InputError(f"{reader.path}: holds no image that can be read")
     command = _packing_again(reader, output, largest_label)
     return Extracted(images, renamed, broken.count, command)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -171,6 +166,8 @@ def _open_new(path: Path) -> BinaryIO | None:
     except (FileExistsError, NotADirectoryError):
         return None
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,7 +21,7 @@ import sys
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple
 
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.identity_lists import (
@@ -36,7 +36,7 @@ from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, images_of, set_line
 from unequal.faces.verification_bins import add_no_bins, carry_bins
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
 
@@ -85,7 +85,7 @@ class Selection(NamedTuple):
         return last is None or _rank("image", key, self.seed) <= last
 
 
-class Taken(NamedTuple):
+class SubsetSummary(NamedTuple):
     """What was written, of how much, how many verification sets, how many records were broken."""
 
     images: int
@@ -105,7 +105,7 @@ def subset(
     overwrite: bool = False,
     bins: bool = True,
     **filters: Any,
-) -> Taken:
+) -> SubsetSummary:
     """Take a part of a set, as the module's docstring describes.
 
     Args:
@@ -149,12 +149,9 @@ def subset(
             write_mapping(folder / "mapping.csv", mapping)
         carried = carry_bins(data_dir, folder) if bins else []
     total = sum(found.images.values())
-    return Taken(copy.images, copy.identities, total, len(found.images), len(carried), broken.count)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+    return SubsetSummary(
+        copy.images, copy.identities, total, len(found.images), len(carried), broken.count
+    )
 
 
 def _check_filters(filters: Filters) -> None:
@@ -275,6 +272,8 @@ def _parser() -> argparse.ArgumentParser:
     add_no_bins(parser)
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -23,7 +23,7 @@ import numpy as np
 from eval.verification_parts.verification_set import read_pairs
 from recordio_tools.pack_pairs_parts.pair_list import COLUMNS
 from unequal.faces.image_format import image_format
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_folder import new_folder, refuse_input_as_output
 
@@ -33,23 +33,18 @@ UNKNOWN_SUFFIX = ".unknown"
 logger = logging.getLogger(__name__)
 
 
-class Summary(NamedTuple):
-    """What was written.
-
-    Attributes:
-        output: the folder.
-        pairs: number of pairs.
-        same: number of pairs of one person.
-        unknown: number of images of no known format.
-    """
+class UnpackedPairs(NamedTuple):
+    """What was written."""
 
     output: Path
     pairs: int
-    same: int
-    unknown: int
+    same: int  # pairs of one person
+    unknown: int  # images of no known format
 
 
-def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = False) -> Summary:
+def unpack_pairs(
+    bin_file: str | Path, output: str | Path, overwrite: bool = False
+) -> UnpackedPairs:
     """Write a verification set's images and pairs as the module's docstring describes.
 
     Args:
@@ -75,12 +70,7 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
             unknown,
             UNKNOWN_SUFFIX,
         )
-    return Summary(Path(output), len(issame), int(issame.sum()), unknown)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+    return UnpackedPairs(Path(output), len(issame), int(issame.sum()), unknown)
 
 
 def _write(folder: Path, encoded: Sequence[bytes], issame: np.ndarray) -> int:
@@ -117,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     add_output(parser, "folder to make")
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

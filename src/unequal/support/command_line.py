@@ -99,6 +99,21 @@ def run(
     return 2
 
 
+def main_of(
+    parser: Callable[[], argparse.ArgumentParser],
+    work: Callable[[argparse.Namespace], int | None],
+) -> Callable[..., int]:
+    """Return the `main` of a tool: from the words of the command line to its exit status, as `run`.
+
+    `parser` makes the parser.
+    """
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        return run(parser(), work, argv)
+
+    return main
+
+
 def progress(
     items: Iterable[Item], total: int | None, unit: str = "image", label: str | None = None
 ) -> Iterator[Item]:
