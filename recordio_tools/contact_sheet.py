@@ -28,8 +28,12 @@ from recordio_tools.contact_sheet_parts.page import (
     title_of,
     write_page,
 )
-from recordio_tools.contact_sheet_parts.scores import SheetScores, usual_scores
-from recordio_tools.contact_sheet_parts.sheet_items import Item, SheetItems
+from recordio_tools.contact_sheet_parts.sheet_items import (
+    Item,
+    SheetItems,
+    SheetScores,
+    usual_scores,
+)
 from recordio_tools.contact_sheet_parts.shown_records import (
     SetIdentities,
     ShownRecords,
@@ -87,7 +91,10 @@ def contact_sheet(
         InputError: the set or a list is not sound, a list is of another set, a number is out of
             bounds, or `output` is another file or cannot be written.
     """
-    _check_flags(noise_list, threshold, scores, records, identities)
+    if sum(given is not None for given in (noise_list, records, identities)) != 1:
+        raise InputError("give one of `noise_list`, `records` and `identities`")
+    if noise_list is None and (threshold is not None or scores is not None):
+        raise InputError("`threshold`, `scores`: belong to `noise_list`; leave them out")
     _check_numbers(limit, skip, references, thumbnail)
     _check_output(output)
     opened = FaceRecords(data_dir)
@@ -150,19 +157,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--thumbnail", 112, "longer side of larger pictures, pixels")
     parser.add_argument("--title", help="heads the page")
     return parser
-
-
-def _check_flags(
-    noise_list: str | Path | None,
-    threshold: float | None,
-    scores: str | Path | None,
-    records: str | Path | None,
-    identities: str | Path | None,
-) -> None:
-    if sum(given is not None for given in (noise_list, records, identities)) != 1:
-        raise InputError("give one of `noise_list`, `records` and `identities`")
-    if noise_list is None and (threshold is not None or scores is not None):
-        raise InputError("`threshold`, `scores`: belong to `noise_list`; leave them out")
 
 
 def _check_numbers(limit: int, skip: int, references: int, thumbnail: int) -> None:

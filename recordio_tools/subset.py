@@ -58,31 +58,8 @@ class Filters(NamedTuple):
     seed: int = 0  # start of the random numbers
 
 
-class Survey(NamedTuple):
-    """Images per label, and of labels with more than max_images the highest rank to take."""
-
-    images: dict[int, int]
-    last_ranks: dict[int, bytes]
-
-
 class Scattered(Exception):
     """The images of an identity do not follow one another."""
-
-
-class Selection(NamedTuple):
-    """The labels to take, how many images they have to take, and what `Survey.last_ranks` is."""
-
-    labels: set[int]
-    images: int
-    last_ranks: dict[int, bytes]
-    seed: int
-
-    def takes(self, key: int, label: int) -> bool:
-        """Return whether the image with that key and label is taken."""
-        if label not in self.labels:
-            return False
-        last = self.last_ranks.get(label)
-        return last is None or _rank("image", key, self.seed) <= last
 
 
 class SubsetSummary(NamedTuple):
@@ -126,13 +103,14 @@ def subset(
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
     try:
-        found = _survey(source, wanted)
+        images, last_ranks = _survey(source, wanted)
     except Scattered:
         source = FaceSetReader(data_dir, by_label=True)
-        found = _survey(source, wanted)
+        images, last_ranks = _survey(source, wanted)
     names = read_names(data_dir)
-    selection = _select(data_dir, found, names, wanted)
-    check_fits(output, selection.images, len(selection.labels))
+    labels = _select(data_dir, images, names, wanted)
+    taken = (min(images[label], wanted.max_images or images[label]) for label in labels)
+    check_fits(output, sum(taken), len(labels))
     mapping: list[MappedIdentity] = []
     with new_folder(output, overwrite, OUR_FILES) as folder:
         with LeftOutTable(folder) as left_out, SetCopy(
@@ -140,17 +118,21 @@ def subset(
         ) as copy:
             broken = BrokenRecords(source.path, left_out.write)
             for face in progress(source.faces(broken), source.images):
-                taken = selection.takes(face.key, face.label)
-                if taken and not (verify and not _decodes(face, broken)):
+                last = last_ranks.get(face.label)
+                if face.label not in labels:
+                    continue
+                if last is not None and _rank("image", face.key, wanted.seed) > last:
+                    continue
+                if not verify or _decodes(face, broken):
                     copy.add_face(face)
-            copy.keep_classes(found.images)
+            copy.keep_classes(images)
             broken.close()
         if not keep_labels:
             write_mapping(folder / "mapping.csv", mapping)
         carried = carry_bins(data_dir, folder) if bins else []
-    total = sum(found.images.values())
+    total = sum(images.values())
     return SubsetSummary(
-        copy.images, copy.identities, total, len(found.images), len(carried), broken.count
+        copy.images, copy.identities, total, len(images), len(carried), broken.count
     )
 
 
@@ -166,8 +148,11 @@ def _check_filters(filters: Filters) -> None:
         raise InputError(f"`seed` {filters.seed}: give a number from 0 to 2**64 - 1")
 
 
-def _survey(source: FaceSetReader, filters: Filters) -> Survey:
+def _survey(source: FaceSetReader, filters: Filters) -> tuple[dict[int, int], dict[int, bytes]]:
     """Read all labels.
+
+    Returns:
+        Images per label; and of labels with more than max_images the highest rank to take.
 
     Raises:
         Scattered: the images of an identity do not follow one another.
@@ -183,13 +168,13 @@ def _survey(source: FaceSetReader, filters: Filters) -> Survey:
         if filters.max_images is not None and len(keys) > filters.max_images:
             ranks = sorted(_rank("image", key, filters.seed) for key in keys)
             last_ranks[label] = ranks[filters.max_images - 1]
-    return Survey(images, last_ranks)
+    return images, last_ranks
 
 
 def _select(
-    data_dir: str | Path, found: Survey, names: Mapping[int, str], filters: Filters
-) -> Selection:
-    """Apply the filters to the set `data_dir`, whose identities have `names`.
+    data_dir: str | Path, images: Mapping[int, int], names: Mapping[int, str], filters: Filters
+) -> set[int]:
+    """Return the labels that the filters leave of the set `data_dir`.
 
     Random choices depend only on the seed, labels and keys. What a larger number takes includes
     what a smaller one takes.
@@ -197,16 +182,16 @@ def _select(
     Raises:
         InputError: a list does not fit the set, or no identity would be left.
     """
-    labels = set(found.images)
+    labels = set(images)
     if filters.keep_identities is not None:
         labels = read_identity_list(filters.keep_identities, data_dir, labels, names)
     elif filters.drop_identities is not None:
         labels -= read_identity_list(filters.drop_identities, data_dir, labels, names)
     if filters.min_images is not None:
-        labels = {label for label in labels if found.images[label] >= filters.min_images}
+        labels = {label for label in labels if images[label] >= filters.min_images}
     if not labels:
         raise InputError(
-            f"{data_dir}: no identity is left of {len(found.images)}; lower `min_images`, or "
+            f"{data_dir}: no identity is left of {len(images)}; lower `min_images`, or "
             "leave out a list"
         )
     if filters.sample_identities is not None:
@@ -217,10 +202,7 @@ def _select(
             )
         ranked = sorted(labels, key=lambda label: _rank("identity", label, filters.seed))
         labels = set(ranked[: filters.sample_identities])
-    counts = (found.images[label] for label in labels)
-    if filters.max_images is not None:
-        counts = (min(count, filters.max_images) for count in counts)
-    return Selection(labels, sum(counts), found.last_ranks, filters.seed)
+    return labels
 
 
 def _rank(kind: str, number: int, seed: int) -> bytes:

@@ -86,21 +86,13 @@ def label_of(records: FaceRecords, key: int) -> int | None:
 
 
 class ShownRecords(NamedTuple):
-    """Records in the order of the sheet, one entry each.
+    """Records in the order of the sheet, one entry each."""
 
-    Attributes:
-        keys: int64.
-        labels: int64, -1 where the record is broken.
-        digest: identifies the list, for all pages and thresholds.
-        largest: float32, for noise lists only, else None.
-        of_label: float32, likewise.
-    """
-
-    keys: np.ndarray
-    labels: np.ndarray
-    digest: str
-    largest: np.ndarray | None = None
-    of_label: np.ndarray | None = None
+    keys: np.ndarray  # int64
+    labels: np.ndarray  # int64, -1 where the record is broken
+    digest: str  # identifies the list, for all pages and thresholds
+    largest: np.ndarray | None = None  # float32, for noise lists only
+    of_label: np.ndarray | None = None  # likewise
 
     def part(self, skip: int, limit: int) -> ShownRecords:
         """Return the entries from `skip` on, at most `limit`."""

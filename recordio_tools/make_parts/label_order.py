@@ -36,24 +36,22 @@ def images_to_pack(
         InputError: there is no image, a line cannot be understood, or a label or the number of
             images is beyond the bound or beyond what records hold.
     """
-    if not Path(source).is_dir():
-        faces = LabelOrder(source)
-        if not faces.ascending:
+    is_folder = Path(source).is_dir()
+    listed = scratch / ".images.lst" if is_folder else Path(source)
+    if is_folder:
+        warn_of_missing(source, list_images(source, listed))
+    try:
+        faces = LabelOrder(listed)
+        if not is_folder and not faces.ascending:
             logger.warning("%s: is not in the order of its labels; the set will be", source)
-        if faces.repeated:
+        if not is_folder and faces.repeated:
             path, count = faces.repeated_path, faces.repeated
             logger.warning("%s: lines that name a path again: %d (%r); kept", source, count, path)
         _check(source, faces, num_classes)
         yield faces
-        return
-    listed = scratch / ".images.lst"
-    warn_of_missing(source, list_images(source, listed))
-    try:
-        faces = LabelOrder(listed)
-        _check(source, faces, num_classes)
-        yield faces
     finally:
-        listed.unlink()
+        if is_folder:
+            listed.unlink()
 
 
 class LabelOrder:
