@@ -39,6 +39,7 @@ from unequal.faces.jpeg import QUALITY, add_quality, check_quality
 from unequal.faces.landmarks import COLUMNS, Landmarks, landmark_row, read_landmarks
 from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOut
 from unequal.support.command_line import (
+    add_default,
     add_output,
     add_processes,
     main_of,
@@ -97,7 +98,10 @@ def align(
             landmark file or the model cannot be read, or `output` holds other files or cannot be
             made.
     """
-    _check(photos, size, quality)
+    check_size(size)
+    check_quality(quality)
+    if not os.path.isdir(photos):
+        raise InputError(f"`input` {photos}: is no folder; name the folder of photos")
     refuse_input_as_output(output, photos)
     processes = processes_of(processes)
     if (landmarks is None) == (detector is None):
@@ -136,22 +140,11 @@ def _parser() -> argparse.ArgumentParser:
     points.add_argument("--landmarks", help="file of landmarks")
     points.add_argument("--detector", help="YuNet model that finds landmarks, an ONNX file")
     add_size(parser, "of the faces (default: 112)", "112")
-    parser.add_argument(
-        "--min-score",
-        type=float,
-        default=MIN_SCORE,
-        help="the lowest score of a face that the detector takes (default %(default)s)",
-    )
+    text = "the lowest score of a face that the detector takes"
+    add_default(parser, "--min-score", MIN_SCORE, text)
     add_quality(parser, "of the JPEG files")
     add_processes(parser)
     return parser
-
-
-def _check(photos: str | Path, size: tuple[int, int], quality: int) -> None:
-    check_size(size)
-    check_quality(quality)
-    if not os.path.isdir(photos):
-        raise InputError(f"`input` {photos}: is no folder; name the folder of photos")
 
 
 def _count(photos: str | Path) -> tuple[int, int]:

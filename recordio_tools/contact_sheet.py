@@ -42,7 +42,7 @@ from recordio_tools.contact_sheet_parts.shown_records import (
     records_of_identities,
 )
 from unequal.faces.face_records import FaceRecords
-from unequal.support.command_line import main_of, make_parser, progress
+from unequal.support.command_line import add_default, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_file import refuse_existing, write_file
 
@@ -148,13 +148,11 @@ def _parser() -> argparse.ArgumentParser:
         "--scores", help="predicted labels (default: N_noise_scores.csv beside the noise list)"
     )
 
-    def add(flag: str, default: int, text: str) -> None:
-        parser.add_argument(flag, type=int, default=default, help=f"{text} (default %(default)s)")
-
-    add("--limit", 1000, "the most images on the page")
-    add("--skip", 0, "images before the first one, for the next page")
-    add("--references", 3, "pictures of the labelled identity beside each flagged one")
-    add("--thumbnail", 112, "longer side of larger pictures, pixels")
+    add_default(parser, "--limit", 1000, "the most images on the page")
+    add_default(parser, "--skip", 0, "images before the first one, for the next page")
+    text = "pictures of the labelled identity beside each flagged one"
+    add_default(parser, "--references", 3, text)
+    add_default(parser, "--thumbnail", 112, "longer side of larger pictures, pixels")
     parser.add_argument("--title", help="heads the page")
     return parser
 

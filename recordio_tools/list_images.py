@@ -82,7 +82,22 @@ def list_images(
         # a path that is not UTF-8 comes out as it went in
         with open(name, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             file.writelines(map(list_line, _faces(folder, known, min_images, listing)))
-        _check(folder, landmarks, min_images, listing)
+        if listing.not_listable:
+            raise InputError(
+                f"{folder}: {listing.not_listable} image paths hold a tab or a line break, which "
+                f"no list can hold; rename them, {listing.first_not_listable!r} first"
+            )
+        if not listing.images:
+            few = f"; no identity has {min_images} images" if listing.small else ""
+            raise InputError(
+                f"{folder}: holds no image in a folder below it{few}; name a folder that holds a "
+                "folder of images per identity"
+            )
+        if listing.without_landmarks == listing.images:
+            raise InputError(
+                f"{landmarks}: has landmarks of no image below {folder}; it has to name paths from "
+                "there, such as identity/image.jpg"
+            )
 
     write_file("output", output, write)
     return listing
@@ -127,27 +142,6 @@ def _faces(
             points = known.get(path) if known is not None else None
             listing.without_landmarks += known is not None and points is None
             yield ListedFace(path, label, known is None, points)
-
-
-def _check(
-    folder: str | Path, landmarks: str | Path | None, min_images: int, listing: Listing
-) -> None:
-    if listing.not_listable:
-        raise InputError(
-            f"{folder}: {listing.not_listable} image paths hold a tab or a line break, which no "
-            f"list can hold; rename them, {listing.first_not_listable!r} first"
-        )
-    if not listing.images:
-        few = f"; no identity has {min_images} images" if listing.small else ""
-        raise InputError(
-            f"{folder}: holds no image in a folder below it{few}; name a folder that holds a "
-            "folder of images per identity"
-        )
-    if listing.without_landmarks == listing.images:
-        raise InputError(
-            f"{landmarks}: has landmarks of no image below {folder}; it has to name paths from "
-            "there, such as identity/image.jpg"
-        )
 
 
 def _work(args: argparse.Namespace) -> None:

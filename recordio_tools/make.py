@@ -102,7 +102,12 @@ def make_set(
             the number of images is beyond what records hold, options contradict each other, or
             `output` holds other files or cannot be made.
     """
-    _check_options(size, resize, quality, trust)
+    check_size(size)
+    check_quality(quality)
+    if trust and size is None:
+        raise InputError("`trust`: sizes are not looked at; say what they are with `size`")
+    if trust and resize:
+        raise InputError("`trust`: cannot tell which images to `resize`; leave one of them out")
     workers = processes_of(processes)
     refuse_input_as_output(output, source)
     if overwrite:
@@ -175,15 +180,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_processes(parser)
     return parser
-
-
-def _check_options(size: tuple[int, int] | None, resize: bool, quality: int, trust: bool) -> None:
-    check_size(size)
-    check_quality(quality)
-    if trust and size is None:
-        raise InputError("`trust`: sizes are not looked at; say what they are with `size`")
-    if trust and resize:
-        raise InputError("`trust`: cannot tell which images to `resize`; leave one of them out")
 
 
 def _write_packed(

@@ -46,7 +46,7 @@ from unequal.faces.left_out_table import LEFT_OUT_FILE, RECORD_COLUMNS, LeftOutT
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of
-from unequal.support.command_line import add_output, main_of, make_parser
+from unequal.support.command_line import add_default, add_output, main_of, make_parser
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
@@ -107,7 +107,14 @@ def merge(
     Raises:
         InputError: a set, a number or `output` is not sound, sizes differ, the result is too large.
     """
-    _check_numbers(threshold, images_per_identity, batch_size)
+    if not 0 < threshold <= 1:
+        raise InputError(f"`threshold` {threshold}: give a cosine above 0 and up to 1")
+    for name, number in (
+        ("images_per_identity", images_per_identity),
+        ("batch_size", batch_size),
+    ):
+        if number < 1:
+            raise InputError(f"`{name}` {number}: give 1 or more")
     refuse_input_as_output(output, *data_dirs)
     starts = prefixes(data_dirs)
     with ExitStack() as opened:
@@ -159,17 +166,6 @@ def saved_model(model: str) -> Embed:
     return lambda images: load()(images)
 
 
-def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) -> None:
-    if not 0 < threshold <= 1:
-        raise InputError(f"`threshold` {threshold}: give a cosine above 0 and up to 1")
-    for name, number in (
-        ("images_per_identity", images_per_identity),
-        ("batch_size", batch_size),
-    ):
-        if number < 1:
-            raise InputError(f"`{name}` {number}: give 1 or more")
-
-
 def _work(args: argparse.Namespace) -> None:
     options = vars(args)
     model = options.pop("model")
@@ -208,18 +204,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help=f"smallest cosine at which they do; depends on the model (default {THRESHOLD})",
     )
-    parser.add_argument(
-        "--images-per-identity",
-        type=int,
-        default=IMAGES_PER_IDENTITY,
-        help="the most images for a centre (default %(default)s)",
-    )
-    parser.add_argument(
-        "--batch-size",
-        type=int,
-        default=BATCH_SIZE,
-        help="images embedded at a time (default %(default)s)",
-    )
+    most = "the most images for a centre"
+    add_default(parser, "--images-per-identity", IMAGES_PER_IDENTITY, most)
+    add_default(parser, "--batch-size", BATCH_SIZE, "images embedded at a time")
     parser.add_argument(
         "--dry-run",
         action="store_true",

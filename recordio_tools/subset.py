@@ -36,7 +36,7 @@ from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, images_of, set_line
 from unequal.faces.verification_bins import add_no_bins, carry_bins
-from unequal.support.command_line import add_output, main_of, make_parser, progress
+from unequal.support.command_line import add_default, add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
 
@@ -242,9 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-images", type=int, help="take at most this number of each, at random"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="start of the random numbers (default %(default)s)"
-    )
+    add_default(parser, "--seed", 0, "start of the random numbers")
     parser.add_argument(
         "--keep-labels", action="store_true", help="leave labels and number of classes as they are"
     )

@@ -16,9 +16,7 @@ import csv
 import logging
 import sys
 from pathlib import Path
-from typing import NamedTuple, Sequence
-
-import numpy as np
+from typing import NamedTuple
 
 from eval.verification_parts.verification_set import read_pairs
 from recordio_tools.pack_pairs_parts.pair_list import COLUMNS
@@ -62,7 +60,20 @@ def unpack_pairs(
         raise InputError(f"{bin_file}: has no pair; make the file again")
     with new_folder(output, overwrite, maker="unpack_pairs") as folder:
         (folder / "images").mkdir()
-        unknown = _write(folder, encoded, issame)
+        unknown = 0
+        with (folder / LIST).open("w", newline="", encoding="ascii") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(COLUMNS)
+            for pair, same in enumerate(progress(issame.tolist(), len(issame), "pair")):
+                names = []
+                for side in (0, 1):
+                    image = encoded[2 * pair + side]
+                    found = image_format(image)
+                    unknown += found is None
+                    suffix = found.suffix if found else UNKNOWN_SUFFIX
+                    names.append(f"images/{pair:05d}_{side + 1}{suffix}")
+                    (folder / names[-1]).write_bytes(image)
+                rows.writerow([*names, int(same)])
     if unknown:
         logger.warning(
             "%s: %d images are of no known format; their files end in %s",
@@ -71,25 +82,6 @@ def unpack_pairs(
             UNKNOWN_SUFFIX,
         )
     return UnpackedPairs(Path(output), len(issame), int(issame.sum()), unknown)
-
-
-def _write(folder: Path, encoded: Sequence[bytes], issame: np.ndarray) -> int:
-    """Write images and list; return how many images are of no known format."""
-    unknown = 0
-    with (folder / LIST).open("w", newline="", encoding="ascii") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for pair, same in enumerate(progress(issame.tolist(), len(issame), "pair")):
-            names = []
-            for side in (0, 1):
-                image = encoded[2 * pair + side]
-                found = image_format(image)
-                unknown += found is None
-                suffix = found.suffix if found else UNKNOWN_SUFFIX
-                names.append(f"images/{pair:05d}_{side + 1}{suffix}")
-                (folder / names[-1]).write_bytes(image)
-            rows.writerow([*names, int(same)])
-    return unknown
 
 
 def _work(args: argparse.Namespace) -> None:

@@ -45,6 +45,14 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_default(
+    parser: argparse.ArgumentParser, flag: str, default: int | float, text: str
+) -> None:
+    """Add a flag of a number, whose help ends in its default."""
+    help_text = f"{text} (default %(default)s)"
+    parser.add_argument(flag, type=type(default), default=default, help=help_text)
+
+
 def processes_of(number: int) -> int:
     """Return how many processes `number` means: 0 means one per usable core.
 
