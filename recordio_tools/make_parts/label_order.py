@@ -47,7 +47,18 @@ def images_to_pack(
         if not is_folder and faces.repeated:
             path, count = faces.repeated_path, faces.repeated
             logger.warning("%s: lines that name a path again: %d (%r); kept", source, count, path)
-        _check(source, faces, num_classes)
+        if not faces.images:
+            raise InputError(f"{source}: lists no image; check the name of the list")
+        if faces.images + faces.identities > LARGEST_KEY:
+            raise InputError(
+                f"{source}: {faces.images} images of {faces.identities} identities are more than "
+                f"the {LARGEST_KEY} records that the layout can address; make several sets"
+            )
+        if num_classes is not None and num_classes <= faces.largest_label:
+            raise InputError(
+                f"`num_classes` {num_classes}: {source} has label {faces.largest_label}; give at "
+                f"least {faces.largest_label + 1}"
+            )
         yield faces
     finally:
         if is_folder:
@@ -84,8 +95,12 @@ class LabelOrder:
 
     def __iter__(self) -> Iterator[ListedFace]:
         if self.ascending:
-            return (face for _, _, face in self._lines())
-        return self._by_label()
+            yield from (face for _, _, face in self._lines())
+            return
+        with self.path.open("rb", SMALL_BUFFER) as file:
+            for offset in self._offsets:
+                file.seek(offset)
+                yield parse_line(self.path, 0, _text(file.readline()))
 
     def _look_through(self) -> None:
         keys = array("Q")
@@ -123,12 +138,6 @@ class LabelOrder:
         order = np.argsort(labels, kind="stable")
         self._offsets = np.frombuffer(offsets, np.int64)[order]
 
-    def _by_label(self) -> Iterator[ListedFace]:
-        with self.path.open("rb", SMALL_BUFFER) as file:
-            for offset in self._offsets:
-                file.seek(offset)
-                yield parse_line(self.path, 0, _text(file.readline()))
-
     def _lines(self) -> Iterator[tuple[int, int, ListedFace]]:
         """Yield number from 1, position in bytes and content of each line that is not empty."""
         try:
@@ -143,21 +152,6 @@ class LabelOrder:
             raise InputError(
                 f"{self.path}: {error.strerror}; check the name of the list"
             ) from error
-
-
-def _check(source: str | Path, faces: LabelOrder, num_classes: int | None) -> None:
-    if not faces.images:
-        raise InputError(f"{source}: lists no image; check the name of the list")
-    if faces.images + faces.identities > LARGEST_KEY:
-        raise InputError(
-            f"{source}: {faces.images} images of {faces.identities} identities are more than the "
-            f"{LARGEST_KEY} records that the layout can address; make several sets"
-        )
-    if num_classes is not None and num_classes <= faces.largest_label:
-        raise InputError(
-            f"`num_classes` {num_classes}: {source} has label {faces.largest_label}; give at least "
-            f"{faces.largest_label + 1}"
-        )
 
 
 def _holds(ascending: np.ndarray, key: int) -> bool:
