@@ -23,34 +23,33 @@ Other files of INPUT are counted; hidden files are ignored.
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Iterator, NamedTuple, Sequence
+from typing import Iterable, Iterator, NamedTuple, Sequence
 
-from recordio_tools.align_parts.align_folder import face_names, write_tables
 from recordio_tools.align_parts.align_photo import Photo, Recipe, align_photo
 from recordio_tools.align_parts.detector import MIN_SCORE, open_detector
 from unequal.faces.alignment import ALIGNED_SIZE
 from unequal.faces.identity_folders import IMAGE_SUFFIXES, identity_folders
 from unequal.faces.image_size import add_size, check_size, size_of_flag
 from unequal.faces.jpeg import QUALITY, add_quality, check_quality
-from unequal.faces.landmarks import Landmarks, read_landmarks
-from unequal.faces.left_out_table import LEFT_OUT_FILE
+from unequal.faces.landmarks import COLUMNS, Landmarks, landmark_row, read_landmarks
+from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOut
 from unequal.support.command_line import (
+    add_default,
     add_output,
     add_processes,
+    main_of,
     make_parser,
     processes_of,
     progress,
-    run,
 )
 from unequal.support.errors import InputError
 from unequal.support.output_folder import new_folder, refuse_input_as_output
 from unequal.support.process_pool import in_order
-
-__all__ = ["Summary", "align", "main"]
 
 EXAMPLE = """\
   python -m recordio_tools.align --input photos --output faces \\
@@ -58,22 +57,14 @@ EXAMPLE = """\
 NOT_LISTED = "the landmark file has no line for it (paths are those from --input)"
 
 
-class Summary(NamedTuple):
-    """What was done.
-
-    Attributes:
-        photos: number of photos.
-        faces: number of faces written.
-        left_out: number of photos without a face, by reason.
-        other_files: number of files that are no photos by their names.
-        absent_photos: number of photos in the landmark file that are not there.
-    """
+class Aligned(NamedTuple):
+    """What was done."""
 
     photos: int
     faces: int
-    left_out: dict[str, int]
-    other_files: int
-    absent_photos: int
+    left_out: dict[str, int]  # photos without a face, by reason
+    other_files: int  # that are no photos by their names
+    absent_photos: int  # of the landmark file that are not there
 
 
 def align(
@@ -87,7 +78,7 @@ def align(
     quality: int = QUALITY,
     processes: int = 0,
     overwrite: bool = False,
-) -> Summary:
+) -> Aligned:
     """Make the folder of aligned faces that the module's docstring describes.
 
     Args:
@@ -107,7 +98,10 @@ def align(
             landmark file or the model cannot be read, or `output` holds other files or cannot be
             made.
     """
-    _check(photos, size, quality)
+    check_size(size)
+    check_quality(quality)
+    if not os.path.isdir(photos):
+        raise InputError(f"`input` {photos}: is no folder; name the folder of photos")
     refuse_input_as_output(output, photos)
     processes = processes_of(processes)
     if (landmarks is None) == (detector is None):
@@ -121,14 +115,9 @@ def align(
         recipe = Recipe(os.fspath(photos), str(folder), size, quality, model, min_score)
         items = _photos(photos, known)
         with in_order(partial(align_photo, recipe), items, processes) as done:
-            faces, left_out = write_tables(folder, progress(done, total, "photo"), photos)
+            faces, left_out = _write_tables(folder, progress(done, total, "photo"), photos)
     absent = 0 if known is None else len(known) - (total - left_out.get(NOT_LISTED, 0))
-    return Summary(total, faces, left_out, other_files, absent)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+    return Aligned(total, faces, left_out, other_files, absent)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -151,22 +140,11 @@ def _parser() -> argparse.ArgumentParser:
     points.add_argument("--landmarks", help="file of landmarks")
     points.add_argument("--detector", help="YuNet model that finds landmarks, an ONNX file")
     add_size(parser, "of the faces (default: 112)", "112")
-    parser.add_argument(
-        "--min-score",
-        type=float,
-        default=MIN_SCORE,
-        help="the lowest score of a face that the detector takes (default %(default)s)",
-    )
+    text = "the lowest score of a face that the detector takes"
+    add_default(parser, "--min-score", MIN_SCORE, text)
     add_quality(parser, "of the JPEG files")
     add_processes(parser)
     return parser
-
-
-def _check(photos: str | Path, size: tuple[int, int], quality: int) -> None:
-    check_size(size)
-    check_quality(quality)
-    if not os.path.isdir(photos):
-        raise InputError(f"`input` {photos}: is no folder; name the folder of photos")
 
 
 def _count(photos: str | Path) -> tuple[int, int]:
@@ -183,7 +161,7 @@ def _count(photos: str | Path) -> tuple[int, int]:
 
 def _photos(photos: str | Path, known: Landmarks | None) -> Iterator[Photo]:
     for folder in identity_folders(photos, images_at_top=True):
-        targets = face_names(folder.images, folder.folders)
+        targets = _face_names(folder.images, folder.folders)
         for name in folder.images:
             path, target = (os.path.join(folder.name, part) for part in (name, targets[name]))
             points = None if known is None else known.get(path)
@@ -194,6 +172,56 @@ def _photos(photos: str | Path, known: Landmarks | None) -> Iterator[Photo]:
                 problem = "the faces of other photos take its name; rename it"
             yield Photo(path, target, points, problem)
 
+
+def _face_names(photos: Sequence[str], folders: Sequence[str]) -> dict[str, str]:
+    """Return the name of each photo's face, '' where others take all that it may have.
+
+    The photos and the folders are those of one folder.
+    """
+    names = {photo: photo for photo in photos if photo.endswith(".jpg")}
+    taken = {*names, *folders}
+    for photo in photos:
+        if photo not in names:
+            possible = (os.path.splitext(photo)[0] + ".jpg", photo + ".jpg")
+            names[photo] = next((name for name in possible if name not in taken), "")
+            taken.add(names[photo])
+    return names
+
+
+def _write_tables(
+    folder: Path, done: Iterable[Photo], photos: str | Path
+) -> tuple[int, dict[str, int]]:
+    """Write landmarks.csv and left_out.csv of photos that are done.
+
+    Returns:
+        The number of faces, and the number of photos without one by reason.
+
+    Raises:
+        InputError: there is no face in the folder `photos`.
+    """
+    faces = 0
+    # a path that is not UTF-8 comes out as it went in
+    with open(
+        folder / "landmarks.csv", "w", encoding="utf-8", errors="surrogateescape", newline=""
+    ) as file, LeftOut(folder, always=True) as left_out:
+        used = csv.writer(file, lineterminator="\n")
+        used.writerow(COLUMNS)
+        for photo in done:
+            if photo.landmarks is None or photo.problem:
+                left_out.add(photo.path, photo.problem)
+            else:
+                faces += 1
+                used.writerow(landmark_row(photo.path, photo.landmarks))
+    if not faces and left_out.first:
+        path, reason = left_out.first
+        raise InputError(
+            f"`input` {photos}: none of the {sum(left_out.reasons.values())} photos gives a face; "
+            f"the first, {path}: {reason}"
+        )
+    return faces, left_out.reasons
+
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

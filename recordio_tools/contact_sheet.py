@@ -18,28 +18,33 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator
 
-from recordio_tools.contact_sheet_parts.identities import SetIdentities
-from recordio_tools.contact_sheet_parts.page import FIRST_LINES, About, write_page
-from recordio_tools.contact_sheet_parts.scores import SheetScores, usual_scores
+from recordio_tools.contact_sheet_parts.page import (
+    FIRST_LINES,
+    Sheet,
+    about_sheet,
+    part_text,
+    title_of,
+    write_page,
+)
 from recordio_tools.contact_sheet_parts.sheet_items import (
     Item,
-    References,
-    flagged_items,
-    plain_items,
+    SheetItems,
+    SheetScores,
+    usual_scores,
 )
-from recordio_tools.contact_sheet_parts.sheet_title import Sheet, about_sheet, part_text, title_of
 from recordio_tools.contact_sheet_parts.shown_records import (
+    SetIdentities,
     ShownRecords,
     flagged_records,
     listed_records,
     records_of_identities,
 )
 from unequal.faces.face_records import FaceRecords
-from unequal.support.command_line import make_parser, progress, run
+from unequal.support.command_line import add_default, main_of, make_parser, progress
 from unequal.support.errors import InputError
-from unequal.support.files import replace_file
+from unequal.support.output_file import refuse_existing, write_file
 
 __all__ = ["Sheet", "contact_sheet", "main"]
 
@@ -48,7 +53,6 @@ EXAMPLE = """\
       --output noise.html
   python -m recordio_tools.denoise --data-dir faces/head --noise-list src/0_noiselist.txt \\
       --keep ~/Downloads/keep.txt --output faces/head_denoise"""
-SIDES = range(16, 1025)
 logger = logging.getLogger(__name__)
 
 
@@ -87,7 +91,10 @@ def contact_sheet(
         InputError: the set or a list is not sound, a list is of another set, a number is out of
             bounds, or `output` is another file or cannot be written.
     """
-    _check_flags(noise_list, threshold, scores, records, identities)
+    if sum(given is not None for given in (noise_list, records, identities)) != 1:
+        raise InputError("give one of `noise_list`, `records` and `identities`")
+    if noise_list is None and (threshold is not None or scores is not None):
+        raise InputError("`threshold`, `scores`: belong to `noise_list`; leave them out")
     _check_numbers(limit, skip, references, thumbnail)
     _check_output(output)
     opened = FaceRecords(data_dir)
@@ -104,19 +111,11 @@ def contact_sheet(
         raise InputError(f"`skip` {skip}: there are only {total} images; give a lower number")
     part = choice.part(skip, limit)
     found = None if noise_list is None else _scores(noise_list, scores, choice)
-    if noise_list is None:
-        items = plain_items(opened, known, part, thumbnail)
-    else:
-        others = References(opened, known, choice.keys, thumbnail, found)
-        items = flagged_items(opened, known, part, others, references, thumbnail, found)
+    items = SheetItems(opened, known, choice.keys, thumbnail, found).of(part, references)
     sheet = Sheet(skip + min(1, total), skip + len(part.keys), total, 0, found is not None)
-    about = about_sheet(sheet, data_dir, choice, title or title_of(data_dir, given), thumbnail)
+    title = title or title_of(data_dir, given)
+    about = about_sheet(sheet, data_dir, choice, title, thumbnail)
     return sheet._replace(broken=_write(output, about, progress(items, len(part.keys))))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -149,28 +148,13 @@ def _parser() -> argparse.ArgumentParser:
         "--scores", help="predicted labels (default: N_noise_scores.csv beside the noise list)"
     )
 
-    def add(flag: str, default: int, text: str) -> None:
-        parser.add_argument(flag, type=int, default=default, help=f"{text} (default %(default)s)")
-
-    add("--limit", 1000, "the most images on the page")
-    add("--skip", 0, "images before the first one, for the next page")
-    add("--references", 3, "pictures of the labelled identity beside each flagged one")
-    add("--thumbnail", 112, "longer side of larger pictures, pixels")
+    add_default(parser, "--limit", 1000, "the most images on the page")
+    add_default(parser, "--skip", 0, "images before the first one, for the next page")
+    text = "pictures of the labelled identity beside each flagged one"
+    add_default(parser, "--references", 3, text)
+    add_default(parser, "--thumbnail", 112, "longer side of larger pictures, pixels")
     parser.add_argument("--title", help="heads the page")
     return parser
-
-
-def _check_flags(
-    noise_list: str | Path | None,
-    threshold: float | None,
-    scores: str | Path | None,
-    records: str | Path | None,
-    identities: str | Path | None,
-) -> None:
-    if sum(given is not None for given in (noise_list, records, identities)) != 1:
-        raise InputError("give one of `noise_list`, `records` and `identities`")
-    if noise_list is None and (threshold is not None or scores is not None):
-        raise InputError("`threshold`, `scores`: belong to `noise_list`; leave them out")
 
 
 def _check_numbers(limit: int, skip: int, references: int, thumbnail: int) -> None:
@@ -180,19 +164,15 @@ def _check_numbers(limit: int, skip: int, references: int, thumbnail: int) -> No
         raise InputError(f"`skip` {skip}: give 0 or a number above it")
     if not 0 <= references <= 12:
         raise InputError(f"`references` {references}: give a number from 0 to 12")
-    if thumbnail not in SIDES:
+    if not 16 <= thumbnail <= 1024:
         raise InputError(f"`thumbnail` {thumbnail}: give a number from 16 to 1024")
 
 
 def _check_output(output: str | Path) -> None:
     """Raise InputError where there is something that is no page of this tool."""
-    path = Path(output)
-    if path.is_dir():
-        raise InputError(f"`output` {output}: is a folder; name a file, such as sheet.html")
-    if not path.parent.is_dir():
-        raise InputError(f"`output` {output}: there is no folder {path.parent}; make it first")
-    if path.exists():
-        with path.open("rb") as file:
+    refuse_existing("output", output, overwrite=True)
+    if Path(output).exists():
+        with open(output, "rb") as file:
             if file.read(len(FIRST_LINES)) != FIRST_LINES.encode():
                 raise InputError(f"`output` {output}: is another file; choose another name")
 
@@ -217,7 +197,7 @@ def _scores(
     return None
 
 
-def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
+def _write(output: str | Path, about: dict[str, str | int], items: Iterator[Item]) -> int:
     """Write the page; return how many items' pictures cannot be shown."""
     broken = 0
 
@@ -233,12 +213,11 @@ def _write(output: str | Path, about: About, items: Iterator[Item]) -> int:
         with open(name, "w", encoding="utf-8", newline="\n") as file:
             write_page(file, about, counted())
 
-    try:
-        replace_file(output, write)
-    except OSError as error:
-        raise InputError(f"`output` {output}: cannot be written ({error.strerror})") from error
+    write_file("output", output, write)
     return broken
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

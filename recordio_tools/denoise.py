@@ -20,6 +20,7 @@ import argparse
 import csv
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
@@ -30,10 +31,10 @@ from unequal.faces.identity_lists import MappedIdentity, read_names, write_mappi
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.noise_list import noise_line
 from unequal.faces.set_copy import SetCopy
-from unequal.faces.set_reader import FaceSetReader
+from unequal.faces.set_reader import FaceSetReader, OnBroken
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, bins_of, carry_bins
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
@@ -47,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 class DenoiseSummary(NamedTuple):
-    """How many images and identities the set had and what became of them."""
+    """How many images and identities the set had, and what became of them."""
 
     images: int
     removed: int
@@ -56,60 +57,6 @@ class DenoiseSummary(NamedTuple):
     lost_all: int
     lost_most: int
     bins: int
-
-
-class Account:
-    """Which images stay, and how many each identity had and lost."""
-
-    def __init__(self, broken: BrokenRecords, listed: ListedRecords) -> None:
-        self.images: dict[int, int] = {}
-        self.removed: dict[int, int] = {}
-        self.broken = broken
-        self._listed = listed
-
-    def removes(self, key: int, label: int) -> str:
-        """Return the list's line that removes an image, '' where it stays."""
-        self.images[label] = self.images.get(label, 0) + 1
-        row = self._listed.removes(key, label)
-        if row is None:
-            return ""
-        self.removed[label] = self.removed.get(label, 0) + 1
-        return f"{label} {key}\n" if np.isnan(row.largest) else noise_line(row)
-
-    def on_broken(self, key: int, reason: str) -> None:
-        """Take note of an image that cannot be read."""
-        self.broken(key, reason)
-        self._listed.pass_over(key)
-
-    def close(self) -> None:
-        """Raise InputError where a list names what was no image, and where no image stays."""
-        self.broken.close()
-        self._listed.check_all_met()
-        if self.removed and self.removed == self.images:
-            raise InputError(
-                f"{self.broken.path}: the lists name every image; lower `threshold`, or give other "
-                "lists"
-            )
-
-    def summary(self, bins: int) -> DenoiseSummary:
-        """Return the sums."""
-        lost = [self.lost(label) for label in self.removed]
-        return DenoiseSummary(
-            sum(self.images.values()),
-            sum(self.removed.values()),
-            self.broken.count,
-            len(self.images),
-            lost.count("all"),
-            lost.count("more than half"),
-            bins,
-        )
-
-    def lost(self, label: int) -> str:
-        """Return 'all' or 'more than half' where an identity lost so many images, else ''."""
-        images, removed = self.images[label], self.removed.get(label, 0)
-        if removed == images:
-            return "all"
-        return "more than half" if 2 * removed > images else ""
 
 
 def denoise(
@@ -151,56 +98,71 @@ def denoise(
     if not len(listed):
         logger.warning("the lists are empty: nothing is removed; see train_NR.py --noise-threshold")
     source = FaceSetReader(data_dir)
-    if dry_run:
-        account = Account(BrokenRecords(source.path), listed)
-        for key, label in progress(source.labels(account.on_broken), source.images):
-            account.removes(key, label)
-        account.close()
-        return account.summary(len(bins_of(data_dir)) if bins else 0)
-    with new_folder(output, overwrite, OUR_FILES) as folder:
-        names = read_names(data_dir)
-        with LeftOutTable(folder) as left_out:
-            account = Account(BrokenRecords(source.path, left_out.write), listed)
-            _write(source, account, folder, names, relabel)
-        _write_report(folder / "denoise_report.csv", account, names)
-        carried = carry_bins(data_dir, folder) if bins else []
-    return account.summary(len(carried))
+    with ExitStack() as opened:
+        folder = listing = None
+        if not dry_run:
+            folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
+            listing = opened.enter_context(LeftOutTable(folder)).write
+        broken = BrokenRecords(source.path, listing)
 
+        def on_broken(key: int, reason: str) -> None:
+            broken(key, reason)
+            listed.pass_over(key)
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+        if folder is None:
+            for key, label in progress(source.labels(on_broken), source.images):
+                listed.removes(key, label)
+            listed.check()
+        else:
+            _write(source, on_broken, listed, folder, relabel)
+            if bins:
+                carry_bins(data_dir, folder)
+        broken.close()
+    lost = [listed.lost(label) for label in listed.images]
+    return DenoiseSummary(
+        sum(listed.images.values()),
+        sum(listed.removed.values()),
+        broken.count,
+        len(lost),
+        lost.count("all"),
+        lost.count("more than half"),
+        len(bins_of(data_dir)) if bins else 0,
+    )
 
 
 def _write(
-    source: FaceSetReader, account: Account, folder: Path, names: dict[int, str], relabel: bool
+    source: FaceSetReader,
+    on_broken: OnBroken,
+    listed: ListedRecords,
+    folder: Path,
+    relabel: bool,
 ) -> None:
+    """Write the set, and all about what was removed of it."""
+    names = read_names(source.data_dir)
     mapping: list[MappedIdentity] = []
     with (folder / "removed.txt").open("w", encoding="ascii") as removed, SetCopy(
         folder, source, relabel, names, mapping
     ) as copy:
-        for face in progress(source.faces(account.on_broken), source.images):
-            line = account.removes(face.key, face.label)
-            if line:
-                removed.write(line)
-            else:
+        for face in progress(source.faces(on_broken), source.images):
+            row = listed.removes(face.key, face.label)
+            if row is None:
                 copy.add_face(face)
-        account.close()
-        copy.keep_classes(account.images)
+            else:
+                line = f"{row.label} {row.key}\n" if np.isnan(row.largest) else noise_line(row)
+                removed.write(line)
+        listed.check()
+        copy.keep_classes(listed.images)
     if relabel:
         write_mapping(folder / "mapping.csv", mapping)
-
-
-def _write_report(path: Path, account: Account, names: dict[int, str]) -> None:
+    path = folder / "denoise_report.csv"
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["label", "name", "images", "removed", "kept", "lost"])
-        for label, images in account.images.items():
-            removed = account.removed.get(label, 0)
-            name = names.get(label, "")
-            rows.writerow([label, name, images, removed, images - removed, account.lost(label)])
-        sums = account.summary(0)
-        rows.writerow(["total", "", sums.images, sums.removed, sums.images - sums.removed, ""])
+        for label, images in listed.images.items():
+            lost, name = listed.removed[label], names.get(label, "")
+            rows.writerow([label, name, images, lost, images - lost, listed.lost(label)])
+        images, lost = (sum(counts.values()) for counts in (listed.images, listed.removed))
+        rows.writerow(["total", "", images, lost, images - lost, ""])
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -220,22 +182,14 @@ def _work(args: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser("denoise", __doc__, EXAMPLE)
+
+    def add_lists(flag: str, dest: str, text: str) -> None:
+        parser.add_argument(flag, dest=dest, nargs="+", action="extend", default=[], help=text)
+
+    line = "files of lines 'label record', whatever follows: these images"
     parser.add_argument("--data-dir", required=True, help="the set that the lists were made from")
-    parser.add_argument(
-        "--noise-list",
-        dest="noise_lists",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="N_noiselist.txt files",
-    )
-    parser.add_argument(
-        "--remove",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="files of lines 'label record', whatever follows: these images are removed, too",
-    )
+    add_lists("--noise-list", "noise_lists", "N_noiselist.txt files")
+    add_lists("--remove", "remove", f"{line} are removed, too")
     add_output(parser, "the set to make")
     parser.add_argument(
         "--threshold",
@@ -243,13 +197,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the noise lists, only images whose largest probability is below it (default: "
         "all listed)",
     )
-    parser.add_argument(
-        "--keep",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="files of lines 'label record', whatever follows: these images stay",
-    )
+    add_lists("--keep", "keep", f"{line} stay")
     parser.add_argument(
         "--relabel",
         action="store_true",
@@ -261,6 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     add_no_bins(parser)
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

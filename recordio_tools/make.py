@@ -18,25 +18,24 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Sequence
+from typing import Iterable, NamedTuple
 
-from recordio_tools.make_parts.image_source import images_to_pack
-from recordio_tools.make_parts.label_order import LabelOrder
-from recordio_tools.make_parts.packed_set import Made, nothing_left, write_packed
+from recordio_tools.make_parts.label_order import LabelOrder, images_to_pack
 from recordio_tools.make_parts.packing import Packed, Packing, pack_face, size_of
 from unequal.faces.image_size import add_size, check_size, size_of_flag
 from unequal.faces.jpeg import QUALITY, add_quality, check_quality
-from unequal.faces.left_out_table import LEFT_OUT_FILE
+from unequal.faces.left_out_table import LEFT_OUT_FILE, LeftOut
 from unequal.faces.set_writer import FaceSetWriter
 from unequal.support.command_line import (
     add_output,
     add_processes,
+    main_of,
     make_parser,
     processes_of,
     progress,
-    run,
 )
 from unequal.support.errors import InputError
 from unequal.support.output_folder import (
@@ -55,6 +54,19 @@ EXAMPLE = """\
   python -m recordio_tools.make --input faces --output set --size 112
   python -m recordio_tools.make --list photos.lst --root photos --output set --size 112"""
 OUR_FILES = SET_FILES | {LEFT_OUT_FILE}
+
+
+class Made(NamedTuple):
+    """What a set was made of."""
+
+    images: int
+    identities: int
+    size: tuple[int, int]  # (height, width) in pixels
+    aligned: int  # images that were aligned and encoded anew
+    resized: int  # images that were resized and encoded anew
+    misnamed: int  # files, taken as they are, whose name says another format than they have
+    left_out: dict[str, int]  # images left out, by reason
+    lost_identities: int  # how many have no image left
 
 
 def make_set(
@@ -90,7 +102,12 @@ def make_set(
             the number of images is beyond what records hold, options contradict each other, or
             `output` holds other files or cannot be made.
     """
-    _check_options(size, resize, quality, trust)
+    check_size(size)
+    check_quality(quality)
+    if trust and size is None:
+        raise InputError("`trust`: sizes are not looked at; say what they are with `size`")
+    if trust and resize:
+        raise InputError("`trust`: cannot tell which images to `resize`; leave one of them out")
     workers = processes_of(processes)
     refuse_input_as_output(output, source)
     if overwrite:
@@ -104,12 +121,7 @@ def make_set(
             with in_order(partial(pack_face, packing), faces, workers) as packed:
                 images = progress(packed, faces.images)
                 writer = FaceSetWriter(made, size, num_classes)
-                return write_packed(source, made, writer, images, faces)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+                return _write_packed(source, made, writer, images, faces)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -119,18 +131,9 @@ def _work(args: argparse.Namespace) -> None:
         raise InputError(f"--root {args.root}: goes with --list; paths start from --input")
     if args.list is not None and Path(args.list).is_dir():
         raise InputError(f"--list {args.list}: is a folder; give it as --input")
-    made = make_set(
-        args.list if args.input is None else args.input,
-        args.output,
-        args.root,
-        size=size_of_flag(args.size),
-        resize=args.resize,
-        quality=args.quality,
-        num_classes=args.num_classes,
-        processes=args.processes,
-        trust=args.trust,
-        overwrite=args.overwrite,
-    )
+    options = {**vars(args), "size": size_of_flag(args.size)}
+    folder, listed = options.pop("input"), options.pop("list")
+    made = make_set(folder or listed, **options)
     height, width = made.size
     print(f"{args.output}: {made.images} images of {made.identities} identities, {height}x{width}")
     if args.size is None and not made.aligned and made.size not in USUAL_SIZES:
@@ -179,13 +182,55 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check_options(size: tuple[int, int] | None, resize: bool, quality: int, trust: bool) -> None:
-    check_size(size)
-    check_quality(quality)
-    if trust and size is None:
-        raise InputError("`trust`: sizes are not looked at; say what they are with `size`")
-    if trust and resize:
-        raise InputError("`trust`: cannot tell which images to `resize`; leave one of them out")
+def _write_packed(
+    source: str | Path,
+    made: Path,
+    writer: FaceSetWriter,
+    images: Iterable[Packed],
+    faces: LabelOrder,
+) -> Made:
+    """Write the packed images of `source` to the folder `made`, and the list of those left out.
+
+    Raises:
+        InputError: all are left out.
+    """
+    identities = misnamed = 0
+    changes: Counter[str] = Counter()
+    last = None
+    with LeftOut(made) as left_out, writer:
+        for face, image, reason, change, is_misnamed in images:
+            if reason:
+                left_out.add(face.path, reason)
+                continue
+            identities += face.label != last
+            last = face.label
+            writer.add(face.label, image, face.path)
+            changes[change] += 1
+            misnamed += is_misnamed
+        if not writer.images:
+            raise _nothing_left(source, left_out.first)
+    lost = faces.identities - identities
+    if lost:
+        logger.warning("%s: identities left without an image, a gap in labels: %d", source, lost)
+    return Made(
+        writer.images,
+        identities,
+        writer.size,
+        changes["aligned"],
+        changes["resized"],
+        misnamed,
+        left_out.reasons,
+        lost,
+    )
+
+
+def _nothing_left(source: str | Path, first: tuple[str, str] | None) -> InputError:
+    """Return the error about a source without a good image; `first` is path and reason of one."""
+    path, reason = first or ("", "")
+    return InputError(
+        f"{source}: no image can be packed; the first is {path}: {reason}; check the images, "
+        "`root` and `size`"
+    )
 
 
 def _first_size(source: str | Path, root: str, faces: LabelOrder) -> tuple[int, int]:
@@ -195,8 +240,10 @@ def _first_size(source: str | Path, root: str, faces: LabelOrder) -> tuple[int, 
         if not isinstance(found, Packed):
             return found
         first = first or (face.path, found.reason)
-    raise nothing_left(source, first)
+    raise _nothing_left(source, first)
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,7 +21,7 @@ import re
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple
 
 from recordio_tools.make_synthetic_parts.drawing import drawn
 from recordio_tools.make_synthetic_parts.identity import Identity, draw_identity
@@ -34,7 +34,7 @@ from recordio_tools.make_synthetic_parts.plan import (
     plan_tail,
 )
 from unequal.faces.set_writer import write_face_set
-from unequal.support.command_line import add_output, add_processes, make_parser, run
+from unequal.support.command_line import add_output, add_processes, main_of, make_parser
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_strangers
 
@@ -95,11 +95,6 @@ def make_synthetic(
         tail_images=len(tail),
         pairs=len(matches),
     )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -168,6 +163,8 @@ def _write_truth(path: Path, pictures: list[PlannedPicture]) -> None:
             content = "clutter" if picture.group == "clutter" else "face"
             rows.writerow([picture.set, record, picture.label, shown, picture.kind, content])
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -26,25 +26,27 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence
 
-from recordio_tools.merge_parts.merged_set import all_bins, carry_all_bins, write_merged
-from recordio_tools.merge_parts.pairs import (
+from recordio_tools.merge_parts.matches import NO_MATCHES, find_matches, group
+from recordio_tools.merge_parts.merged_set import (
     Pair,
+    carry_all_bins,
     named_pairs,
     warn_of_chains,
     warn_of_names,
+    write_merged,
     write_pairs,
 )
-from recordio_tools.merge_parts.plan import NO_MATCHES, find_matches, group
-from recordio_tools.merge_parts.saved_model import saved_model
 from recordio_tools.merge_parts.sources import open_sources, prefixes
+from unequal.checkpoints.checkpoint import one_checkpoint
 from unequal.faces.left_out_table import LEFT_OUT_FILE, RECORD_COLUMNS, LeftOutTable
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
-from unequal.faces.verification_bins import add_no_bins
-from unequal.support.command_line import add_output, make_parser, run
+from unequal.faces.verification_bins import add_no_bins, bins_of
+from unequal.support.command_line import add_default, add_output, main_of, make_parser
 from unequal.support.counted import counted
 from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
@@ -62,25 +64,15 @@ BATCH_SIZE = 64
 
 
 class Merged(NamedTuple):
-    """What was merged, or would be with `dry_run`.
-
-    Attributes:
-        output: the folder.
-        identities: of the result.
-        images: of the result.
-        merged: how many identities fewer there are than before.
-        pairs: how many pairs look the same.
-        broken: how many records cannot be read.
-        bins: how many verification sets were copied.
-    """
+    """What was merged, or would be with `dry_run`."""
 
     output: Path
-    identities: int
-    images: int
-    merged: int
-    pairs: int
-    broken: int
-    bins: int
+    identities: int  # of the result
+    images: int  # of the result
+    merged: int  # how many identities fewer there are than before
+    pairs: int  # that look the same
+    broken: int  # records that cannot be read
+    bins: int  # verification sets that were copied
 
 
 def merge(
@@ -115,42 +107,6 @@ def merge(
     Raises:
         InputError: a set, a number or `output` is not sound, sizes differ, the result is too large.
     """
-    _check_numbers(threshold, images_per_identity, batch_size)
-    refuse_input_as_output(output, *data_dirs)
-    starts = prefixes(data_dirs)
-    with ExitStack() as opened:
-        folder = listing = None
-        if not dry_run:  # at once, so that hours of embedding do not end at a folder in use
-            folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
-            listing = opened.enter_context(LeftOutTable(folder, ("set", *RECORD_COLUMNS))).write
-        sources = open_sources(data_dirs, listing)
-        images = int(sources.images.sum())
-        check_fits(output, images, min(1, len(sources)))  # before the hours of embedding
-        how = threshold, images_per_identity, batch_size
-        matches = NO_MATCHES if embed is None else find_matches(sources, embed, *how)
-        groups = group(sources, matches, same_labels)
-        check_fits(output, images, len(groups))
-        (warn_of_names if embed is None else warn_of_chains)(sources, groups)
-        if on_pair is not None:
-            for pair in named_pairs(sources, matches):
-                on_pair(pair)
-        identities = len(groups)
-        if folder is not None:
-            identities, images = write_merged(folder, sources, groups, starts)
-            carry_all_bins(data_dirs if bins else (), folder)
-            if embed is not None:
-                write_pairs(folder / "merged.csv", named_pairs(sources, matches))
-    merged, pairs = len(sources) - len(groups), len(matches.first)
-    carried = len({path.name for path in all_bins(data_dirs if bins else ())})
-    return Merged(Path(output), identities, images, merged, pairs, sources.close_broken(), carried)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
-
-
-def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) -> None:
     if not 0 < threshold <= 1:
         raise InputError(f"`threshold` {threshold}: give a cosine above 0 and up to 1")
     for name, number in (
@@ -159,6 +115,55 @@ def _check_numbers(threshold: float, images_per_identity: int, batch_size: int) 
     ):
         if number < 1:
             raise InputError(f"`{name}` {number}: give 1 or more")
+    refuse_input_as_output(output, *data_dirs)
+    starts = prefixes(data_dirs)
+    with ExitStack() as opened:
+        folder = listing = None
+        if not dry_run:  # at once, so that hours of embedding do not end at a folder in use
+            folder = opened.enter_context(new_folder(output, overwrite, OUR_FILES))
+            listing = opened.enter_context(LeftOutTable(folder, ("set", *RECORD_COLUMNS))).write
+        sources = open_sources(data_dirs, starts, listing)
+        images = int(sources.images.sum())
+        check_fits(output, images, min(1, len(sources.labels)))  # before the hours of embedding
+        how = threshold, images_per_identity, batch_size
+        matches = NO_MATCHES if embed is None else find_matches(sources, embed, *how)
+        groups = group(sources.labels, matches, same_labels)
+        check_fits(output, images, len(groups))
+        (warn_of_names if embed is None else warn_of_chains)(sources, groups)
+        if on_pair is not None:
+            for pair in named_pairs(sources, matches):
+                on_pair(pair)
+        identities = len(groups)
+        if folder is not None:
+            identities, images = write_merged(folder, sources, groups)
+            carry_all_bins(data_dirs if bins else (), folder)
+            if embed is not None:
+                write_pairs(folder / "merged.csv", named_pairs(sources, matches))
+    merged, pairs = len(sources.labels) - len(groups), len(matches.first)
+    carried = len({path.name for folder in data_dirs for path in bins_of(folder)}) if bins else 0
+    return Merged(Path(output), identities, images, merged, pairs, sources.close_broken(), carried)
+
+
+def saved_model(model: str) -> Embed:
+    """Return a function from uint8 RGB (n, 3, height, width) to embeddings (n, emb).
+
+    The files of `model`, 'prefix,epoch', are looked for now. They are loaded at the first call,
+    after a look at the data, because MXNet takes seconds to load.
+
+    Raises:
+        InputError: a file is missing, or several epochs are meant; the function raises it for
+            files that are damaged.
+    """
+    checkpoint = one_checkpoint(model)
+
+    @lru_cache(maxsize=None)
+    def load() -> Embed:
+        from unequal.checkpoints.embedder import load_embedder
+        from unequal.support.devices import usable_devices
+
+        return load_embedder(checkpoint, usable_devices()[0])
+
+    return lambda images: load()(images)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -199,18 +204,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help=f"smallest cosine at which they do; depends on the model (default {THRESHOLD})",
     )
-    parser.add_argument(
-        "--images-per-identity",
-        type=int,
-        default=IMAGES_PER_IDENTITY,
-        help="the most images for a centre (default %(default)s)",
-    )
-    parser.add_argument(
-        "--batch-size",
-        type=int,
-        default=BATCH_SIZE,
-        help="images embedded at a time (default %(default)s)",
-    )
+    most = "the most images for a centre"
+    add_default(parser, "--images-per-identity", IMAGES_PER_IDENTITY, most)
+    add_default(parser, "--batch-size", BATCH_SIZE, "images embedded at a time")
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -220,6 +216,8 @@ def _parser() -> argparse.ArgumentParser:
     add_no_bins(parser)
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Iterator, NamedTuple, Sequence
+from typing import Iterator
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from unequal.faces.noise_histogram import write_distribution, write_histogram
 from unequal.faces.noise_list import read_noise_list, write_noise_list
 from unequal.faces.noise_scores import Scores, read_scores
 from unequal.faces.noise_threshold import Choice, choose_threshold
-from unequal.support.command_line import make_parser, run
+from unequal.support.command_line import main_of, make_parser
 from unequal.support.errors import InputError
 from unequal.support.output_file import refuse_existing
 
@@ -38,41 +38,6 @@ SMALL_THRESHOLDS = (0.001, 0.002, 0.005, 0.007, 0.01, 0.02, 0.05)
 THRESHOLDS = (*SMALL_THRESHOLDS, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-class Advice(NamedTuple):
-    """The distribution of the largest probabilities.
-
-    Attributes:
-        images: how many there are.
-        quantiles: (share of images, largest probability of that share).
-        counts: (threshold, images below it).
-        choice: as --noise-threshold auto chooses.
-    """
-
-    images: int
-    quantiles: list[tuple[float, float]]
-    counts: list[tuple[float, int]]
-    choice: Choice
-
-
-def advise(largest: np.ndarray) -> Advice:
-    """Describe the largest probabilities of a set, float32 (images,).
-
-    Raises:
-        InputError: there are none.
-    """
-    if not len(largest):
-        raise InputError("there is no image in it; give the scores or the list of another run")
-    ordered = np.sort(largest)
-    positions = [int(share * (len(ordered) - 1)) for share in QUANTILES]
-    below = [int(np.count_nonzero(largest < np.float32(number))) for number in THRESHOLDS]
-    return Advice(
-        images=len(largest),
-        quantiles=[(share, float(ordered[at])) for share, at in zip(QUANTILES, positions)],
-        counts=list(zip(THRESHOLDS, below)),
-        choice=choose_threshold(largest),
-    )
-
-
 def noisy_images(scores: Scores, threshold: float = 0.0, label_below: float = 0.0) -> np.ndarray:
     """Return which images are noise, bool (images,).
 
@@ -82,21 +47,21 @@ def noisy_images(scores: Scores, threshold: float = 0.0, label_below: float = 0.
     return (scores.largest < np.float32(threshold)) | (scores.of_label < np.float32(label_below))
 
 
-def lines_of(advice: Advice) -> Iterator[str]:
-    """Yield the lines of the advice."""
-    yield f"{advice.images} images"
+def describe(largest: np.ndarray, choice: Choice) -> Iterator[str]:
+    """Yield lines about the largest probabilities of a set, float32 (images,), one or more.
+
+    `choice` is what --noise-threshold auto takes.
+    """
+    yield f"{len(largest)} images"
     yield "\nshare of images   have a largest probability up to"
-    for share, number in advice.quantiles:
-        yield f"{100 * share:>13.1f} %   {number:.4g}"
+    ordered = np.sort(largest)
+    for share in QUANTILES:
+        yield f"{100 * share:>13.1f} %   {ordered[int(share * (len(ordered) - 1))]:.4g}"
     yield "\nthreshold   images below"
-    for number, count in advice.counts:
-        yield f"{number:>9}   {count} ({100 * count / advice.images:.2f} %)"
-    yield f"\nauto: threshold {advice.choice.threshold:g}: {advice.choice.reason}"
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+    for number in THRESHOLDS:
+        count = np.count_nonzero(largest < np.float32(number))
+        yield f"{number:>9}   {count} ({100 * count / len(largest):.2f} %)"
+    yield f"\nauto: threshold {choice.threshold:g}: {choice.reason}"
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -113,11 +78,12 @@ def _work(args: argparse.Namespace) -> None:
     source = args.scores or args.noise_list
     scores = read_scores(source) if args.scores else None
     largest = _largest_in_list(source) if scores is None else scores.largest
-    try:
-        advice = advise(largest)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
-    for line in lines_of(advice):
+    if not len(largest):
+        raise InputError(
+            f"{source}: there is no image in it; give the scores or the list of another run"
+        )
+    choice = choose_threshold(largest)
+    for line in describe(largest, choice):
         print(line)
     if args.noise_list:
         print(
@@ -127,7 +93,7 @@ def _work(args: argparse.Namespace) -> None:
     if args.csv:
         write_distribution(args.csv, largest)
     if args.histogram:
-        thresholds = {"auto": advice.choice.threshold, "--threshold": args.threshold or 0.0}
+        thresholds = {"auto": choice.threshold, "--threshold": args.threshold or 0.0}
         write_histogram(args.histogram, largest, source, thresholds)
     if args.output and scores is not None:
         noisy = noisy_images(scores, args.threshold or 0.0, args.label_below or 0.0)
@@ -160,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--overwrite", action="store_true", help="replace older files of these")
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

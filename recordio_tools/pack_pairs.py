@@ -15,15 +15,17 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import pickle
+import struct
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, NamedTuple, Sequence
+from typing import BinaryIO, Iterable, Iterator, NamedTuple
 
 from recordio_tools.pack_pairs_parts.pair_list import ListedPair, read_pair_list
-from recordio_tools.pack_pairs_parts.pair_pickle import write_pair_pickle
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.image_size import add_size, check_size, size_of_flag
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.files import replace_file
 from unequal.support.output_file import refuse_existing
@@ -38,13 +40,13 @@ logger = logging.getLogger(__name__)
 
 
 class PackedPairs(NamedTuple):
-    """What was packed: pairs, those of one person among them, pairs left out, (height, width)."""
+    """What was packed."""
 
     output: Path
     pairs: int
-    same: int
+    same: int  # pairs of one person
     left_out: int
-    size: tuple[int, int]
+    size: tuple[int, int]  # (height, width) of the images, pixels
 
 
 class _Unusable(Exception):
@@ -86,12 +88,14 @@ def pack_pairs(
         raise InputError(f"`images` {images}: no such folder; name the one that the paths start in")
     # the list is read to its end first, so that a bad line is told before an hour of work
     total = sum(1 for _ in read_pair_list(pairs))
-    packer = _Packer(pairs, images, size, names_suffix, skip_missing)
+    first = names_suffix if names_suffix.startswith(".") else f".{names_suffix}"
+    suffixes = list(dict.fromkeys([first, *SUFFIXES]))
+    packer = _Packer(pairs, Path(images), size, suffixes, skip_missing, size is not None)
 
     def write(name: str) -> None:
         with open(name, "wb") as file:
             shown = progress(read_pair_list(pairs), total, "pair")
-            count = write_pair_pickle(file, packer.usable(shown))
+            count = _write_pair_pickle(file, packer.usable(shown))
         if count < FEWEST_PAIRS:
             raise InputError(f"{pairs}: {count} pairs with images; verification needs 2 or more")
 
@@ -106,31 +110,42 @@ def pack_pairs(
     return PackedPairs(Path(output), packer.pairs, packer.same, packer.left_out, packer.size)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+def _write_pair_pickle(file: BinaryIO, pairs: Iterable[tuple[bytes, bytes, bool]]) -> int:
+    """Write (image, image, whether they show one person) as a pickled (images, issame).
 
-
-class _Packer:
-    """Reads and checks the images of listed pairs, and counts.
-
-    `size` is (height, width), None until it is known.
+    Only the flags are held in memory. Returns the number of pairs.
     """
+    # The images are strings of Python 2 in protocol 2, as in the lfw.bin that the InsightFace
+    # project publishes. They are read by pickle.load(f) in Python 2 and by
+    # pickle.load(f, encoding="bytes") in Python 3. Python 3's own form of bytes for Python 2 would
+    # not need `encoding`. But it calls a function (_codecs.encode), which careful readers refuse;
+    # it makes the file half as large again; and its pickler keeps every image in memory.
+    flags = bytearray()
+    file.write(pickle.PROTO + b"\x02" + pickle.EMPTY_LIST + pickle.MARK)
+    for first, second, same in pairs:
+        for image in (first, second):
+            file.write(pickle.BINSTRING + struct.pack("<i", len(image)))
+            file.write(image)
+        flags += pickle.NEWTRUE if same else pickle.NEWFALSE
+    file.write(pickle.APPENDS + pickle.EMPTY_LIST + pickle.MARK)
+    file.write(flags)
+    file.write(pickle.APPENDS + pickle.TUPLE2 + pickle.STOP)
+    return len(flags)
 
-    def __init__(
-        self,
-        pairs: str | Path,
-        images: str | Path,
-        size: tuple[int, int] | None,
-        names_suffix: str,
-        skip_missing: bool,
-    ) -> None:
-        self.size = size
-        self.pairs = self.same = self.left_out = 0
-        self._given = size is not None
-        self._list, self._root, self._skip = pairs, Path(images), skip_missing
-        first = names_suffix if names_suffix.startswith(".") else f".{names_suffix}"
-        self._suffixes = (first, *(suffix for suffix in SUFFIXES if suffix != first))
+
+@dataclass
+class _Packer:
+    """Reads and checks the images of listed pairs, and counts."""
+
+    listed: str | Path
+    root: Path
+    size: tuple[int, int] | None  # (height, width), pixels; None until it is known
+    suffixes: list[str]  # of images without one, in the order in which they are tried
+    skip_missing: bool
+    size_is_given: bool
+    pairs: int = 0
+    same: int = 0
+    left_out: int = 0
 
     def usable(self, pairs: Iterator[ListedPair]) -> Iterator[tuple[bytes, bytes, bool]]:
         """Yield both images of each pair, and whether they show one person."""
@@ -138,13 +153,13 @@ class _Packer:
             try:
                 first, second = (self._read(pair, path) for path in (pair.first, pair.second))
             except _Unusable as error:
-                if not self._skip:
+                if not self.skip_missing:
                     raise InputError(
-                        f"{self._list}, line {pair.line}: {error}; fix it, check `images`, or "
+                        f"{self.listed}, line {pair.line}: {error}; fix it, check `images`, or "
                         "leave such pairs out with `skip_missing`"
                     ) from error
                 self.left_out += 1
-                logger.warning("%s, line %d is left out: %s", self._list, pair.line, error)
+                logger.warning("%s, line %d is left out: %s", self.listed, pair.line, error)
                 continue
             self.pairs += 1
             self.same += pair.same
@@ -163,9 +178,9 @@ class _Packer:
             raise _Unusable(f"{path}: {error}") from error
         self.size = self.size or (height, width)
         if (height, width) != self.size:
-            source = "`size` asks for" if self._given else "those before have"
+            source = "`size` asks for" if self.size_is_given else "those before have"
             raise InputError(
-                f"{self._list}, line {pair.line}: {path} is {height}x{width} pixels, where "
+                f"{self.listed}, line {pair.line}: {path} is {height}x{width} pixels, where "
                 f"{source} {self.size[0]}x{self.size[1]}; align the faces first: python -m "
                 "recordio_tools.align"
             )
@@ -173,8 +188,8 @@ class _Packer:
 
     def _find(self, pair: ListedPair, name: str) -> Path:
         if not pair.bare:
-            return self._root / name
-        paths = [self._root / f"{name}{suffix}" for suffix in self._suffixes]
+            return self.root / name
+        paths = [self.root / f"{name}{suffix}" for suffix in self.suffixes]
         return next((path for path in paths if os.path.isfile(path)), paths[0])
 
 
@@ -212,6 +227,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

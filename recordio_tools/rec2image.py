@@ -20,45 +20,34 @@ that OpenCV cannot decode or that are not of property's size.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import os
 import shlex
 import sys
 from pathlib import Path
-from typing import IO, BinaryIO, Iterator, NamedTuple, Sequence
+from typing import BinaryIO, Iterator, NamedTuple
 
 from unequal.faces.decoding import BadImage, decode_rgb
 from unequal.faces.image_format import image_format
 from unequal.faces.image_list import ListedFace, list_line
-from unequal.faces.left_out_table import BrokenRecords
+from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_reader import Face, FaceSetReader
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_folder import new_folder, refuse_input_as_output
 
-__all__ = ["Extracted", "main", "rec_to_images"]
-
 EXAMPLE = "  python -m recordio_tools.rec2image --data-dir faces/head --output photos"
-LIST, LEFT_OUT = "train.lst", "left_out.csv"
-COLUMNS = ["record", "reason"]
+LIST = "train.lst"
 LONGEST_NAME = 255
 
 
 class Extracted(NamedTuple):
-    """What was written.
-
-    Attributes:
-        images: number of images.
-        renamed: number of images that are not under the path of train.lst.
-        left_out: number of records left out.
-        command: the command that packs the images again, in words.
-    """
+    """What was written."""
 
     images: int
-    renamed: int
-    left_out: int
-    command: list[str]
+    renamed: int  # images that are not under the path of train.lst
+    left_out: int  # records
+    command: list[str]  # packs the images again
 
 
 def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = False) -> Extracted:
@@ -75,23 +64,19 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
     """
     reader = FaceSetReader(data_dir)
     refuse_input_as_output(output, data_dir)
-    broken = BrokenRecords(reader.path)
     images = renamed = 0
     largest_label = -1
     with new_folder(output, overwrite, maker="rec2image") as folder:
-        with _text(folder / LIST, "x") as listing, _text(folder / LEFT_OUT, "x") as table:
-            left_out = csv.writer(table, lineterminator="\n")
-            left_out.writerow(COLUMNS)
-
-            def leave_out(key: int, reason: str) -> None:
-                left_out.writerow([key, reason])
-                broken(key, reason)
-
-            for face in progress(reader.faces(leave_out), reader.images):
+        # a path that is not UTF-8 comes out as it went in
+        with LeftOutTable(folder, always=True) as table, open(
+            folder / LIST, "x", encoding="utf-8", errors="surrogateescape", newline=""
+        ) as listing:
+            broken = BrokenRecords(reader.path, table.write)
+            for face in progress(reader.faces(broken), reader.images):
                 try:
                     suffix = _suffix(face.image)
                 except BadImage as error:
-                    leave_out(face.key, str(error))
+                    broken(face.key, str(error))
                     continue
                 path = _write(folder, face, suffix)
                 listing.write(list_line(ListedFace(path, face.label)))
@@ -105,18 +90,13 @@ def rec_to_images(data_dir: str | Path, output: str | Path, overwrite: bool = Fa
     return Extracted(images, renamed, broken.count, command)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
-
-
 def _work(args: argparse.Namespace) -> None:
     found = rec_to_images(args.data_dir, args.output, args.overwrite)
     print(f"{args.output}: {found.images} images, listed in {Path(args.output) / LIST}")
     if found.renamed:
         print(f"under another path than train.lst of {args.data_dir} names: {found.renamed}")
     if found.left_out:
-        print(f"{Path(args.output) / LEFT_OUT}: {found.left_out} records left out")
+        print(f"{Path(args.output) / LEFT_OUT_FILE}: {found.left_out} records left out")
     print(f"to pack them again: {' '.join(map(shlex.quote, found.command))}")
 
 
@@ -125,11 +105,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", required=True, help="the set: train.rec, train.idx, ...")
     add_output(parser, "folder to make")
     return parser
-
-
-def _text(path: Path, mode: str) -> IO[str]:
-    # a path that is not UTF-8 comes out as it went in
-    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def _packing_again(reader: FaceSetReader, output: str | Path, largest_label: int) -> list[str]:
@@ -183,17 +158,16 @@ def _is_file_name(part: str) -> bool:
 def _open_new(path: Path) -> BinaryIO | None:
     """Make a file; return None where it exists, or a file is where its folder should be."""
     try:
-        return path.open("xb")
-    except FileNotFoundError:
-        pass
-    except (FileExistsError, NotADirectoryError):
-        return None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("xb")
+        try:
+            return path.open("xb")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb")
     except (FileExistsError, NotADirectoryError):
         return None
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

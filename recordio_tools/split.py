@@ -18,7 +18,7 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 from unequal.faces.identity_lists import (
     MappedIdentity,
@@ -32,7 +32,7 @@ from unequal.faces.set_reader import FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, set_line
 from unequal.faces.verification_bins import add_no_bins, carry_bins
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_folder import (
     SET_FILES,
@@ -49,7 +49,7 @@ PARTS = ("head", "tail")
 OUR_FILES = {*PARTS, "mapping.csv", LEFT_OUT_FILE}
 
 
-class Part(NamedTuple):
+class Half(NamedTuple):
     """One of the two sets: its folder, and how many identities and images it has."""
 
     folder: Path
@@ -60,8 +60,8 @@ class Part(NamedTuple):
 class SplitSummary(NamedTuple):
     """The two sets, how many verification sets each has, and how many records were broken."""
 
-    head: Part
-    tail: Part
+    head: Half
+    tail: Half
     bins: int
     broken: int
 
@@ -117,14 +117,9 @@ def split_set(
             known = {*SET_FILES, *os.listdir(folder / part)}
             refuse_strangers(Path(output) / part, known)
     head_part, tail_part = (
-        Part(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
+        Half(Path(output) / part, copy.identities, copy.images) for part, copy in zip(PARTS, copies)
     )
     return SplitSummary(head_part, tail_part, len(carried), broken.count)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
 
 
 def _with_many_images(counts: dict[int, int], min_images: int) -> set[int]:
@@ -186,6 +181,8 @@ def _parser() -> argparse.ArgumentParser:
     add_no_bins(parser)
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

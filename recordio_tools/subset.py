@@ -18,25 +18,48 @@ from __future__ import annotations
 
 import argparse
 import sys
+from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple
 
-from recordio_tools.subset_parts.filters import Filters, Scattered, check_filters, select, survey
 from unequal.faces.decoding import BadImage, decode_rgb
-from unequal.faces.identity_lists import MappedIdentity, read_names, write_mapping
+from unequal.faces.identity_lists import (
+    MappedIdentity,
+    read_identity_list,
+    read_names,
+    write_mapping,
+)
 from unequal.faces.left_out_table import LEFT_OUT_FILE, BrokenRecords, LeftOutTable
 from unequal.faces.set_copy import SetCopy
 from unequal.faces.set_reader import Face, FaceSetReader
 from unequal.faces.set_writer import check_fits
 from unequal.faces.summary_lines import broken_line, images_of, set_line
 from unequal.faces.verification_bins import add_no_bins, carry_bins
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_default, add_output, main_of, make_parser, progress
+from unequal.support.errors import InputError
 from unequal.support.output_folder import SET_FILES, new_folder, refuse_input_as_output
 
 EXAMPLE = """\
   python -m recordio_tools.subset --data-dir MF2 --sample-identities 1000 --max-images 20 \\
       --output MF2_small"""
+SEEDS = 2**64
 OUR_FILES = SET_FILES | {"mapping.csv", LEFT_OUT_FILE}
+
+
+class Filters(NamedTuple):
+    """What is taken of a set, in this order; None: no such filter."""
+
+    keep_identities: str | Path | None = None  # a file of identities; only these
+    drop_identities: str | Path | None = None  # a file of identities; not these
+    min_images: int | None = None  # only identities with at least this number in the set
+    sample_identities: int | None = None  # this number of the identities that are left, at random
+    max_images: int | None = None  # at most this number of images of each, at random
+    seed: int = 0  # start of the random numbers
+
+
+class Scattered(Exception):
+    """The images of an identity do not follow one another."""
 
 
 class SubsetSummary(NamedTuple):
@@ -76,17 +99,18 @@ def subset(
             more than a set can hold, or `output` cannot be made.
     """
     wanted = Filters(**filters)
-    check_filters(wanted)
+    _check_filters(wanted)
     refuse_input_as_output(output, data_dir)
     source = FaceSetReader(data_dir)
     try:
-        found = survey(source, wanted)
+        images, last_ranks = _survey(source, wanted)
     except Scattered:
         source = FaceSetReader(data_dir, by_label=True)
-        found = survey(source, wanted)
+        images, last_ranks = _survey(source, wanted)
     names = read_names(data_dir)
-    selection = select(data_dir, found, names, wanted)
-    check_fits(output, selection.images, len(selection.labels))
+    labels = _select(data_dir, images, names, wanted)
+    taken = (min(images[label], wanted.max_images or images[label]) for label in labels)
+    check_fits(output, sum(taken), len(labels))
     mapping: list[MappedIdentity] = []
     with new_folder(output, overwrite, OUR_FILES) as folder:
         with LeftOutTable(folder) as left_out, SetCopy(
@@ -94,23 +118,97 @@ def subset(
         ) as copy:
             broken = BrokenRecords(source.path, left_out.write)
             for face in progress(source.faces(broken), source.images):
-                taken = selection.takes(face.key, face.label)
-                if taken and not (verify and not _decodes(face, broken)):
+                last = last_ranks.get(face.label)
+                if face.label not in labels:
+                    continue
+                if last is not None and _rank("image", face.key, wanted.seed) > last:
+                    continue
+                if not verify or _decodes(face, broken):
                     copy.add_face(face)
-            copy.keep_classes(found.images)
+            copy.keep_classes(images)
             broken.close()
         if not keep_labels:
             write_mapping(folder / "mapping.csv", mapping)
         carried = carry_bins(data_dir, folder) if bins else []
-    total = sum(found.images.values())
+    total = sum(images.values())
     return SubsetSummary(
-        copy.images, copy.identities, total, len(found.images), len(carried), broken.count
+        copy.images, copy.identities, total, len(images), len(carried), broken.count
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
+def _check_filters(filters: Filters) -> None:
+    """Raise InputError for a number out of bounds and for both kinds of list."""
+    if filters.keep_identities is not None and filters.drop_identities is not None:
+        raise InputError("`keep_identities`, `drop_identities`: give one of the two")
+    for name in ("min_images", "sample_identities", "max_images"):
+        number = getattr(filters, name)
+        if number is not None and number < 1:
+            raise InputError(f"`{name}` {number}: give a number above 0")
+    if not 0 <= filters.seed < SEEDS:
+        raise InputError(f"`seed` {filters.seed}: give a number from 0 to 2**64 - 1")
+
+
+def _survey(source: FaceSetReader, filters: Filters) -> tuple[dict[int, int], dict[int, bytes]]:
+    """Read all labels.
+
+    Returns:
+        Images per label; and of labels with more than max_images the highest rank to take.
+
+    Raises:
+        Scattered: the images of an identity do not follow one another.
+    """
+    images: dict[int, int] = {}
+    last_ranks: dict[int, bytes] = {}
+    labels = progress(source.labels(lambda key, reason: None), source.images, "label")
+    for label, pairs in groupby(labels, key=lambda pair: pair[1]):
+        if label in images:
+            raise Scattered
+        keys = [key for key, _ in pairs]
+        images[label] = len(keys)
+        if filters.max_images is not None and len(keys) > filters.max_images:
+            ranks = sorted(_rank("image", key, filters.seed) for key in keys)
+            last_ranks[label] = ranks[filters.max_images - 1]
+    return images, last_ranks
+
+
+def _select(
+    data_dir: str | Path, images: Mapping[int, int], names: Mapping[int, str], filters: Filters
+) -> set[int]:
+    """Return the labels that the filters leave of the set `data_dir`.
+
+    Random choices depend only on the seed, labels and keys. What a larger number takes includes
+    what a smaller one takes.
+
+    Raises:
+        InputError: a list does not fit the set, or no identity would be left.
+    """
+    labels = set(images)
+    if filters.keep_identities is not None:
+        labels = read_identity_list(filters.keep_identities, data_dir, labels, names)
+    elif filters.drop_identities is not None:
+        labels -= read_identity_list(filters.drop_identities, data_dir, labels, names)
+    if filters.min_images is not None:
+        labels = {label for label in labels if images[label] >= filters.min_images}
+    if not labels:
+        raise InputError(
+            f"{data_dir}: no identity is left of {len(images)}; lower `min_images`, or "
+            "leave out a list"
+        )
+    if filters.sample_identities is not None:
+        if filters.sample_identities > len(labels):
+            raise InputError(
+                f"`sample_identities` {filters.sample_identities}: only {len(labels)} are left to "
+                "choose from; give a lower number"
+            )
+        ranked = sorted(labels, key=lambda label: _rank("identity", label, filters.seed))
+        labels = set(ranked[: filters.sample_identities])
+    return labels
+
+
+def _rank(kind: str, number: int, seed: int) -> bytes:
+    """Return the place of an image or identity in a random order."""
+    text = f"{seed} {kind} {number}".encode()
+    return blake2b(text, digest_size=8).digest()
 
 
 def _decodes(face: Face, broken: BrokenRecords) -> bool:
@@ -144,9 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-images", type=int, help="take at most this number of each, at random"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="start of the random numbers (default %(default)s)"
-    )
+    add_default(parser, "--seed", 0, "start of the random numbers")
     parser.add_argument(
         "--keep-labels", action="store_true", help="leave labels and number of classes as they are"
     )
@@ -156,6 +252,8 @@ def _parser() -> argparse.ArgumentParser:
     add_no_bins(parser)
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

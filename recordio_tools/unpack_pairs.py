@@ -16,14 +16,12 @@ import csv
 import logging
 import sys
 from pathlib import Path
-from typing import NamedTuple, Sequence
-
-import numpy as np
+from typing import NamedTuple
 
 from eval.verification_parts.verification_set import read_pairs
 from recordio_tools.pack_pairs_parts.pair_list import COLUMNS
 from unequal.faces.image_format import image_format
-from unequal.support.command_line import add_output, make_parser, progress, run
+from unequal.support.command_line import add_output, main_of, make_parser, progress
 from unequal.support.errors import InputError
 from unequal.support.output_folder import new_folder, refuse_input_as_output
 
@@ -33,23 +31,18 @@ UNKNOWN_SUFFIX = ".unknown"
 logger = logging.getLogger(__name__)
 
 
-class Summary(NamedTuple):
-    """What was written.
-
-    Attributes:
-        output: the folder.
-        pairs: number of pairs.
-        same: number of pairs of one person.
-        unknown: number of images of no known format.
-    """
+class UnpackedPairs(NamedTuple):
+    """What was written."""
 
     output: Path
     pairs: int
-    same: int
-    unknown: int
+    same: int  # pairs of one person
+    unknown: int  # images of no known format
 
 
-def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = False) -> Summary:
+def unpack_pairs(
+    bin_file: str | Path, output: str | Path, overwrite: bool = False
+) -> UnpackedPairs:
     """Write a verification set's images and pairs as the module's docstring describes.
 
     Args:
@@ -67,7 +60,20 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
         raise InputError(f"{bin_file}: has no pair; make the file again")
     with new_folder(output, overwrite, maker="unpack_pairs") as folder:
         (folder / "images").mkdir()
-        unknown = _write(folder, encoded, issame)
+        unknown = 0
+        with (folder / LIST).open("w", newline="", encoding="ascii") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(COLUMNS)
+            for pair, same in enumerate(progress(issame.tolist(), len(issame), "pair")):
+                names = []
+                for side in (0, 1):
+                    image = encoded[2 * pair + side]
+                    found = image_format(image)
+                    unknown += found is None
+                    suffix = found.suffix if found else UNKNOWN_SUFFIX
+                    names.append(f"images/{pair:05d}_{side + 1}{suffix}")
+                    (folder / names[-1]).write_bytes(image)
+                rows.writerow([*names, int(same)])
     if unknown:
         logger.warning(
             "%s: %d images are of no known format; their files end in %s",
@@ -75,31 +81,7 @@ def unpack_pairs(bin_file: str | Path, output: str | Path, overwrite: bool = Fal
             unknown,
             UNKNOWN_SUFFIX,
         )
-    return Summary(Path(output), len(issame), int(issame.sum()), unknown)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status, see unequal.support.command_line.run."""
-    return run(_parser(), _work, argv)
-
-
-def _write(folder: Path, encoded: Sequence[bytes], issame: np.ndarray) -> int:
-    """Write images and list; return how many images are of no known format."""
-    unknown = 0
-    with (folder / LIST).open("w", newline="", encoding="ascii") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for pair, same in enumerate(progress(issame.tolist(), len(issame), "pair")):
-            names = []
-            for side in (0, 1):
-                image = encoded[2 * pair + side]
-                found = image_format(image)
-                unknown += found is None
-                suffix = found.suffix if found else UNKNOWN_SUFFIX
-                names.append(f"images/{pair:05d}_{side + 1}{suffix}")
-                (folder / names[-1]).write_bytes(image)
-            rows.writerow([*names, int(same)])
-    return unknown
+    return UnpackedPairs(Path(output), len(issame), int(issame.sum()), unknown)
 
 
 def _work(args: argparse.Namespace) -> None:
@@ -117,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     add_output(parser, "folder to make")
     return parser
 
+
+main = main_of(_parser, _work)
 
 if __name__ == "__main__":
     sys.exit(main())

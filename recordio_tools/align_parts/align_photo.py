@@ -14,39 +14,23 @@ from unequal.faces.jpeg import encode_jpeg
 
 
 class Photo(NamedTuple):
-    """A photo to align, or what became of it.
+    """A photo to align, or what became of it."""
 
-    Attributes:
-        path: its path from the folder of photos.
-        target: the path of its face from the output folder.
-        landmarks: float32 (5, 2), x and y in pixels; None where they are not known.
-        problem: why it has no face; '' where it has one.
-    """
-
-    path: str
-    target: str
-    landmarks: np.ndarray | None = None
-    problem: str = ""
+    path: str  # from the folder of photos
+    target: str  # the path of its face from the output folder
+    landmarks: np.ndarray | None = None  # float32 (5, 2), x and y in pixels, where they are known
+    problem: str = ""  # why it has no face
 
 
 class Recipe(NamedTuple):
-    """What is the same for all photos.
+    """What is the same for all photos."""
 
-    Attributes:
-        source: the folder of photos.
-        output: the folder of faces.
-        size: (height, width) of a face, pixels.
-        quality: of the JPEG files, 1 to 100.
-        model: a YuNet model that finds landmarks; None where they are given.
-        min_score: the lowest score of a face that the model takes.
-    """
-
-    source: str
-    output: str
-    size: tuple[int, int]
-    quality: int
-    model: str | None
-    min_score: float
+    source: str  # the folder of photos
+    output: str  # the folder of faces
+    size: tuple[int, int]  # (height, width) of a face, pixels
+    quality: int  # of the JPEG files, 1 to 100
+    model: str | None  # a YuNet model that finds landmarks; None where they are given
+    min_score: float  # the lowest score of a face that the model takes
 
 
 def align_photo(recipe: Recipe, photo: Photo) -> Photo:

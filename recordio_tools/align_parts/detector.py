@@ -96,12 +96,6 @@ class FaceDetector:
         return np.empty((0, 15), np.float32) if faces is None else faces
 
 
-@lru_cache(maxsize=1)
-def open_detector(model: str, min_score: float) -> FaceDetector:
-    """Return a detector; a process that asks for the same one again gets the one it has."""
-    return FaceDetector(model, min_score)
-
-
 def choose_face(faces: np.ndarray, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray | None:
     """Return the largest and most central of the faces, as InsightFace's alignment chooses it.
 
@@ -133,3 +127,7 @@ def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
     height, width = (max(round(side * scale), 1) for side in image.shape[:2])
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cv2.resize(image, (width, height), interpolation=method)
+
+
+# a process that asks for the same one again gets the one it has
+open_detector = lru_cache(maxsize=1)(FaceDetector)

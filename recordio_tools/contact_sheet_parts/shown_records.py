@@ -1,18 +1,18 @@
-"""Which records a contact sheet shows, and in what order."""
+"""Which records a contact sheet shows, in what order, and the identities of the set."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from array import array
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from recordio_tools.contact_sheet_parts.identities import SetIdentities, label_of
 from unequal.faces.face_records import FaceRecords
-from unequal.faces.identity_lists import read_identity_list
+from unequal.faces.identity_lists import read_identity_list, read_names
 from unequal.faces.noise_list import NoiseRow, read_noise_list
 from unequal.support.errors import InputError
 from unequal.support.files import numbered_lines
@@ -20,22 +20,79 @@ from unequal.support.files import numbered_lines
 MOST = 2**62  # a number beyond any label and key, which an array of eight bytes can hold
 
 
-class ShownRecords(NamedTuple):
-    """Records in the order of the sheet, one entry each.
+class SetIdentities:
+    """The identities of opened records by label; a few bytes an image and identity.
 
     Attributes:
-        keys: int64.
-        labels: int64, -1 where the record is broken.
-        digest: identifies the list, for all pages and thresholds.
-        largest: float32, for noise lists only, else None.
-        of_label: float32, likewise.
+        names: the names by label, of those that have one.
+        labels: those of which the set has images.
+
+    Raises:
+        InputError: the set's identity records or identities.txt are not sound.
     """
 
-    keys: np.ndarray
-    labels: np.ndarray
-    digest: str
-    largest: np.ndarray | None = None
-    of_label: np.ndarray | None = None
+    def __init__(self, records: FaceRecords) -> None:
+        self._data_dir = records.data_dir
+        self._keys, starts = records.groups
+        self._spans: dict[int, list[slice]] = {}  # a scattered identity has several
+        for span in map(slice, starts[:-1].tolist(), starts[1:].tolist()):
+            found = (label_of(records, key) for key in self._keys[span].tolist())
+            label = next((label for label in found if label is not None), None)
+            if label is not None:
+                self._spans.setdefault(label, []).append(span)
+        self.names = read_names(records.data_dir)
+        self.labels = self._spans.keys()
+
+    def keys(self, label: int) -> np.ndarray:
+        """Return int64 keys of an identity's images; none where the set has none."""
+        return np.concatenate(
+            [self._keys[:0], *(self._keys[s] for s in self._spans.get(label, ()))]
+        )
+
+    def named(self, text: str) -> set[int]:
+        """Return the labels that a comma-separated list of labels and names means.
+
+        A number that is the label of an identity means that one.
+
+        Raises:
+            InputError: an entry is neither.
+        """
+        by_name: dict[str, set[int]] = {}
+        for label, name in self.names.items():
+            by_name.setdefault(name, set()).add(label)
+        chosen: set[int] = set()
+        for part in filter(None, map(str.strip, text.split(","))):
+            found = by_name.get(part, set()) & self.labels
+            if re.fullmatch(r"\d{1,18}", part) and int(part) in self.labels:
+                found = {int(part)}
+            if not found:
+                raise InputError(
+                    f"`identities` {part}: neither a file nor an identity of "
+                    f"{self._data_dir}; give labels, or names of its identities.txt"
+                )
+            chosen |= found
+        if not chosen:
+            raise InputError("`identities`: names no identity; give labels, or names")
+        return chosen
+
+
+def label_of(records: FaceRecords, key: int) -> int | None:
+    """Return the label of a record; None where the record or its label is broken."""
+    try:
+        label, _ = records.read(key)
+        return int(label) if label == int(label) else None
+    except (InputError, ValueError, OverflowError):
+        return None
+
+
+class ShownRecords(NamedTuple):
+    """Records in the order of the sheet, one entry each."""
+
+    keys: np.ndarray  # int64
+    labels: np.ndarray  # int64, -1 where the record is broken
+    digest: str  # identifies the list, for all pages and thresholds
+    largest: np.ndarray | None = None  # float32, for noise lists only
+    of_label: np.ndarray | None = None  # likewise
 
     def part(self, skip: int, limit: int) -> ShownRecords:
         """Return the entries from `skip` on, at most `limit`."""

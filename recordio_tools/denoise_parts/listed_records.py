@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Iterator, Sequence
 
@@ -37,6 +38,10 @@ class ListedRecords:
         threshold: where given, of the noise lists' images only those are removed whose largest
             probability is below it.
 
+    Attributes:
+        images: how many images of each label `removes` was asked about.
+        removed: how many of them are removed.
+
     Raises:
         InputError: a list cannot be read, naming file and line, or `threshold` is no probability.
     """
@@ -61,6 +66,8 @@ class ListedRecords:
         self._rows = rows[np.argsort(rows["key"], kind="stable")]
         self._keys = np.ascontiguousarray(self._rows["key"])
         self._met = np.zeros(len(rows), bool)
+        self.images: Counter[int] = Counter()
+        self.removed: Counter[int] = Counter()
 
     def __len__(self) -> int:
         """Return how many lines the lists have."""
@@ -85,16 +92,32 @@ class ListedRecords:
                 kept = True
             elif list_number >= self._noise_lists or largest < self._threshold:
                 found = found or NoiseRow(label, key, largest, of_label)
-        return None if kept else found
+        self.images[label] += 1
+        if kept or found is None:
+            return None
+        self.removed[label] += 1
+        return found
 
     def pass_over(self, key: int) -> None:
         """Take note of an image of the set that cannot be read."""
         self._met[slice(*np.searchsorted(self._keys, [key, key + 1]))] = True
 
-    def check_all_met(self) -> None:
-        """Raise InputError where a list names a record that was no image of the set."""
+    def check(self) -> None:
+        """Raise InputError where a list names what was no image, and where no image stays."""
         if not self._met.all():
             raise self._misfit(int(np.argmin(self._met)), "is no image")
+        if self.removed and self.removed == self.images:
+            raise InputError(
+                f"{Path(self._data_dir) / 'train.rec'}: the lists name every image; lower "
+                "`threshold`, or give other lists"
+            )
+
+    def lost(self, label: int) -> str:
+        """Return 'all' or 'more than half' where an identity lost that many images, else ''."""
+        images, removed = self.images[label], self.removed[label]
+        if removed == images:
+            return "all"
+        return "more than half" if 2 * removed > images else ""
 
     def _read(self) -> Iterator[tuple[int, int, np.float32, np.float32, int, int]]:
         """Yield a ROW for each line of the lists."""

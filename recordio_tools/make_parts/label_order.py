@@ -1,19 +1,68 @@
-"""An image list that is read once to check it, and then given in ascending order of label."""
+"""What a set is packed from: a folder per identity or a list, read once and sorted by label."""
 
 from __future__ import annotations
 
+import logging
 from array import array
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
 import numpy as np
 
+from recordio_tools.list_images import list_images, warn_of_missing
 from unequal.faces.image_list import ListedFace, parse_line
+from unequal.faces.set_writer import LARGEST_KEY
 from unequal.support.errors import InputError
 from unequal.support.path_key import path_key
 
 LARGEST_LABEL = 2**24
 SMALL_BUFFER = 1 << 10
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def images_to_pack(
+    source: str | Path, scratch: Path, num_classes: int | None
+) -> Iterator[LabelOrder]:
+    """Give the images of a folder or of a list, and log what is unusual about them.
+
+    Args:
+        source: a folder that holds a folder of images per identity, or a list of images.
+        scratch: folder for a list that is removed again.
+        num_classes: labels must be below it; None for no bound.
+
+    Raises:
+        InputError: there is no image, a line cannot be understood, or a label or the number of
+            images is beyond the bound or beyond what records hold.
+    """
+    is_folder = Path(source).is_dir()
+    listed = scratch / ".images.lst" if is_folder else Path(source)
+    if is_folder:
+        warn_of_missing(source, list_images(source, listed))
+    try:
+        faces = LabelOrder(listed)
+        if not is_folder and not faces.ascending:
+            logger.warning("%s: is not in the order of its labels; the set will be", source)
+        if not is_folder and faces.repeated:
+            path, count = faces.repeated_path, faces.repeated
+            logger.warning("%s: lines that name a path again: %d (%r); kept", source, count, path)
+        if not faces.images:
+            raise InputError(f"{source}: lists no image; check the name of the list")
+        if faces.images + faces.identities > LARGEST_KEY:
+            raise InputError(
+                f"{source}: {faces.images} images of {faces.identities} identities are more than "
+                f"the {LARGEST_KEY} records that the layout can address; make several sets"
+            )
+        if num_classes is not None and num_classes <= faces.largest_label:
+            raise InputError(
+                f"`num_classes` {num_classes}: {source} has label {faces.largest_label}; give at "
+                f"least {faces.largest_label + 1}"
+            )
+        yield faces
+    finally:
+        if is_folder:
+            listed.unlink()
 
 
 class LabelOrder:
@@ -46,8 +95,12 @@ class LabelOrder:
 
     def __iter__(self) -> Iterator[ListedFace]:
         if self.ascending:
-            return (face for _, _, face in self._lines())
-        return self._by_label()
+            yield from (face for _, _, face in self._lines())
+            return
+        with self.path.open("rb", SMALL_BUFFER) as file:
+            for offset in self._offsets:
+                file.seek(offset)
+                yield parse_line(self.path, 0, _text(file.readline()))
 
     def _look_through(self) -> None:
         keys = array("Q")
@@ -84,12 +137,6 @@ class LabelOrder:
         self.identities = len(np.unique(labels))
         order = np.argsort(labels, kind="stable")
         self._offsets = np.frombuffer(offsets, np.int64)[order]
-
-    def _by_label(self) -> Iterator[ListedFace]:
-        with self.path.open("rb", SMALL_BUFFER) as file:
-            for offset in self._offsets:
-                file.seek(offset)
-                yield parse_line(self.path, 0, _text(file.readline()))
 
     def _lines(self) -> Iterator[tuple[int, int, ListedFace]]:
         """Yield number from 1, position in bytes and content of each line that is not empty."""

@@ -22,36 +22,23 @@ NAMED_SUFFIXES = {".jpg", ".png", ".bmp", ".webp", ".tif", ".gif"}
 
 
 class Packing(NamedTuple):
-    """How images become records.
+    """How images become records."""
 
-    Attributes:
-        root: the folder of the list's paths.
-        size: the (height, width) of the records' images.
-        resize: whether images of other sizes are resized to it.
-        quality: of JPEGs written anew, 1 to 100.
-        trust: whether aligned images are taken without decoding them.
-    """
-
-    root: str
-    size: tuple[int, int]
-    resize: bool = False
-    quality: int = QUALITY
-    trust: bool = False
+    root: str  # the folder of the list's paths
+    size: tuple[int, int]  # (height, width) of the records' images, pixels
+    resize: bool = False  # images of other sizes to it
+    quality: int = QUALITY  # of JPEGs written anew, 1 to 100
+    trust: bool = False  # take aligned images without decoding them
 
 
 class Packed(NamedTuple):
-    """What became of an image: its bytes, or b'' and the reason why it is left out.
-
-    A reason is 'what' or 'what: more', where `what` is one of few. `change` is 'aligned' or
-    'resized' for an image that was encoded anew. `misnamed` means that the bytes, taken as they
-    are, have another format than the path says.
-    """
+    """What became of an image: its bytes, or b'' and the reason why it is left out."""
 
     face: ListedFace
     image: bytes = b""
-    reason: str = ""
-    change: str = ""
-    misnamed: bool = False
+    reason: str = ""  # 'what' or 'what: more', where `what` is one of few
+    change: str = ""  # 'aligned' or 'resized' for an image that was encoded anew
+    misnamed: bool = False  # the bytes, taken as they are, have another format than the path says
 
 
 class _LeftOut(ValueError):

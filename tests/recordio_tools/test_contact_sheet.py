@@ -17,10 +17,9 @@ import pytest
 from record_fixtures import encode, face, write_face_set, write_plain_set
 from recordio_tools import contact_sheet as tool
 from recordio_tools.contact_sheet import contact_sheet
-from recordio_tools.contact_sheet_parts.identities import SetIdentities
-from recordio_tools.contact_sheet_parts.page import About, write_page
-from recordio_tools.contact_sheet_parts.pictures import Picture
-from recordio_tools.contact_sheet_parts.sheet_items import Item
+from recordio_tools.contact_sheet_parts.page import write_page
+from recordio_tools.contact_sheet_parts.sheet_items import Item, Thumbnail
+from recordio_tools.contact_sheet_parts.shown_records import SetIdentities
 from sets_by_mxnet import set_label
 from unequal.faces.face_records import FaceRecords
 from unequal.faces.noise_list import NoiseRow, noise_line, write_noise_list
@@ -533,9 +532,10 @@ def test_cards_are_written_one_by_one(flagged):
         for key in range(1, 6):
             counts.append(file.written.count("<article"))
             found = NoiseRow(0, key, np.float32(0.1), np.float32(0.1)) if flagged else None
-            yield Item(key, 0, "", Picture(key, reason="none"), found)
+            yield Item(key, 0, "", Thumbnail(key, reason="none"), found)
 
-    write_page(file, About("", "", "", "", "", flagged), items())
+    texts = dict.fromkeys(("title", "about", "part", "digest", "file"), "")
+    write_page(file, {**texts, "flagged": flagged, "side": 128}, items())
     assert counts == [0, 1, 2, 3, 4]
 
 

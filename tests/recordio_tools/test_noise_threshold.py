@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from recordio_tools.noise_threshold import advise, main
+from recordio_tools.noise_threshold import main
 from unequal.faces.noise_list import read_noise_list, write_noise_list
 from unequal.faces.noise_scores import Scores, empty_scores, write_scores
-from unequal.support.errors import InputError
 
 
 def some_scores():
@@ -132,11 +131,6 @@ def test_a_noise_list_is_read_and_its_end_told(tmp_path, scores, capsys):
     assert int(counts["0.3"]) == np.count_nonzero(scores.largest < np.float32(0.3))
     assert "nothing is known of images above 0.99" in out
     assert 0.1 < auto < 0.9
-
-
-def test_advice_needs_images():
-    with pytest.raises(InputError, match="no image"):
-        advise(np.empty(0, np.float32))
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,14 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_default(
+    parser: argparse.ArgumentParser, flag: str, default: int | float, text: str
+) -> None:
+    """Add a flag of a number, whose help ends in its default."""
+    help_text = f"{text} (default %(default)s)"
+    parser.add_argument(flag, type=type(default), default=default, help=help_text)
+
+
 def processes_of(number: int) -> int:
     """Return how many processes `number` means: 0 means one per usable core.
 
@@ -97,6 +105,21 @@ def run(
     finally:
         signal.signal(signal.SIGTERM, before)
     return 2
+
+
+def main_of(
+    parser: Callable[[], argparse.ArgumentParser],
+    work: Callable[[argparse.Namespace], int | None],
+) -> Callable[..., int]:
+    """Return the `main` of a tool: from the words of the command line to its exit status, as `run`.
+
+    `parser` makes the parser.
+    """
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        return run(parser(), work, argv)
+
+    return main
 
 
 def progress(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recordio_tools.merge_parts.centres import connected, mean_directions, pairs_above
+from recordio_tools.merge_parts.matches import Matches, group, mean_directions, pairs_above
 
 PIXELS = 3 * 2 * 2
 
@@ -82,10 +82,10 @@ def test_no_image_at_all_gives_no_pair():
 
 
 @pytest.mark.parametrize("links", [0, 5, 20, 60])
-def test_connected_numbers_share_the_smallest_of_those_that_can_be_reached(links):
-    pairs = np.random.randint(0, 40, (links, 2)).tolist()
+def test_a_group_is_what_can_be_reached_in_the_order_of_its_first_members(links):
+    pairs = np.random.randint(0, 40, (links, 2))
     neighbours = {number: {number} for number in range(40)}
-    for one, other in pairs:
+    for one, other in pairs.tolist():
         neighbours[one].add(other)
         neighbours[other].add(one)
     expected = []
@@ -95,5 +95,6 @@ def test_connected_numbers_share_the_smallest_of_those_that_can_be_reached(links
             current = waiting.pop()
             reached.add(current)
             waiting += neighbours[current] - reached
-        expected.append(min(reached))
-    assert connected(pairs, 40).tolist() == expected
+        expected += [sorted(reached)] if min(reached) == number else []
+    matches = Matches(*pairs.T, np.ones(links))
+    assert group(np.zeros(40, int), matches, same_labels=False) == expected

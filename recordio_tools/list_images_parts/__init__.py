@@ -1,1 +1,0 @@
-"""The parts of recordio_tools.list_images."""
