@@ -29,7 +29,7 @@ from eval.identification_parts.identify import (
 from eval.identification_parts.noise_names import NoiseFound, read_noise_names, without_noise
 from eval.identification_parts.similarities import Selected
 from unequal.support import command_line
-from unequal.support.errors import InputError
+from unequal.support.errors import InputError, with_flags
 from unequal.support.files import replace_file
 
 __all__ = ["IdentificationResult", "identify", "main"]
@@ -58,8 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(argv: Sequence[str] | None = None) -> None:
-    """Do what the command does; InputError and OSError pass through."""
-    _run(_parser().parse_args(argv))
+    """Do what the command does; InputError, which names its flags, and OSError pass through."""
+    parser = _parser()
+    try:
+        _run(parser.parse_args(argv))
+    except InputError as error:
+        raise InputError(with_flags(error, parser)) from error
 
 
 def _run(options: argparse.Namespace) -> None:

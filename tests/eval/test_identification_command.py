@@ -11,6 +11,7 @@ import pytest
 from eval import embed, identification
 from eval.embed_parts.resumable_rows import files_of
 from record_fixtures import encode, face, write_face_set
+from unequal.support.errors import InputError
 
 NETWORK = "r18narrow32_emb32"
 
@@ -225,6 +226,11 @@ def test_wrong_files_are_told_in_one_line(corners, run, tmp_path):
     assert "g.csv: No such file" in told("--gallery", gallery)
     lfw = write_embeddings(tmp_path / "lfw.npy", np.eye(2), ["pair-0", "pair-0"], kind="bin")
     assert "knows pairs but not who" in told("--gallery", lfw)
+
+
+def test_called_by_a_program_it_names_its_flags_too(tmp_path):
+    with pytest.raises(InputError, match="^--gallery faces: is no .npy file: give --model to"):
+        identification.run(["--gallery", "faces"])
 
 
 def test_official_y1_finds_people_among_distractors(shared, run, tmp_path):

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from script_runs import REPOSITORY, SMALL, Stop, run_here, write_sets
+from unequal.training.run_state import read_state
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +135,15 @@ def test_a_run_that_is_over_is_not_done_again_but_goes_on_when_more_is_asked_for
     assert [
         line for line in lines_of_two if (line["kind"], line["step"]) != ("test", 24)
     ] == lines_of_one
+
+
+def test_the_test_at_the_end_lowers_no_rate_of_a_longer_run(folder):
+    words = ["--lr", 1e-30, "--bn-mom", 1, "--lr-steps", 99]  # so that no test is a better one
+    words += ["--patience", 1, "--lr-drops", 1, "--verbose", 2, "--max-steps", 2]
+    text = run("train_softmax.py", folder, *flags("train_softmax.py", "one", *words))
+    assert "lr change to" in text
+    facts = read_state(str(folder / "one" / "model.state")).facts
+    assert facts["rate"] == 1e-30 and facts["ascent"]["dropped"] == 0
 
 
 def test_the_model_of_savemodel_stays_that_of_its_first_step(folder):

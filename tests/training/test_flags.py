@@ -82,6 +82,12 @@ def test_a_checkpoint_without_epoch_is_refused_and_the_parameter_named():
         flags.parse("softmax", ["--data-dir", "x", "--pretrained", "a/b"])
 
 
+@pytest.mark.parametrize("flag", ["--lr", "--beta"])
+def test_numbers_are_finite_also_those_without_effect(flag):
+    with pytest.raises(InputError, match=f"`{flag[2:]}` nan: must be a finite number"):
+        flags.parse("softmax", ["--data-dir", "x", flag, "nan"])
+
+
 def test_errors_about_parameters_are_told_as_flags():
     with pytest.raises(InputError) as error:
         RunSettings(HeadBatchSettings(data_dir="x"), noise=NoiseSettings(batch_size_mining=0))
@@ -89,6 +95,7 @@ def test_errors_about_parameters_are_told_as_flags():
     parser = flags.make_parser("noise_resistance")
     assert with_flags(error.value, parser) == "--batch_size_mining 0: must be at least 1"
     assert with_flags("`make setup`: see `lr_steps`", parser) == "`make setup`: see --lr-steps"
+    assert with_flags("none (`layer`), low rate (`lr`)", parser) == "none, low rate (--lr)"
 
 
 def test_settings_cannot_be_changed():

@@ -20,10 +20,12 @@ def with_flags(message: object, parser: argparse.ArgumentParser) -> str:
 
     Args:
         message: an :class:`InputError` or its text.
-        parser: the command's. Names in backquotes that are none of its parameters stay.
+        parser: the command's. Names in backquotes that are none of its parameters stay, but a
+            hint in brackets, such as (`layer`), goes.
     """
     flags = {action.dest: action.option_strings[0] for action in _actions(parser)}
-    return re.sub(r"`(\w+)`", lambda name: flags.get(name[1], name[0]), str(message))
+    hinted = re.sub(r" \(`(\w+)`\)", lambda hint: hint[0] * (hint[1] in flags), str(message))
+    return re.sub(r"`(\w+)`", lambda name: flags.get(name[1], name[0]), hinted)
 
 
 def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:

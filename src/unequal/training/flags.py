@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Callable, Iterator, NamedTuple, Sequence
 
-from unequal.training.setting_fields import ALL, settings_of
+from unequal.training.setting_fields import ALL, check_finite, settings_of
 from unequal.training.settings import (
     HeadBatchSettings,
     MarginSettings,
@@ -114,4 +114,6 @@ def parse(step: str, argv: Sequence[str] | None = None, abbreviations: bool = Tr
     Raises:
         InputError: a value that no run can have.
     """
-    return RunSettings.from_flags(vars(make_parser(step, abbreviations).parse_args(argv)))
+    values = vars(make_parser(step, abbreviations).parse_args(argv))
+    check_finite(values)  # those without effect, too
+    return RunSettings.from_flags(values)

@@ -229,10 +229,12 @@ class TrainingRun:
         progress = self.progress
         if progress.step and (self.step.saves_at_end or not self.saved):  # else: nothing is new
             self.save(0)
-        before = self.patience.state()  # a longer run has no test here
+        # a longer run has no test here
+        before, rate = self.patience.state(), progress.trainer.learning_rate
         if ended_by in ("epochs", "steps") and self._ended_by(self._test_the_last) == "signal":
             ended_by = "signal"
         if progress.step:
+            progress.trainer.set_learning_rate(rate)
             self.save_state(ended_by, before)
         return self._outcome(ended_by)
 

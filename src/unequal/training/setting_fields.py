@@ -45,13 +45,18 @@ def number_or_auto(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"{text!r}: give a probability, or {AUTO}") from None
 
 
+def check_finite(values: Mapping[str, Any]) -> None:
+    """Raise InputError where one of these values by name is an infinite number or none at all."""
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"`{name}` {value}: must be a finite number")
+
+
 class Settings:
     """Base of the settings below: every floating-point field must be a finite number."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"`{name}` {value}: must be a finite number")
+        check_finite(vars(self))
         self._check()
 
     def _check(self) -> None:
