@@ -16,8 +16,7 @@ from typing import Sequence
 
 import numpy as np
 
-from eval.embed_parts.face_batches import face_batches
-from eval.embed_parts.face_sources import open_faces
+from eval.embed_parts.face_sources import face_batches, open_faces
 from eval.flag_types import image_size
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
 from unequal.support.command_line import run
@@ -45,10 +44,11 @@ def _slim(options: argparse.Namespace) -> None:
 
     slim = export_slim(checkpoint, options.output, options.layer, options.overwrite)
     symbol_path, params_path = Checkpoint(options.output, EPOCH).paths
+    size = os.path.getsize(params_path) / 1e6
     left_out = ", ".join(slim.left_out[:3]) + (", ..." if len(slim.left_out) > 3 else "")
     print(f"{symbol_path}: the graph up to {options.layer}")
     print(
-        f"{params_path}: {len(slim.parameters)} parameters, {os.path.getsize(params_path) / 1e6:.1f} MB; "
+        f"{params_path}: {len(slim.parameters)} parameters, {size:.1f} MB; "
         f"{len(slim.left_out)} left out{': ' + left_out if left_out else ''}"
     )
 

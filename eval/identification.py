@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Sequence
 import numpy as np
 
 from eval.embed import add_flags, embed_to, settings_of
-from eval.embed_parts.embedding_files import Embeddings, labels_of, open_embeddings, texts_of
+from eval.embed_parts.embedding_files import labels_of, open_embeddings, texts_of
 from eval.flag_types import positive, progress_bar
 from eval.identification_parts.identify import (
     FARS,
@@ -39,17 +39,11 @@ MEGABYTE = 2**20
 
 
 class Part(NamedTuple):
-    """Gallery, probes or distractors, without the images that a noise list names.
+    """Gallery, probes or distractors, without the images that a noise list names."""
 
-    Attributes:
-        rows: embeddings (n, d).
-        labels: strings (n,).
-        found: what the noise list has found, None without a list.
-    """
-
-    rows: Any
-    labels: np.ndarray
-    found: NoiseFound | None
+    rows: Any  # embeddings (n, d)
+    labels: np.ndarray  # strings (n,)
+    found: NoiseFound | None  # what the noise list has found, None without a list
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,17 +105,30 @@ def _parts(options: argparse.Namespace) -> dict[str, Part]:
         return {role: _part(path, role, options, Path(folder)) for role, path in given.items()}
 
 
-def _part(path: str, role: str, options: argparse.Namespace, folder: Path) -> Part:
-    embeddings = _embeddings(path, role, options, folder)
-    nobody = role == "distractors"
-    labels = np.full(len(embeddings.rows), "") if nobody else labels_of(embeddings)
+def _part(given: str, role: str, options: argparse.Namespace, folder: Path) -> Part:
+    path = _embedded(given, role, options, folder)
+    rows, nobody = open_embeddings(path), role == "distractors"
+    labels = np.full(len(rows), "") if nobody else labels_of(path, len(rows))
     noise = options.distractor_noise_list if nobody else options.noise_list
     if not noise:
-        return Part(embeddings.rows, labels, None)
-    names = (name for _, name in texts_of(embeddings))
+        return Part(rows, labels, None)
+    names = (name for _, name in texts_of(path, len(rows)))
     found = without_noise(names, read_noise_names(noise), noise)
-    kept = Selected(embeddings.rows, np.flatnonzero(found.keep))
-    return Part(kept if found.removed else embeddings.rows, labels[found.keep], found)
+    kept = Selected(rows, np.flatnonzero(found.keep)) if found.removed else rows
+    return Part(kept, labels[found.keep], found)
+
+
+def _embedded(path: str, role: str, options: argparse.Namespace, folder: Path) -> Path:
+    """Return the .npy file of `path`, made beside --output, else in `folder`, if need be."""
+    if path.endswith(".npy"):
+        return Path(path)
+    if not options.model:
+        raise InputError(f"`{role}` {path}: is no .npy file: give `model` to embed it with")
+    output = folder / f"{role}.npy"
+    if options.output:
+        output = Path(options.output).with_name(f"{Path(options.output).stem}.{role}.npy")
+    embed_to(path, output, settings_of(options))
+    return output
 
 
 def table(result: IdentificationResult, counts: dict[str, int], protocol: str) -> list[str]:
@@ -150,18 +157,6 @@ def table(result: IdentificationResult, counts: dict[str, int], protocol: str) -
         text = f"too few impostor pairs, {1 / far:,.0f} needed" if tar is None else f"{tar:.5f}"
         lines.append(f"{far:>8.0e}  {text}")
     return [*lines, "", f"{result.seconds:.1f} seconds"]
-
-
-def _embeddings(path: str, role: str, options: argparse.Namespace, folder: Path) -> Embeddings:
-    if path.endswith(".npy"):
-        return open_embeddings(path)
-    if not options.model:
-        raise InputError(f"`{role}` {path}: is no .npy file: give `model` to embed it with")
-    kept = f"{Path(options.output).stem}." if options.output else ""
-    beside = Path(options.output).parent if options.output else folder
-    output = beside / f"{kept}{role}.npy"
-    embed_to(path, output, settings_of(options))
-    return open_embeddings(output)
 
 
 def _write(
