@@ -38,7 +38,7 @@ SHOWN_RANKS = (1, 2, 5, 10, 20, 50, 100)
 MEGABYTE = 2**20
 
 
-class Part(NamedTuple):
+class Role(NamedTuple):
     """Gallery, probes or distractors, without the images that a noise list names."""
 
     rows: Any  # embeddings (n, d)
@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> None:
         _write(options, result, counts, parts)
 
 
-def _parts(options: argparse.Namespace) -> dict[str, Part]:
+def _parts(options: argparse.Namespace) -> dict[str, Role]:
     """Return 'gallery', 'probes' if they are other images, 'distractors' if there are any."""
     given = {"gallery": options.gallery}
     if options.probes and Path(options.gallery).resolve() != Path(options.probes).resolve():
@@ -105,17 +105,17 @@ def _parts(options: argparse.Namespace) -> dict[str, Part]:
         return {role: _part(path, role, options, Path(folder)) for role, path in given.items()}
 
 
-def _part(given: str, role: str, options: argparse.Namespace, folder: Path) -> Part:
+def _part(given: str, role: str, options: argparse.Namespace, folder: Path) -> Role:
     path = _embedded(given, role, options, folder)
     rows, nobody = open_embeddings(path), role == "distractors"
     labels = np.full(len(rows), "") if nobody else labels_of(path, len(rows))
     noise = options.distractor_noise_list if nobody else options.noise_list
     if not noise:
-        return Part(rows, labels, None)
+        return Role(rows, labels, None)
     names = (name for _, name in texts_of(path, len(rows)))
     found = without_noise(names, read_noise_names(noise), noise)
     kept = Selected(rows, np.flatnonzero(found.keep)) if found.removed else rows
-    return Part(kept, labels[found.keep], found)
+    return Role(kept, labels[found.keep], found)
 
 
 def _embedded(path: str, role: str, options: argparse.Namespace, folder: Path) -> Path:
@@ -163,7 +163,7 @@ def _write(
     options: argparse.Namespace,
     result: IdentificationResult,
     counts: dict[str, int],
-    parts: dict[str, Part],
+    parts: dict[str, Role],
 ) -> None:
     found = {name: part.found for name, part in parts.items() if part.found is not None}
     numbers = {
