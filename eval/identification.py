@@ -32,8 +32,6 @@ from unequal.support import command_line
 from unequal.support.errors import InputError
 from unequal.support.files import replace_file
 
-__all__ = ["IdentificationResult", "identify", "main"]
-
 SHOWN_RANKS = (1, 2, 5, 10, 20, 50, 100)
 MEGABYTE = 2**20
 
