@@ -13,15 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Callable, Sequence
-
-import numpy as np
+from typing import Any, Sequence
 
 from eval.embed_parts.extract import extract
-from eval.embed_parts.face_sources import FaceSource, open_faces
-from eval.embed_parts.resumable_rows import ResumableRows, files_of
+from eval.embed_parts.face_sources import FaceSource, file_stamp, open_faces
+from eval.embed_parts.resumable_rows import ResumableRows
 from eval.flag_types import positive, progress_bar
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
 from unequal.support.command_line import run
@@ -31,23 +29,14 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class EmbedSettings:
-    """How images are embedded.
+    """How images are embedded; the fields are named as the flags are."""
 
-    Attributes:
-        model: the checkpoint, 'prefix,epoch'.
-        layer: the output of the graph to take.
-        batch_size: images at a time.
-        flip: 1: add the embedding of the mirror image; 0: do not.
-        normalize: whether embeddings are scaled to length 1.
-        fresh: whether to begin anew, and replace what is there.
-    """
-
-    model: str
-    layer: str
-    batch_size: int
-    flip: int
-    normalize: bool
-    fresh: bool
+    model: str  # the checkpoint, 'prefix,epoch'
+    layer: str  # the output of the graph to take
+    batch_size: int  # images at a time
+    flip: int  # 1: add the embedding of the mirror image; 0: do not
+    normalize: bool  # whether embeddings are scaled to length 1
+    fresh: bool  # whether to begin anew, and replace what is there
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +55,6 @@ def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:
     Raises:
         InputError: an input is wrong, or `output` was made or begun with other settings.
     """
-    files_of(output)
     checkpoint = one_checkpoint(settings.model)
     with closing(open_faces(path)) as source:
         facts = _facts(checkpoint, source, settings)
@@ -74,41 +62,40 @@ def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:
         if rows.done:
             state = "is finished" if rows.done == rows.count else f"resumes at row {rows.done}"
             print(f"{output}: {state}", flush=True)
-
-        def load() -> Callable[[np.ndarray], np.ndarray]:
-            # only now: MXNet takes seconds to import
-            from unequal.checkpoints.embedder import load_embedder
-            from unequal.support.devices import usable_devices
-
-            return load_embedder(checkpoint, usable_devices()[0], settings.layer)
-
-        with progress_bar(rows.count, "image", initial=rows.done, desc=Path(output).name) as bar:
-            extract(
-                source,
-                load,
-                rows,
-                min(settings.batch_size, source.count),
-                flip=settings.flip == 1,
-                normalize=settings.normalize,
-                progress=bar.update,
-            )
+        if rows.done < rows.count:
+            _extract(source, checkpoint, rows, settings)
+        rows.finish()
         print(f"{output}: {rows.count} embeddings of {source.kind} {path}", flush=True)
     if rows.unreadable:
-        named = ", ".join(rows.unreadable[:NAMED])
-        more = f" and {len(rows.unreadable) - NAMED} more" if len(rows.unreadable) > NAMED else ""
+        more = len(rows.unreadable) - NAMED
         print(
             f"{output}: {len(rows.unreadable)} images cannot be decoded, their rows are NaN: "
-            f"{named}{more} (all in {rows.files.about})",
+            f"{', '.join(rows.unreadable[:NAMED])}{f' and {more} more' if more > 0 else ''} "
+            f"(all in {rows.files.about})",
             flush=True,
         )
 
 
+def _extract(
+    source: FaceSource, checkpoint: Checkpoint, rows: ResumableRows, settings: EmbedSettings
+) -> None:
+    # only now: MXNet takes seconds to import
+    from unequal.checkpoints.embedder import load_embedder
+    from unequal.support.devices import usable_devices
+
+    embed = load_embedder(checkpoint, usable_devices()[0], settings.layer)
+    batch_size = min(settings.batch_size, source.count)
+    flip, normalize = settings.flip == 1, settings.normalize
+    name = rows.files.rows.name
+    with progress_bar(rows.count, "image", initial=rows.done, desc=name) as bar:
+        extract(source, embed, rows, batch_size, flip, normalize, bar.update)
+
+
 def _facts(checkpoint: Checkpoint, source: FaceSource, settings: EmbedSettings) -> dict[str, Any]:
     """Return what the numbers depend on, by the names that a user knows."""
-    parameters = Path(checkpoint.params_path).stat()
     return {
         "--model": f"{Path(checkpoint.prefix).resolve()},{checkpoint.epoch}",
-        "a parameter file of": f"{parameters.st_size} bytes, {parameters.st_mtime_ns}",
+        "a parameter file of": file_stamp(checkpoint.params_path),
         "--input": str(Path(source.path).resolve()),
         "an --input of": f"{source.count} images, {source.stamp}",
         "kind": source.kind,
@@ -139,12 +126,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def settings_of(options: argparse.Namespace) -> EmbedSettings:
     """Return what the flags of `add_flags` and --model say."""
     return EmbedSettings(
-        options.model,
-        options.layer,
-        options.batch_size,
-        options.flip,
-        options.normalize,
-        options.fresh,
+        **{field.name: getattr(options, field.name) for field in fields(EmbedSettings)}
     )
 
 

@@ -16,8 +16,7 @@ from typing import Sequence
 
 import numpy as np
 
-from eval.embed_parts.face_batches import face_batches
-from eval.embed_parts.face_sources import open_faces
+from eval.embed_parts.face_sources import face_batches, open_faces
 from eval.flag_types import image_size
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
 from unequal.support.command_line import run
@@ -45,11 +44,11 @@ def _slim(options: argparse.Namespace) -> None:
 
     slim = export_slim(checkpoint, options.output, options.layer, options.overwrite)
     symbol_path, params_path = Checkpoint(options.output, EPOCH).paths
-    kept = len(slim.arguments) + len(slim.auxiliary)
+    size = os.path.getsize(params_path) / 1e6
     left_out = ", ".join(slim.left_out[:3]) + (", ..." if len(slim.left_out) > 3 else "")
     print(f"{symbol_path}: the graph up to {options.layer}")
     print(
-        f"{params_path}: {kept} parameters, {os.path.getsize(params_path) / 1e6:.1f} MB; "
+        f"{params_path}: {len(slim.parameters)} parameters, {size:.1f} MB; "
         f"{len(slim.left_out)} left out{': ' + left_out if left_out else ''}"
     )
 
@@ -70,14 +69,16 @@ def _onnx(options: argparse.Namespace) -> None:
     from eval.export_parts.onnx_file import export_onnx
     from eval.export_parts.operators import OPSET
 
-    done = export_onnx(checkpoint, options.output, images, options.layer, options.overwrite)
+    embedding, difference = export_onnx(
+        checkpoint, options.output, images, options.layer, options.overwrite
+    )
     height, width = images.shape[2:]
     print(
         f"{options.output}: {os.path.getsize(options.output) / 1e6:.1f} MB, opset {OPSET}, input "
-        f"data (N, 3, {height}, {width}) RGB 0..255, output fc1 (N, {done.embedding})"
+        f"data (N, 3, {height}, {width}) RGB 0..255, output fc1 (N, {embedding})"
     )
     print(
-        f"largest difference from MXNet, embeddings of length 1: {done.difference:.1e} "
+        f"largest difference from MXNet, embeddings of length 1: {difference:.1e} "
         f"({len(images)} {kind}, in batches of 1 and {len(images)})"
     )
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Sequence
 import numpy as np
 
 from eval.embed import add_flags, embed_to, settings_of
-from eval.embed_parts.embedding_files import Embeddings, labels_of, open_embeddings, texts_of
+from eval.embed_parts.embedding_files import labels_of, open_embeddings, texts_of
 from eval.flag_types import positive, progress_bar
 from eval.identification_parts.identify import (
     FARS,
@@ -32,24 +32,16 @@ from unequal.support import command_line
 from unequal.support.errors import InputError, with_flags
 from unequal.support.files import replace_file
 
-__all__ = ["IdentificationResult", "identify", "main"]
-
 SHOWN_RANKS = (1, 2, 5, 10, 20, 50, 100)
 MEGABYTE = 2**20
 
 
-class Part(NamedTuple):
-    """Gallery, probes or distractors, without the images that a noise list names.
+class Role(NamedTuple):
+    """Gallery, probes or distractors, without the images that a noise list names."""
 
-    Attributes:
-        rows: embeddings (n, d).
-        labels: strings (n,).
-        found: what the noise list has found, None without a list.
-    """
-
-    rows: Any
-    labels: np.ndarray
-    found: NoiseFound | None
+    rows: Any  # embeddings (n, d)
+    labels: np.ndarray  # strings (n,)
+    found: NoiseFound | None  # what the noise list has found, None without a list
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,7 +96,7 @@ def _run(options: argparse.Namespace) -> None:
         _write(options, result, counts, parts)
 
 
-def _parts(options: argparse.Namespace) -> dict[str, Part]:
+def _parts(options: argparse.Namespace) -> dict[str, Role]:
     """Return 'gallery', 'probes' if they are other images, 'distractors' if there are any."""
     given = {"gallery": options.gallery}
     if options.probes and Path(options.gallery).resolve() != Path(options.probes).resolve():
@@ -115,17 +107,30 @@ def _parts(options: argparse.Namespace) -> dict[str, Part]:
         return {role: _part(path, role, options, Path(folder)) for role, path in given.items()}
 
 
-def _part(path: str, role: str, options: argparse.Namespace, folder: Path) -> Part:
-    embeddings = _embeddings(path, role, options, folder)
-    nobody = role == "distractors"
-    labels = np.full(len(embeddings.rows), "") if nobody else labels_of(embeddings)
+def _part(given: str, role: str, options: argparse.Namespace, folder: Path) -> Role:
+    path = _embedded(given, role, options, folder)
+    rows, nobody = open_embeddings(path), role == "distractors"
+    labels = np.full(len(rows), "") if nobody else labels_of(path, len(rows))
     noise = options.distractor_noise_list if nobody else options.noise_list
     if not noise:
-        return Part(embeddings.rows, labels, None)
-    names = (name for _, name in texts_of(embeddings))
+        return Role(rows, labels, None)
+    names = (name for _, name in texts_of(path, len(rows)))
     found = without_noise(names, read_noise_names(noise), noise)
-    kept = Selected(embeddings.rows, np.flatnonzero(found.keep))
-    return Part(kept if found.removed else embeddings.rows, labels[found.keep], found)
+    kept = Selected(rows, np.flatnonzero(found.keep)) if found.removed else rows
+    return Role(kept, labels[found.keep], found)
+
+
+def _embedded(path: str, role: str, options: argparse.Namespace, folder: Path) -> Path:
+    """Return the .npy file of `path`, made beside --output, else in `folder`, if need be."""
+    if path.endswith(".npy"):
+        return Path(path)
+    if not options.model:
+        raise InputError(f"`{role}` {path}: is no .npy file: give `model` to embed it with")
+    output = folder / f"{role}.npy"
+    if options.output:
+        output = Path(options.output).with_name(f"{Path(options.output).stem}.{role}.npy")
+    embed_to(path, output, settings_of(options))
+    return output
 
 
 def table(result: IdentificationResult, counts: dict[str, int], protocol: str) -> list[str]:
@@ -156,23 +161,11 @@ def table(result: IdentificationResult, counts: dict[str, int], protocol: str) -
     return [*lines, "", f"{result.seconds:.1f} seconds"]
 
 
-def _embeddings(path: str, role: str, options: argparse.Namespace, folder: Path) -> Embeddings:
-    if path.endswith(".npy"):
-        return open_embeddings(path)
-    if not options.model:
-        raise InputError(f"`{role}` {path}: is no .npy file: give `model` to embed it with")
-    kept = f"{Path(options.output).stem}." if options.output else ""
-    beside = Path(options.output).parent if options.output else folder
-    output = beside / f"{kept}{role}.npy"
-    embed_to(path, output, settings_of(options))
-    return open_embeddings(output)
-
-
 def _write(
     options: argparse.Namespace,
     result: IdentificationResult,
     counts: dict[str, int],
-    parts: dict[str, Part],
+    parts: dict[str, Role],
 ) -> None:
     found = {name: part.found for name, part in parts.items() if part.found is not None}
     numbers = {

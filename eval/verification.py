@@ -12,51 +12,23 @@ from typing import Callable, Generator, Iterator, Sequence
 import numpy as np
 
 from eval.flag_types import image_size, positive, progress_bar
-from eval.verification_parts.folds import FAR_TARGET, evaluate
+from eval.verification_parts.folds import FAR_TARGET, FoldFigures, evaluate
 from eval.verification_parts.verification_set import VerificationSet, load_bin
 from unequal.checkpoints.checkpoint import find_checkpoints
 from unequal.support.command_line import run
 from unequal.support.errors import InputError
 from unequal.support.pipelining import mirror_pusher, one_behind
 
-__all__ = [
-    "VerificationResult",
-    "VerificationSet",
-    "evaluate",
-    "find_checkpoints",
-    "load_bin",
-    "main",
-    "test",
-]
-
 
 @dataclass(frozen=True, eq=False)
-class VerificationResult:
-    """What `test` measures.
+class VerificationResult(FoldFigures):
+    """What `test` measures."""
 
-    Attributes:
-        acc2: the accuracy, mean over the folds.
-        std2: its deviation.
-        xnorm: the mean length of the raw embeddings.
-        embeddings: float64 (images, emb), image and mirror image added, of length 1.
-        val: see `folds.Evaluation`.
-        val_std: see `folds.Evaluation`.
-        far: see `folds.Evaluation`.
-        seconds: the time spent in `embed` and in waiting for it.
-        acc1: always 0, as in the 2019 code.
-        std1: always 0, as in the 2019 code.
-    """
-
-    acc2: float
-    std2: float
-    xnorm: float
-    embeddings: np.ndarray
-    val: float
-    val_std: float
-    far: float
-    seconds: float
-    acc1: float = 0.0
-    std1: float = 0.0
+    acc2: float  # the accuracy, mean over the folds
+    std2: float  # its deviation
+    xnorm: float  # the mean length of the raw embeddings
+    embeddings: np.ndarray  # float64 (images, emb), image and mirror image added, of length 1
+    seconds: float  # the time spent in `embed` and in waiting for it
 
 
 def test(
@@ -110,13 +82,11 @@ def test(
     embeddings = np.concatenate(sums)
     figures = evaluate(embeddings, verification_set.issame, nrof_folds)
     return VerificationResult(
+        **vars(figures),
         acc2=float(np.mean(figures.accuracy)),
         std2=float(np.std(figures.accuracy)),
         xnorm=float(np.mean(np.concatenate(lengths, axis=1))),
         embeddings=embeddings,
-        val=figures.val,
-        val_std=figures.val_std,
-        far=figures.far,
         seconds=seconds,
     )
 

@@ -12,8 +12,7 @@ import numpy as np
 from eval import verification
 from eval.identification import identify
 from unequal.checkpoints.checkpoint import Checkpoint
-from unequal.checkpoints.embedder import load_embedder
-from unequal.checkpoints.on_devices import OnDevices
+from unequal.checkpoints.embedder import OnDevices, load_embedder
 from unequal.faces.decoding import ImageLoader
 from unequal.faces.face_records import FaceRecords, read_property
 

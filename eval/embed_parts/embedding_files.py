@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Iterator
 
 import numpy as np
 
@@ -14,27 +14,12 @@ from eval.embed_parts.resumable_rows import COLUMNS, files_of
 from unequal.support.errors import InputError
 
 
-class Embeddings(NamedTuple):
-    """Embeddings of one file.
-
-    Attributes:
-        path: the .npy file.
-        rows: float (n, d), memory-mapped.
-        kind: the kind of what was embedded; '' if there is no .json file beside it.
-    """
-
-    path: Path
-    rows: np.ndarray
-    kind: str
-
-
-def open_embeddings(path: str | Path) -> Embeddings:
-    """Open NAME.npy.
+def open_embeddings(path: Path) -> np.ndarray:
+    """Return the rows of NAME.npy, float (n, d), memory-mapped.
 
     Raises:
         InputError: the file is missing or is no array (n, d) of floats.
     """
-    path = Path(path)
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
@@ -45,52 +30,52 @@ def open_embeddings(path: str | Path) -> Embeddings:
         raise InputError(
             f"{path}: holds {rows.dtype} {rows.shape}, not embeddings: make it with eval.embed"
         )
+    return rows
+
+
+def labels_of(path: Path, count: int) -> np.ndarray:
+    """Return the labels of the `count` rows of NAME.npy, strings (n,).
+
+    Raises:
+        InputError: as `texts_of`; or the rows are those of a verification set, which knows pairs,
+            not identities.
+    """
     try:
         about = json.loads(files_of(path).about.read_text(encoding="utf-8"))
-        kind = str(about["settings"]["kind"])
+        kind = about["settings"]["kind"]
     except (OSError, ValueError, KeyError, TypeError):
         kind = ""
-    return Embeddings(path, rows, kind)
-
-
-def labels_of(embeddings: Embeddings) -> np.ndarray:
-    """Return labels, strings (n,), of what is no verification set.
-
-    Raises:
-        InputError: as `texts_of`; or it is a verification set, which knows pairs, not identities.
-    """
-    if embeddings.kind == BIN:
+    if kind == BIN:
         raise InputError(
-            f"{embeddings.path}: comes from a verification set, which knows pairs but not who is "
-            "who: use it as `distractors`, or eval.verification"
+            f"{path}: comes from a verification set, which knows pairs but not who is who: use it "
+            "as `distractors`, or eval.verification"
         )
-    return np.array([label for label, _ in texts_of(embeddings)], str)
+    return np.array([label for label, _ in texts_of(path, count)], str)
 
 
-def texts_of(embeddings: Embeddings) -> Iterator[tuple[str, str]]:
-    """Yield label and name of each row, read from NAME.csv as they are asked for.
+def texts_of(path: Path, count: int) -> Iterator[tuple[str, str]]:
+    """Yield label and name of each of the `count` rows of NAME.npy, read as they are asked for.
 
     Raises:
-        InputError: the file is missing, or has not one line 'row,label,name' for each row.
+        InputError: NAME.csv is missing, or has not one line 'row,label,name' for each row.
     """
-    path = files_of(embeddings.path).texts
+    texts = files_of(path).texts
     row = 0
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with open(texts, encoding="utf-8", errors="surrogateescape", newline="") as file:
             lines = csv.reader(file)
             if tuple(next(lines, ())) != COLUMNS:
-                raise InputError(f"{path}: does not begin with {','.join(COLUMNS)}: make it again")
+                raise InputError(f"{texts}: does not begin with {','.join(COLUMNS)}: make it again")
             for row, line in enumerate(lines, start=1):
                 if len(line) != len(COLUMNS) or line[0] != str(row - 1):
-                    raise InputError(f"{path}: line {row + 1} is not that of row {row - 1}")
+                    raise InputError(f"{texts}: line {row + 1} is not that of row {row - 1}")
                 yield line[1], line[2]
     except OSError as error:
         raise InputError(
-            f"{path}: {error.strerror}: it says whose the rows of {embeddings.path.name} are; keep "
-            "them together"
+            f"{texts}: {error.strerror}: it says whose the rows of {path.name} are; keep them "
+            "together"
         ) from error
-    if row != len(embeddings.rows):
+    if row != count:
         raise InputError(
-            f"{path}: has {row} rows, {embeddings.path.name} {len(embeddings.rows)}: keep the two "
-            "of one run together"
+            f"{texts}: has {row} rows, {path.name} {count}: keep the two of one run together"
         )

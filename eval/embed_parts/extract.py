@@ -7,8 +7,7 @@ from typing import Callable
 
 import numpy as np
 
-from eval.embed_parts.face_batches import FaceBatch, face_batches
-from eval.embed_parts.face_sources import FaceSource
+from eval.embed_parts.face_sources import FaceBatch, FaceSource, face_batches
 from eval.embed_parts.resumable_rows import ResumableRows
 from unequal.support.pipelining import mirror_pusher, one_behind, pusher
 
@@ -17,7 +16,7 @@ COMMIT_SECONDS = 5.0
 
 def extract(
     source: FaceSource,
-    load: Callable[[], Callable[[np.ndarray], np.ndarray]],
+    embed: Callable[[np.ndarray], np.ndarray],
     rows: ResumableRows,
     batch_size: int,
     flip: bool = True,
@@ -25,16 +24,15 @@ def extract(
     progress: Callable[[int], object] | None = None,
     commit_seconds: float = COMMIT_SECONDS,
 ) -> None:
-    """Append the embeddings that `rows` lacks, and finish it.
+    """Append the embeddings that `rows` lacks.
 
     An image that cannot be decoded has a row of NaN.
 
     Args:
         source: the images.
-        load: gives the function that maps uint8 RGB images (batch_size, 3, height, width) to
-            embeddings (batch_size, d). It is called only if something is lacking. The function
-            sees the same images together however often the work was interrupted, so the results
-            do not depend on that.
+        embed: maps uint8 RGB images (batch_size, 3, height, width) to embeddings (batch_size, d).
+            It sees the same images together however often the work was interrupted, so the
+            results do not depend on that.
         rows: where the embeddings go.
         batch_size: images at a time.
         flip: add the embedding of the mirror image, as verification does.
@@ -43,24 +41,21 @@ def extract(
         commit_seconds: the time after which finished rows are made safe.
 
     Raises:
-        InputError: as `face_batches` and the function do. What was embedded until then is kept.
+        InputError: as `face_batches` and `embed` do. What was embedded until then is kept.
     """
-    if rows.done < rows.count:
-        embed = load()
-        push = mirror_pusher(embed) if flip else lambda images: (pusher(embed)(images),)
-        committed = time.monotonic()
-        batches = face_batches(source, rows.done, batch_size)
-        try:
-            for batch, parts in one_behind((batch, push(batch.images)) for batch in batches):
-                _append(rows, batch, parts, normalize)
-                if progress is not None:
-                    progress(len(batch.texts))
-                if time.monotonic() - committed >= commit_seconds:
-                    rows.commit()
-                    committed = time.monotonic()
-        finally:
-            rows.close()
-    rows.finish()
+    push = mirror_pusher(embed) if flip else lambda images: (pusher(embed)(images),)
+    committed = time.monotonic()
+    batches = face_batches(source, rows.done, batch_size)
+    try:
+        for batch, parts in one_behind((batch, push(batch.images)) for batch in batches):
+            _append(rows, batch, parts, normalize)
+            if progress is not None:
+                progress(len(batch.texts))
+            if time.monotonic() - committed >= commit_seconds:
+                rows.commit()
+                committed = time.monotonic()
+    finally:
+        rows.close()
 
 
 def _append(rows: ResumableRows, batch: FaceBatch, parts: tuple, normalize: bool) -> None:

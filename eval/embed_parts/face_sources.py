@@ -1,53 +1,60 @@
-"""Faces to embed: a face set, a folder of images or a verification set, opened alike."""
+"""Faces to embed: a face set, a folder of images or a verification set, opened alike.
+
+`face_batches` gives them to a network; they are decoded in threads while it works.
+"""
 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, Generator, Iterable, NamedTuple, Tuple
+
+import numpy as np
 
 from eval.verification_parts.verification_set import read_pairs
+from unequal.faces.decoding import MOST_WORKERS, BadImage, decode_rgb, write_planes
 from unequal.faces.face_records import FaceRecords, read_property
 from unequal.faces.identity_folders import identity_folders
 from unequal.faces.image_list import ListLines
+from unequal.support.environment import usable_cores
 from unequal.support.errors import InputError
+from unequal.support.pipelining import one_behind
 
 SET_FILES = ("train.rec", "train.idx", "property")
 REC, FOLDER, BIN = "rec", "folder", "bin"
 
 
-class EncodedFace(NamedTuple):
-    """The identity of an image, and its encoded bytes; b'' if the file cannot be read."""
-
-    label: str
-    encoded: bytes
+# the identity of an image, and its encoded bytes; b'' if the file cannot be read
+EncodedFace = Tuple[str, bytes]
 
 
 @dataclass(frozen=True, eq=False)
 class FaceSource:
-    """Images in a fixed order.
+    """Images in a fixed order."""
 
-    Attributes:
-        kind: REC, FOLDER or BIN.
-        path: where they are.
-        count: the number of images.
-        read: gives the image of a number, from any thread.
-        name_of: gives the name of an image, from its number and label, for one thread at a time.
-        image_size: (height, width) if a `property` file says it.
-        stamp: a text that changes when the source does.
-        close: closes the files.
-    """
-
-    kind: str
+    kind: str  # REC, FOLDER or BIN
     path: str
     count: int
-    read: Callable[[int], EncodedFace]
+    read: Callable[[int], EncodedFace]  # gives the image of a number, from any thread
+    # gives the name of an image, from its number and label, for one thread at a time
     name_of: Callable[[int, str], str]
-    image_size: tuple[int, int] | None
-    stamp: str
+    image_size: tuple[int, int] | None  # (height, width) if a `property` file says it
+    stamp: str  # changes when the source does
     close: Callable[[], None] = lambda: None
+
+
+class FaceBatch(NamedTuple):
+    """Consecutive images of a source."""
+
+    texts: list[tuple[str, str]]  # label and name of each image
+    readable: np.ndarray  # bool, one for each image
+    # uint8 (batch size, 3, height, width) RGB, zeros for those that cannot be decoded; a last
+    # batch that is not full repeats its last image
+    images: np.ndarray
 
 
 def open_faces(path: str | Path) -> FaceSource:
@@ -100,7 +107,7 @@ def _face_set(folder: Path) -> FaceSource:
 
     def read(row: int) -> EncodedFace:
         label, encoded = records.read(int(keys[row]))
-        return EncodedFace(f"{label:.9g}", encoded)
+        return f"{label:.9g}", encoded
 
     def name_of(row: int, label: str) -> str:
         key = int(keys[row])
@@ -110,7 +117,7 @@ def _face_set(folder: Path) -> FaceSource:
         names.close()
         records.close()
 
-    stamp = _file_stamp(records.path)
+    stamp = file_stamp(records.path)
     return FaceSource(REC, str(folder), len(keys), read, name_of, size, stamp, close)
 
 
@@ -127,7 +134,7 @@ def _image_folder(folder: Path) -> FaceSource:
             encoded = (folder / name).read_bytes()
         except OSError:
             encoded = b""
-        return EncodedFace(os.path.dirname(name) or name, encoded)
+        return os.path.dirname(name) or name, encoded
 
     listed = "\n".join(names).encode("utf-8", "surrogateescape")
     stamp = blake2b(listed, digest_size=8).hexdigest()
@@ -140,12 +147,90 @@ def _verification_set(path: Path) -> FaceSource:
     def read(row: int) -> EncodedFace:
         pair, second = divmod(row, 2)
         label = f"pair-{pair}" + ("" if same[pair] else "-b" if second else "-a")
-        return EncodedFace(label, encoded[row])
+        return label, encoded[row]
 
-    stamp = _file_stamp(path)
+    stamp = file_stamp(path)
     return FaceSource(BIN, str(path), len(encoded), read, lambda row, _: str(row), None, stamp)
 
 
-def _file_stamp(path: Path) -> str:
-    status = path.stat()
+def file_stamp(path: str | Path) -> str:
+    """Return a text that changes when a file does."""
+    status = Path(path).stat()
     return f"{status.st_size} bytes, {status.st_mtime_ns}"
+
+
+def size_of_first(source: FaceSource) -> tuple[int, int]:
+    """Return the (height, width) that all images must have.
+
+    It is what `property` says, else the size of the first image that can be decoded.
+
+    Raises:
+        InputError: no image can be decoded.
+    """
+    if source.image_size is not None:
+        return source.image_size
+    for row in range(source.count):
+        image = _decoded(source.read(row)[1])
+        if image is not None:
+            height, width, _ = image.shape
+            return height, width
+    raise InputError(f"{source.path}: none of its {source.count} images can be decoded")
+
+
+def face_batches(
+    source: FaceSource, start: int, batch_size: int
+) -> Generator[FaceBatch, None, None]:
+    """Yield all images from number `start` on; a batch is decoded while the last one is used.
+
+    Raises:
+        InputError: an image has another size than the others.
+    """
+    size = size_of_first(source)
+    with ThreadPoolExecutor(min(usable_cores(), MOST_WORKERS)) as pool:
+
+        def begun() -> Generator[tuple, None, None]:
+            for first in range(start, source.count, batch_size):
+                rows = range(first, min(first + batch_size, source.count))
+                images = np.zeros((batch_size, 3, *size), np.uint8)
+                yield rows, images, pool.map(partial(_fill, source), rows, images)
+
+        for batch in one_behind(begun()):
+            yield _finished(source, *batch)
+
+
+def _finished(
+    source: FaceSource,
+    rows: range,
+    images: np.ndarray,
+    filled: Iterable[tuple[str, tuple[int, ...] | None]],
+) -> FaceBatch:
+    texts, readable = [], []
+    for row, (label, size) in zip(rows, filled):
+        name = source.name_of(row, label)
+        if size is not None and size != images.shape[2:]:
+            raise InputError(
+                f"{source.path}: image {name} is {size[0]}x{size[1]} pixels (height x width), "
+                f"others {images.shape[2]}x{images.shape[3]}: align all to one size"
+            )
+        texts.append((label, name))
+        readable.append(size is not None)
+    images[len(rows) :] = images[len(rows) - 1]
+    return FaceBatch(texts, np.array(readable), images)
+
+
+def _fill(source: FaceSource, row: int, planes: np.ndarray) -> tuple[str, tuple[int, ...] | None]:
+    """Return an image's label and size, None if it is none; write it to `planes` if it fits."""
+    label, encoded = source.read(row)
+    image = _decoded(encoded)
+    if image is None:
+        return label, None
+    if image.shape[:2] == planes.shape[1:]:
+        write_planes(image, planes)
+    return label, image.shape[:2]
+
+
+def _decoded(encoded: bytes) -> np.ndarray | None:
+    try:
+        return decode_rgb(encoded)
+    except BadImage:
+        return None

@@ -96,8 +96,10 @@ class ResumableRows:
         if finished:
             self._written, self.unreadable = Written(count, 0, 0), before["unreadable"]
             _remove([self.files.progress])
-        elif before and self._is_there(Written(*before["written"])):
-            self._written, self.unreadable = Written(*before["written"]), before["unreadable"]
+        elif before and self.files.partial_rows.exists():
+            written = Written(*before["written"])
+            if self.files.partial_rows.stat().st_size >= written.bytes:
+                self._written, self.unreadable = written, before["unreadable"]
 
     @property
     def done(self) -> int:
@@ -165,12 +167,6 @@ class ResumableRows:
             file.seek(end)
         return rows, texts
 
-    def _is_there(self, written: Written) -> bool:
-        """Return whether the files reach so far; NAME.csv may have been put in place before."""
-        return self.files.partial_rows.exists() and (
-            self.files.partial_rows.stat().st_size >= written.bytes
-        )
-
     def _compare(self, settings: Mapping[str, Any] | None) -> None:
         path = self.files.rows
         if settings is None:
@@ -201,5 +197,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
-        if path.exists():
-            path.unlink()
+        path.unlink(missing_ok=True)

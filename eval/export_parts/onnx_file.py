@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Mapping, NamedTuple
+from typing import Mapping
 
 import numpy as np
 
@@ -15,8 +16,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from eval.export_parts.onnx_graph import NotTranslated, OnnxGraph, Value, nodes_of
-from eval.export_parts.operators import OPSET, TRANSLATIONS, Input, Parameter, value_of
+from eval.export_parts.onnx_graph import Node, NotTranslated, OnnxGraph, Value, constant
+from eval.export_parts.operators import OPSET, TRANSLATIONS
 from eval.export_parts.slim import CANNOT_WRITE, SavedEmbedding, check_output, read_embedding
 from unequal.checkpoints.checkpoint import DATA, Checkpoint
 from unequal.checkpoints.embedder import load_embedder
@@ -32,25 +33,13 @@ IMAGES = {"input_layout": "NCHW", "input_colour_order": "RGB", "input_range": "0
 ERRORS_ONLY = 3
 
 
-class OnnxExport(NamedTuple):
-    """What was written.
-
-    Attributes:
-        embedding: the length of an embedding.
-        difference: the largest difference from MXNet of any number of embeddings of length 1.
-    """
-
-    embedding: int
-    difference: float
-
-
 def export_onnx(
     checkpoint: Checkpoint,
     path: str,
     images: np.ndarray,
     layer: str = "fc1_output",
     overwrite: bool = False,
-) -> OnnxExport:
+) -> tuple[int, float]:
     """Write a checkpoint's graph up to `layer` as an ONNX model; see `onnx_model`.
 
     onnxruntime runs the model on one of the images and on all. The file only appears if every
@@ -64,6 +53,9 @@ def export_onnx(
         layer: the output of the graph that is the embedding.
         overwrite: whether to replace an existing file.
 
+    Returns:
+        The length of an embedding, and the largest difference that was found.
+
     Raises:
         InputError: as `read_embedding`; or the images do not fit the network, an operator has no
             translation, `path` exists or cannot be written, or the check fails. Nothing is
@@ -71,9 +63,8 @@ def export_onnx(
     """
     check_output(path, overwrite)
     saved = read_embedding(checkpoint, layer)
-    embed = load_embedder(checkpoint, layer=layer)
     try:
-        expected = embed(images)
+        expected = load_embedder(checkpoint, layer=layer)(images)
     except InputError as error:
         raise InputError(f"{error} (`image_size`, `check`)") from error
     about = {"output_layer": layer, "checkpoint": Path(str(checkpoint)).name}
@@ -86,9 +77,10 @@ def export_onnx(
         onnx.save(model, temporary)
         try:
             difference = _largest_difference(temporary, images, expected)
-        except _NotSound as error:
+        except Exception as error:  # onnx and onnxruntime have several kinds of their own
+            reason = " ".join(str(error).split())[:300]
             raise InputError(
-                f"{path}: not written, because it would not run: {error}; please report this "
+                f"{path}: not written, because it would not run: {reason}; please report this "
                 "network"
             ) from error
         if not difference < LIMIT:
@@ -99,7 +91,7 @@ def export_onnx(
             )
 
     replace_or_refuse(path, write_and_check, CANNOT_WRITE)
-    return OnnxExport(expected.shape[1], difference)
+    return expected.shape[1], difference
 
 
 def onnx_model(
@@ -125,11 +117,9 @@ def onnx_model(
         result = _translate(graph, saved)
     except NotTranslated as error:
         raise InputError(f"{saved.output.name}: cannot be written as ONNX: {error}") from error
-    if result.rank == 2 and result.name != DATA:
-        graph.rename(result, OUTPUT)
-    else:
-        flat = graph.node("Flatten", [result], "flatten_embedding", 2, axis=1)
-        graph.rename(flat, OUTPUT)
+    if result.rank != 2 or result.name == DATA:
+        result = graph.node("Flatten", [result], "flatten_embedding", 2, axis=1)
+    graph.rename(result, OUTPUT)
     images = helper.make_tensor_value_info(
         DATA, TensorProto.FLOAT, [BATCH, 3, *image_size], "aligned faces, NCHW, RGB, 0..255"
     )
@@ -150,33 +140,26 @@ def onnx_model(
 
 
 def _translate(graph: OnnxGraph, saved: SavedEmbedding) -> Value:
-    nodes, (last, last_output) = nodes_of(saved.output)
-    parameters = {**saved.arguments, **saved.auxiliary}
-    found: dict[int, Input] = {}
-    for node in nodes:
-        if node.operator == "null":
-            if node.name == DATA:
-                found[node.number] = Value(DATA, 4)
-            else:
-                found[node.number] = Parameter(node.name, parameters[node.name].asnumpy())
+    """Add the nodes of a saved graph, whose inputs come before them; return the last value."""
+    found: list[Value] = []
+    for entry in json.loads(saved.output.tojson())["nodes"]:
+        operator, name = entry["op"], entry["name"]
+        if operator == "null":
+            is_data = name == DATA
+            value = Value(DATA, 4) if is_data else constant(name, saved.parameters[name].asnumpy())
+            found.append(value)
             continue
-        translation = TRANSLATIONS.get(node.operator)
         try:
-            if translation is None:
+            if operator not in TRANSLATIONS:
                 raise NotTranslated(f"is not among {', '.join(sorted(TRANSLATIONS))}")
-            if any(output for _, output in node.inputs):
+            if any(output for _, output, *_ in entry["inputs"]):
                 raise NotTranslated("reads a second output of another operator")
-            inputs = [found[number] for number, _ in node.inputs]
-            found[node.number] = translation(graph, node, inputs)
+            inputs = [found[number] for number, *_ in entry["inputs"]]
+            node = Node(name, entry.get("attrs", {}))
+            found.append(TRANSLATIONS[operator](graph, node, inputs))
         except (NotTranslated, ValueError, SyntaxError) as error:
-            raise NotTranslated(f"{node.operator} {node.name} {error}") from error
-    if last_output:
-        raise NotTranslated("it is a second output of an operator")
-    return value_of(graph, found[last])
-
-
-class _NotSound(Exception):
-    """An ONNX file that onnx or onnxruntime refuses, or that gives something else."""
+            raise NotTranslated(f"{operator} {name} {error}") from error
+    return found[-1]
 
 
 def _largest_difference(path: str, images: np.ndarray, expected: np.ndarray) -> float:
@@ -185,23 +168,19 @@ def _largest_difference(path: str, images: np.ndarray, expected: np.ndarray) -> 
     The file runs on one image alone, then on all at once. NaN if an embedding is not finite.
 
     Raises:
-        _NotSound: onnx or onnxruntime refuses the file, or its output has another shape.
+        Exception: onnx or onnxruntime refuses the file, or its output has another shape.
     """
-    try:
-        onnx.checker.check_model(path, full_check=True)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = ERRORS_ONLY
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        (name,) = [each.name for each in session.get_inputs()]
-        pixels = images.astype(np.float32)
-        batches = [session.run(None, {name: pixels[:count]})[0] for count in (1, len(pixels))]
-    except Exception as error:  # each of the two libraries has several kinds of its own
-        raise _NotSound(" ".join(str(error).split())[:300]) from error
+    onnx.checker.check_model(path, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (name,) = [each.name for each in session.get_inputs()]
     differences = []
-    for found in batches:
-        wanted = expected[: len(found)]
+    for count in (1, len(images)):
+        (found,) = session.run(None, {name: images[:count].astype(np.float32)})
+        wanted = expected[:count]
         if found.shape != wanted.shape:
-            raise _NotSound(f"it gives {found.shape} where MXNet gives {wanted.shape}")
+            raise ValueError(f"it gives {found.shape} where MXNet gives {wanted.shape}")
         differences.append(np.abs(_of_length_1(found) - _of_length_1(wanted)).max())
     return float(np.max(differences))
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ast
-import json
-from typing import TYPE_CHECKING, Any, Iterator, NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-
-if TYPE_CHECKING:
-    import mxnet as mx
 
 
 class NotTranslated(Exception):
@@ -18,21 +14,10 @@ class NotTranslated(Exception):
 
 
 class Node(NamedTuple):
-    """One operator of a saved MXNet graph.
+    """One operator of a saved MXNet graph."""
 
-    Attributes:
-        number: its place in the graph.
-        operator: the one name of the operator, whatever alias was saved; `null` for a variable.
-        name: the name of the node.
-        inputs: numbers of nodes and of their outputs.
-        attributes: what is set, as texts.
-    """
-
-    number: int
-    operator: str
     name: str
-    inputs: list[tuple[int, int]]
-    attributes: dict[str, str]
+    attributes: dict[str, str]  # what is set
 
     def text(self, name: str, default: str) -> str:
         """Return an attribute as it is written."""
@@ -42,7 +27,7 @@ class Node(NamedTuple):
         """Return an attribute that is true or false; MXNet writes True, and reads true and 1."""
         return self.text(name, str(default)).lower() in ("true", "1")
 
-    def number_of(self, name: str, default: float) -> float:
+    def number(self, name: str, default: float) -> float:
         """Return an attribute that is a number."""
         return float(self.text(name, str(default)))
 
@@ -50,9 +35,7 @@ class Node(NamedTuple):
         """Return an attribute such as `(3, 3)` or `(3L, 3L)`; `default` twice if it is absent."""
         text = self.text(name, "()").replace("L", "")
         sizes = [int(size) for size in ast.literal_eval(text)]
-        if not sizes and default is not None:
-            return [default, default]
-        return sizes
+        return [default, default] if default is not None and not sizes else sizes
 
     def require(self, name: str, *allowed: str) -> None:
         """Raise NotTranslated unless an attribute is absent or one of the `allowed` texts."""
@@ -61,34 +44,23 @@ class Node(NamedTuple):
             raise NotTranslated(f"has {name}={value} where only {' or '.join(allowed)} is known")
 
 
-def nodes_of(symbol: mx.sym.Symbol) -> tuple[list[Node], tuple[int, int]]:
-    """Return all nodes, inputs first, and the (node, output) that is the result.
+class Value:
+    """What a node computes, or a constant, which is in the graph once a node reads it.
 
-    Raises:
-        NotTranslated: the graph has several outputs.
+    Args:
+        name: the name that it has, or wants to have if it is a constant.
+        rank: the number of axes.
+        array: the numbers of a constant.
     """
-    graph = json.loads(symbol.tojson())
-    heads = graph["heads"]
-    if len(heads) != 1:
-        raise NotTranslated(f"the layer has {len(heads)} outputs")
-    return list(_nodes(graph["nodes"])), _entry(heads[0])
+
+    def __init__(self, name: str, rank: int, array: np.ndarray | None = None) -> None:
+        self.name, self.rank, self.array = name, rank, array
+        self.in_graph = False
 
 
-def _nodes(nodes: Sequence[dict]) -> Iterator[Node]:
-    for number, node in enumerate(nodes):
-        inputs = [_entry(entry) for entry in node["inputs"]]
-        yield Node(number, node["op"], node["name"], inputs, node.get("attrs", {}))
-
-
-def _entry(entry: Sequence[int]) -> tuple[int, int]:
-    return entry[0], entry[1]
-
-
-class Value(NamedTuple):
-    """What a node computes, or a constant: its name and number of axes."""
-
-    name: str
-    rank: int
+def constant(name: str, array: np.ndarray) -> Value:
+    """Return an array as a value."""
+    return Value(name, array.ndim, array)
 
 
 class OnnxGraph:
@@ -99,7 +71,7 @@ class OnnxGraph:
 
     Attributes:
         nodes: in the order in which they were added.
-        constants: likewise.
+        constants: likewise; float32 unless they hold whole numbers (int64).
     """
 
     def __init__(self, reserved: Sequence[str]) -> None:
@@ -108,17 +80,15 @@ class OnnxGraph:
         self._values = set(reserved)
         self._node_names: set[str] = set()
 
-    def constant(self, name: str, array: np.ndarray) -> Value:
-        """Add an array, kept as float32 unless it holds whole numbers (int64)."""
-        kind = np.int64 if array.dtype == np.int64 else np.float32
-        name = _unused(name, self._values)
-        self.constants.append(numpy_helper.from_array(array.astype(kind), name))
-        return Value(name, array.ndim)
-
     def node(
         self, operator: str, inputs: Sequence[Value], name: str, rank: int, **attributes: Any
     ) -> Value:
         """Add a node of one output with `rank` axes; it keeps `name` where that is not taken."""
+        for each in inputs:
+            if each.array is not None and not each.in_graph:
+                kind = np.int64 if each.array.dtype == np.int64 else np.float32
+                each.name, each.in_graph = _unused(each.name, self._values), True
+                self.constants.append(numpy_helper.from_array(each.array.astype(kind), each.name))
         name = _unused(name, self._node_names)
         value = Value(_unused(f"{name}_output", self._values), rank)
         names = [each.name for each in inputs]

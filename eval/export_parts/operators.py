@@ -8,106 +8,79 @@ BatchNorm takes its moving statistics.
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Mapping, Sequence, Union
+from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
-from eval.export_parts.onnx_graph import Node, NotTranslated, OnnxGraph, Value
+from eval.export_parts.onnx_graph import Node, NotTranslated, OnnxGraph, Value, constant
 
 OPSET = 13
-# a value that is computed, or a parameter, which becomes a constant when it is needed
-Input = Union[Value, "Parameter"]
+Translation = Callable[[OnnxGraph, Node, Sequence[Value]], Value]
 
 
-class Parameter:
-    """A saved parameter, in the graph once a translation asks for it in some shape."""
-
-    def __init__(self, name: str, array: np.ndarray) -> None:
-        self.name, self.array = name, array
-        self._plain: Value | None = None
-
-    def plain(self, graph: OnnxGraph) -> Value:
-        """Return the constant as it was saved, the same one to all who read it."""
-        if self._plain is None:
-            self._plain = graph.constant(self.name, self.array)
-        return self._plain
-
-
-Translation = Callable[[OnnxGraph, Node, Sequence[Input]], Value]
-
-
-def value_of(graph: OnnxGraph, source: Input) -> Value:
-    """Return an input as a value, whichever it is."""
-    return source.plain(graph) if isinstance(source, Parameter) else source
-
-
-def _array(source: Input) -> np.ndarray:
-    if not isinstance(source, Parameter):
+def _array(source: Value) -> np.ndarray:
+    if source.array is None:
         raise NotTranslated("has a weight that is computed where only a saved one is known")
     return source.array
 
 
-def _same(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
+def _same(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
     if node.text("mode", "training") == "always":
         raise NotTranslated("drops at random in inference, too")
-    return value_of(graph, inputs[0])
+    return inputs[0]
 
 
-def _elementwise(operator: str, graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
-    values = [value_of(graph, source) for source in inputs]
-    return graph.node(operator, values, node.name, max(value.rank for value in values))
+def _elementwise(operator: str, graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
+    return graph.node(operator, inputs, node.name, max(value.rank for value in inputs))
 
 
-def _with_scalar(operator: str, graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
-    value = value_of(graph, inputs[0])
-    scalar = graph.constant(f"{node.name}_scalar", np.array(node.number_of("scalar", 0)))
-    return graph.node(operator, [value, scalar], node.name, value.rank)
+def _with_scalar(operator: str, graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
+    scalar = constant(f"{node.name}_scalar", np.array(node.number("scalar", 0)))
+    return graph.node(operator, [inputs[0], scalar], node.name, inputs[0].rank)
 
 
-def _convolution(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
+def _convolution(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
     node.require("layout", "None", "NCHW")
     kernel = node.sizes("kernel")
     if len(kernel) != 2:
         raise NotTranslated(f"has kernel={tuple(kernel)} where only two sides are known")
-    values = [value_of(graph, source) for source in inputs]
     return graph.node(
-        "Conv", values, node.name, 4, kernel_shape=kernel, strides=node.sizes("stride", 1),
+        "Conv", inputs, node.name, 4, kernel_shape=kernel, strides=node.sizes("stride", 1),
         dilations=node.sizes("dilate", 1), pads=node.sizes("pad", 0) * 2,
-        group=int(node.number_of("num_group", 1)),
+        group=int(node.number("num_group", 1)),
     )  # fmt: skip
 
 
-def _batch_norm(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
+def _batch_norm(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
     node.require("axis", "1")
     data, gamma, *rest = inputs
-    data = value_of(graph, data)
     if node.flag("fix_gamma", True):
         # the saved gamma has no meaning then: it is whatever the initialiser left
-        name = getattr(gamma, "name", f"{node.name}_gamma")
-        scale = graph.constant(name, np.ones_like(_array(gamma)))
-    else:
-        scale = value_of(graph, gamma)
-    values = [data, scale, *(value_of(graph, source) for source in rest)]
+        gamma = constant(gamma.name, np.ones_like(_array(gamma)))
     return graph.node(
-        "BatchNormalization", values, node.name, data.rank, epsilon=node.number_of("eps", 1e-3)
+        "BatchNormalization",
+        [data, gamma, *rest],
+        node.name,
+        data.rank,
+        epsilon=node.number("eps", 1e-3),
     )
 
 
-def _leaky(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
-    data, kind = value_of(graph, inputs[0]), node.text("act_type", "leaky")
+def _leaky(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
+    data, kind = inputs[0], node.text("act_type", "leaky")
     if kind == "prelu":
         slope = _array(inputs[1])
         # a slope a channel: ONNX compares axes from the last one, MXNet means axis 1
-        shaped = graph.constant(inputs[1].name, slope.reshape((-1,) + (1,) * (data.rank - 2)))
+        shaped = constant(inputs[1].name, slope.reshape((-1,) + (1,) * (data.rank - 2)))
         return graph.node("PRelu", [data, shaped], node.name, data.rank)
     known = {"leaky": "LeakyRelu", "elu": "Elu"}
     if kind not in known:
         raise NotTranslated(f"has act_type={kind} where prelu, leaky and elu are known")
     return graph.node(known[kind], [data], node.name, data.rank,
-                      alpha=node.number_of("slope", 0.25))  # fmt: skip
+                      alpha=node.number("slope", 0.25))  # fmt: skip
 
 
-def _activation(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
+def _activation(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
     known = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softrelu": "Softplus",
              "softsign": "Softsign"}  # fmt: skip
     kind = node.text("act_type", "")
@@ -116,10 +89,10 @@ def _activation(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
     return _elementwise(known[kind], graph, node, inputs)
 
 
-def _pooling(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
+def _pooling(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
     node.require("layout", "None", "NCHW")
     node.require("pool_type", "max", "avg")
-    data, average = value_of(graph, inputs[0]), node.text("pool_type", "max") == "avg"
+    data, average = inputs[0], node.text("pool_type", "max") == "avg"
     if node.flag("global_pool", False):
         operator = "GlobalAveragePool" if average else "GlobalMaxPool"
         return graph.node(operator, [data], node.name, 4)
@@ -133,8 +106,8 @@ def _pooling(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
                       count_include_pad=padding_counts)  # fmt: skip
 
 
-def _fully_connected(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
-    data, *parameters = (value_of(graph, source) for source in inputs)
+def _fully_connected(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
+    data, *parameters = inputs
     if data.rank != 2:
         if not node.flag("flatten", True):
             raise NotTranslated(f"has flatten=False for {data.rank} axes")
@@ -142,30 +115,29 @@ def _fully_connected(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> V
     return graph.node("Gemm", [data, *parameters], node.name, 2, transB=1)
 
 
-def _flatten(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
-    return graph.node("Flatten", [value_of(graph, inputs[0])], node.name, 2, axis=1)
+def _flatten(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
+    return graph.node("Flatten", [inputs[0]], node.name, 2, axis=1)
 
 
-def _reshape(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
+def _reshape(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
     shape = node.sizes("shape")
     if node.flag("reverse", False) or not shape or min(shape) < -1:
         raise NotTranslated(f"has shape={tuple(shape)} where only 0, -1 and sizes are known")
-    wanted = graph.constant(f"{node.name}_shape", np.array(shape, np.int64))
-    return graph.node("Reshape", [value_of(graph, inputs[0]), wanted], node.name, len(shape))
+    wanted = constant(f"{node.name}_shape", np.array(shape, np.int64))
+    return graph.node("Reshape", [inputs[0], wanted], node.name, len(shape))
 
 
-def _concat(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
-    values = [value_of(graph, source) for source in inputs]
-    axis = int(node.number_of("dim", 1))
-    return graph.node("Concat", values, node.name, values[0].rank, axis=axis)
+def _concat(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
+    axis = int(node.number("dim", 1))
+    return graph.node("Concat", inputs, node.name, inputs[0].rank, axis=axis)
 
 
-def _unit_length(graph: OnnxGraph, node: Node, inputs: Sequence[Input]) -> Value:
+def _unit_length(graph: OnnxGraph, node: Node, inputs: Sequence[Value]) -> Value:
     node.require("mode", "instance")
-    data = value_of(graph, inputs[0])
+    data = inputs[0]
     axes = list(range(1, data.rank))
     # ONNX's own LpNormalization has no eps: a row of zeros would become NaN
-    eps = graph.constant(f"{node.name}_eps", np.array(node.number_of("eps", 1e-10)))
+    eps = constant(f"{node.name}_eps", np.array(node.number("eps", 1e-10)))
     squares = graph.node("ReduceSumSquare", [data], f"{node.name}_squares", data.rank, axes=axes,
                          keepdims=1)  # fmt: skip
     positive = graph.node("Add", [squares, eps], f"{node.name}_positive", data.rank)

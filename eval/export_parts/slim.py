@@ -20,19 +20,11 @@ CANNOT_WRITE = "name another `output`"
 
 
 class SavedEmbedding(NamedTuple):
-    """The part of a checkpoint that computes embeddings.
+    """The part of a checkpoint that computes embeddings."""
 
-    Attributes:
-        output: the output of the saved graph that is the embedding.
-        arguments: its parameters by name, as they lie in the file.
-        auxiliary: its moving statistics by name, likewise.
-        left_out: names of the parameters that it does not need.
-    """
-
-    output: mx.sym.Symbol
-    arguments: dict[str, mx.nd.NDArray]
-    auxiliary: dict[str, mx.nd.NDArray]
-    left_out: list[str]
+    output: mx.sym.Symbol  # the output of the saved graph that is the embedding
+    parameters: dict[str, mx.nd.NDArray]  # with moving statistics, as they lie in the file
+    left_out: list[str]  # names of the parameters that it does not need
 
 
 def read_embedding(checkpoint: Checkpoint, layer: str) -> SavedEmbedding:
@@ -43,22 +35,17 @@ def read_embedding(checkpoint: Checkpoint, layer: str) -> SavedEmbedding:
             than images and parameters, or the file lacks a parameter of it.
     """
     output = checkpoint.graph_up_to(layer)
-    names = output.list_arguments()
+    names = [*output.list_arguments(), *output.list_auxiliary_states()]
     names.remove(DATA)
     values = checkpoint.parameters()
-    auxiliary_names = output.list_auxiliary_states()
-    lacking = [name for name in names + auxiliary_names if name not in values]
+    lacking = [name for name in names if name not in values]
     if lacking:
         raise InputError(
             f"{checkpoint.params_path}: lacks {lacking[0]}, which {layer} needs: give the symbol "
             "and parameters of one training, and a `layer` that needs no label"
         )
-    return SavedEmbedding(
-        output,
-        {name: values[name] for name in names},
-        {name: values[name] for name in auxiliary_names},
-        sorted(set(values).difference(names, auxiliary_names)),
-    )
+    kept = {name: values[name] for name in names}
+    return SavedEmbedding(output, kept, sorted(values.keys() - kept.keys()))
 
 
 def export_slim(
@@ -85,8 +72,11 @@ def export_slim(
                 raise InputError(f"{path}: is a file of the checkpoint; name another `output`")
         check_output(path, overwrite)
     slim = read_embedding(checkpoint, layer)
-    values = {f"arg:{name}": value for name, value in slim.arguments.items()}
-    values.update({f"aux:{name}": value for name, value in slim.auxiliary.items()})
+    auxiliary = slim.output.list_auxiliary_states()
+    values = {
+        f"{'aux' if name in auxiliary else 'arg'}:{name}": value
+        for name, value in slim.parameters.items()
+    }
 
     def write_both(temporary: str) -> None:
         Path(temporary).write_text(slim.output.tojson(), encoding="utf-8")

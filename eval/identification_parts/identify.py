@@ -16,7 +16,7 @@ without a mate only make impostor pairs.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Callable, Iterable, Mapping, Sequence
 
@@ -29,10 +29,9 @@ from eval.identification_parts.ranking import (
     GenuineScores,
     Labels,
     Mates,
-    Ranking,
     identity_numbers,
 )
-from eval.identification_parts.similarities import Embeddings, Faces, sizes, tiles
+from eval.identification_parts.similarities import Embeddings, Faces, Sizes, sizes, tiles
 from unequal.support.errors import InputError
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -41,35 +40,22 @@ PROTOCOLS = ("gallery", "megaface")
 
 @dataclass(frozen=True, eq=False)
 class IdentificationResult:
-    """What `identify` measures.
+    """What `identify` measures."""
 
-    Attributes:
-        cmc: float64 (ranks,), the share of searches that find their mate at rank 1, 2, ... or
-            better.
-        rank1: the first of them.
-        tar: {far: the share of genuine pairs above the threshold that at most this share of
-            impostor pairs exceeds, None if there are too few of those}.
-        probes: the number of probes with a mate.
-        mateless: the number of probes without.
-        searches: what `cmc` is a share of: the probes, or, for 'megaface', the pairs of a probe
-            and a mate.
-        genuine: the number of genuine pairs that `tar` comes from.
-        impostors: the number of impostor pairs that `tar` comes from.
-        unusable: {'gallery', 'probes', 'distractors': the number of embeddings that are not
-            finite or all zeros}.
-        seconds: the time it took.
-    """
-
-    cmc: np.ndarray
-    rank1: float
+    cmc: np.ndarray  # float64 (ranks,), the share of searches that find their mate at rank 1, 2, ..
+    rank1: float  # the first of them
+    # {far: the share of genuine pairs above the threshold that at most this share of impostor
+    # pairs exceeds, None if there are too few of those}
     tar: dict[float, float | None]
-    probes: int
-    mateless: int
+    probes: int  # the number of probes with a mate
+    mateless: int  # the number of probes without
+    # what `cmc` is a share of: the probes, or, for 'megaface', the pairs of a probe and a mate
     searches: int
-    genuine: int
-    impostors: int
+    genuine: int  # the number of genuine pairs that `tar` comes from
+    impostors: int  # the number of impostor pairs that `tar` comes from
+    # {'gallery', 'probes', 'distractors': the number of embeddings that are not finite or all 0}
     unusable: dict[str, int]
-    seconds: float
+    seconds: float = 0.0  # the time it took
 
 
 def identify(
@@ -105,56 +91,54 @@ def identify(
         InputError: arrays, labels and settings do not fit together, or no probe has a mate.
     """
     started = time.perf_counter()
-    _check(gallery, gallery_labels, probes, probe_labels, distractors, same_set)
-    _check_settings(fars, ranks, memory, protocol, distractors)
+    if distractors is None:
+        distractors = gallery[:0]
+    arrays = {"gallery": gallery, "probes": probes, "distractors": distractors}
+    _check_arrays(arrays, {"gallery": gallery_labels, "probes": probe_labels}, same_set)
+    _check_settings(fars, ranks, memory, protocol, len(distractors))
     numbers, probe_numbers = identity_numbers(gallery_labels, probe_labels)
     mates = Mates(numbers, probe_numbers, same_set)
     if not mates.counts.any():
         raise InputError("no probe has a mate in the gallery: check that their labels are alike")
+    identities = (numbers, probe_numbers, numbers[:0])
+    faces = {name: Faces(arrays[name], each) for name, each in zip(arrays, identities)}
+    ranking = EachMateAlone(mates, ranks) if protocol == "megaface" else BestMate(mates)
     size = sizes(memory, gallery.shape[1], len(probes))
-    genuine = partial(mates.scores, gallery, probes, size.pairs)
-    faces = {"gallery": Faces(gallery, numbers), "probes": Faces(probes, probe_numbers)}
-    others = [faces["gallery"]]
-    if distractors is not None and len(distractors):
-        faces["distractors"] = Faces(distractors, np.empty(0, np.int64))
-        others.append(faces["distractors"])
-    alone = protocol == "megaface"
-    ranking: Ranking = EachMateAlone(mates, ranks) if alone else BestMate(mates)
+    measured = _measured(faces, mates, ranking, fars, ranks, size, progress)
+    return replace(measured, seconds=time.perf_counter() - started)
+
+
+def _measured(
+    faces: Mapping[str, Faces],
+    mates: Mates,
+    ranking: BestMate | EachMateAlone,
+    fars: Sequence[float],
+    ranks: int,
+    size: Sizes,
+    progress: Callable[[int], object] | None,
+) -> IdentificationResult:
+    gallery, probes, distractors = faces.values()
+    genuine = partial(mates.scores, gallery.embeddings, probes.embeddings, size.pairs)
     for pairs in genuine():
         ranking.add(pairs)
-    compared = len(probes) * sum(len(each.embeddings) for each in others)
-    impostors = Impostors(fars, compared, same_set)
-    for tile in tiles(faces["probes"], others, size, progress):
+    compared = len(mates.counts) * (len(gallery.embeddings) + len(distractors.embeddings))
+    impostors = Impostors(fars, compared, mates.same_set)
+    for tile in tiles(probes, [gallery, distractors], size, progress):
         ranking.look(tile)
         impostors.look(tile)
     counted = np.sum([_counted(some, ranks) for some in ranking.ranks(genuine())], axis=0)
-    tar = _accepted(genuine(), impostors.thresholds(), int(mates.counts.sum()))
-    unusable = {name: each.unusable for name, each in faces.items()}
-    return _result(counted, tar, mates, impostors.pairs, unusable, started)
-
-
-def _result(
-    counted: np.ndarray,
-    tar: dict[float, float | None],
-    mates: Mates,
-    impostors: int,
-    unusable: dict[str, int],
-    started: float,
-) -> IdentificationResult:
     cmc = np.cumsum(counted[:-1]) / counted.sum()
-    probes = int(np.count_nonzero(mates.counts))
-    pairs = int(mates.counts.sum())
+    mate_pairs, with_mate = int(mates.counts.sum()), int(np.count_nonzero(mates.counts))
     return IdentificationResult(
         cmc=cmc,
         rank1=float(cmc[0]),
-        tar=tar,
-        probes=probes,
-        mateless=len(mates.counts) - probes,
+        tar=_accepted(genuine(), impostors.thresholds(), mate_pairs),
+        probes=with_mate,
+        mateless=len(mates.counts) - with_mate,
         searches=int(counted.sum()),
-        genuine=pairs // 2 if mates.same_set else pairs,
-        impostors=impostors,
-        unusable={name: unusable.get(name, 0) for name in ("gallery", "probes", "distractors")},
-        seconds=time.perf_counter() - started,
+        genuine=mate_pairs // 2 if mates.same_set else mate_pairs,
+        impostors=impostors.pairs,
+        unusable={name: each.unusable for name, each in faces.items()},
     )
 
 
@@ -174,45 +158,33 @@ def _counted(ranks: np.ndarray, most: int) -> np.ndarray:
     return np.bincount(np.minimum(ranks, most + 1) - 1, minlength=most + 1)
 
 
-def _check(
-    gallery: Embeddings,
-    gallery_labels: Labels,
-    probes: Embeddings,
-    probe_labels: Labels,
-    distractors: Embeddings | None,
-    same_set: bool,
+def _check_arrays(
+    arrays: Mapping[str, Embeddings], labels: Mapping[str, Labels], same_set: bool
 ) -> None:
-    arrays = {"gallery": gallery, "probes": probes}
-    if distractors is not None:
-        arrays["distractors"] = distractors
+    shape = arrays["gallery"].shape
     for name, array in arrays.items():
-        if array.ndim != 2 or not array.shape[1] or array.shape[1:] != gallery.shape[1:]:
+        if array.ndim != 2 or not array.shape[1] or array.shape[1:] != shape[1:]:
             raise InputError(
-                f"{name} of shape {array.shape}, gallery of shape {gallery.shape}: give embeddings "
-                "(n, d) of one model"
+                f"{name} of shape {array.shape}, gallery of shape {shape}: give embeddings (n, d) "
+                "of one model"
             )
-    for name, labels in (("gallery", gallery_labels), ("probes", probe_labels)):
-        if np.shape(labels) != (len(arrays[name]),):
+    for name, given in labels.items():
+        if np.shape(given) != (len(arrays[name]),):
             raise InputError(
-                f"{name}: labels of shape {np.shape(labels)} for {len(arrays[name])} embeddings: "
+                f"{name}: labels of shape {np.shape(given)} for {len(arrays[name])} embeddings: "
                 "give one for each"
             )
-    if same_set and len(gallery) != len(probes):
-        raise InputError(
-            f"same_set: {len(gallery)} gallery and {len(probes)} probe images are not one set"
-        )
+    gallery, probes = len(arrays["gallery"]), len(arrays["probes"])
+    if same_set and gallery != probes:
+        raise InputError(f"same_set: {gallery} gallery and {probes} probe images are not one set")
 
 
 def _check_settings(
-    fars: Sequence[float],
-    ranks: int,
-    memory: int,
-    protocol: str,
-    distractors: Embeddings | None,
+    fars: Sequence[float], ranks: int, memory: int, protocol: str, distractors: int
 ) -> None:
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r}: give one of {', '.join(PROTOCOLS)}")
-    if protocol == "megaface" and (distractors is None or not len(distractors)):
+    if protocol == "megaface" and not distractors:
         raise InputError("protocol megaface: needs distractors, with which each mate competes")
     if ranks < 1 or memory < 1:
         raise InputError(f"ranks {ranks}, memory {memory}: give 1 or more")

@@ -19,17 +19,11 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", 
 
 
 class NoiseFound(NamedTuple):
-    """What a noise list has found among names.
+    """What a noise list has found among names."""
 
-    Attributes:
-        keep: bool, one for each name.
-        entries: the number of images listed.
-        unmatched: the number of those that fit no name.
-    """
-
-    keep: np.ndarray
-    entries: int
-    unmatched: int
+    keep: np.ndarray  # bool, one for each name
+    entries: int  # the number of images listed
+    unmatched: int  # the number of those that fit no name
 
     @property
     def removed(self) -> int:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, NamedTuple, Protocol, Sequence, Union
+from typing import Iterable, Iterator, NamedTuple, Sequence, Union
 
 import numpy as np
 
-from eval.identification_parts.similarities import TIE, Embeddings, Tile, unit_rows
+from eval.identification_parts.similarities import TIE, Embeddings, SamePerson, Tile, unit_rows
 from unequal.support.errors import InputError
 
 Labels = Union[Sequence[int], Sequence[str], np.ndarray]
-MISSED = np.iinfo(np.int64).max
+MISSED = np.iinfo(np.int64).max  # the rank where the probe or its mates have no direction
 
 
 class GenuineScores(NamedTuple):
@@ -55,59 +55,28 @@ class Mates:
     def __init__(
         self, gallery_identities: np.ndarray, probe_identities: np.ndarray, same_set: bool
     ) -> None:
-        self._order = np.argsort(gallery_identities, kind="stable")
-        ordered = gallery_identities[self._order]
-        self._first = np.searchsorted(ordered, probe_identities, "left")
-        found = np.searchsorted(ordered, probe_identities, "right") - self._first
-        self._ends = np.cumsum(found)
+        self._same = SamePerson(probe_identities, gallery_identities)
         self.same_set = same_set
-        self.counts = found - int(same_set)
+        self.counts = self._same.counts - int(same_set)
 
     def scores(
         self, gallery: Embeddings, probes: Embeddings, at_once: int
     ) -> Iterator[GenuineScores]:
         """Yield all pairs in the order of the probes, `at_once` or fewer at a time."""
-        total = int(self._ends[-1]) if len(self._ends) else 0
-        for start in range(0, total, at_once):
-            numbers = np.arange(start, min(start + at_once, total))
-            rows = np.searchsorted(self._ends, numbers, "right")
-            before_next = self._ends[rows] - numbers
-            found = self.counts[rows] + int(self.same_set)
-            columns = self._order[self._first[rows] + found - before_next]
+        for start in range(0, len(self._same), at_once):
+            rows, columns = self._same.pairs(start, start + at_once)
             if self.same_set:
                 others = rows != columns
                 rows, columns = rows[others], columns[others]
-            yield GenuineScores(rows, _cosines(probes, rows, gallery, columns))
+            yield GenuineScores(rows, _cosines(probes[rows], gallery[columns]))
 
 
-def _cosines(
-    probes: Embeddings,
-    rows: np.ndarray,
-    gallery: Embeddings,
-    columns: np.ndarray,
-) -> np.ndarray:
-    first, first_usable = unit_rows(probes[rows])
-    second, second_usable = unit_rows(gallery[columns])
+def _cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    first, first_usable = unit_rows(first)
+    second, second_usable = unit_rows(second)
     scores = np.einsum("ij,ij->i", first, second)
     scores[~(first_usable & second_usable)] = -np.inf
     return scores
-
-
-class Ranking(Protocol):
-    """Ranks at which searches end, of similarities that pass by."""
-
-    def add(self, genuine: GenuineScores) -> None:
-        """Take similarities with mates; all of them come before the first tile."""
-
-    def look(self, tile: Tile) -> None:
-        """Let the similarities of a tile compete."""
-
-    def ranks(self, genuine: Iterable[GenuineScores]) -> Iterator[np.ndarray]:
-        """Yield the ranks of all searches, int64 (n,), some at a time.
-
-        The best rank is 1; MISSED stands for a search that cannot be made because the probe or
-        all its mates have no direction.
-        """
 
 
 class BestMate:
@@ -133,7 +102,7 @@ class BestMate:
         self._nearer[probes] += [np.count_nonzero(row) for row in nearer]
 
     def ranks(self, genuine: Iterable[GenuineScores]) -> Iterator[np.ndarray]:
-        """Yield the ranks of all probes with a mate."""
+        """Yield the ranks of all probes with a mate, int64 (n,)."""
         ranks = np.where(self._best > -np.inf, self._nearer + 1, MISSED)
         yield ranks[self._counts > 0]
 
@@ -170,7 +139,7 @@ class EachMateAlone:
             self._bounds[tile.row + row] = bound
 
     def ranks(self, genuine: Iterable[GenuineScores]) -> Iterator[np.ndarray]:
-        """Yield the ranks of all pairs of a probe and a mate; one above `most` is only a bound."""
+        """Yield the ranks of all pairs, some at a time; one above `most` is only a bound."""
         for pairs in genuine:
             nearest = self._nearest[pairs.probes]
             nearer = (nearest >= (pairs.scores - np.float32(TIE))[:, None]).sum(axis=1)

@@ -74,34 +74,52 @@ class Sizes(NamedTuple):
 
 @dataclass
 class Faces:
-    """Embeddings (n, d) and their identities, int64 (n,), or none at all of distractors.
+    """Embeddings, and who they show."""
 
-    Attributes:
-        unusable: the number of embeddings without a direction, known after a pass.
-    """
-
-    embeddings: Embeddings
-    identities: np.ndarray
-    unusable: int = 0
+    embeddings: Embeddings  # (n, d)
+    identities: np.ndarray  # int64 (n,), or none at all of distractors
+    unusable: int = 0  # embeddings without a direction, known after a pass
 
 
 class Tile(NamedTuple):
-    """Cosine similarities of probes and others, and where they stand among all.
+    """Cosine similarities of probes and others, and where they stand among all."""
+
+    row: int  # the number of the first probe
+    column: int  # the number of the first of the others
+    # float32 (rows, columns), which the receiver may overwrite. Pairs that are not compared have
+    # -inf: mates, an image with itself, embeddings without a direction
+    scores: np.ndarray
+    impostors: int  # the number of pairs that are compared
+    distractors: bool  # whether the others are distractors
+
+
+class SamePerson:
+    """The pairs at which two arrays of identities agree, numbered in the order of the first.
+
+    Args:
+        rows: int64 (n,).
+        columns: int64 (m,).
 
     Attributes:
-        row: the number of the first probe.
-        column: the number of the first of the others.
-        scores: float32 (rows, columns), which the receiver may overwrite. Pairs that are not
-            compared have -inf: mates, an image with itself, embeddings without a direction.
-        impostors: the number of pairs that are compared.
-        distractors: whether the others are distractors.
+        counts: int64 (n,), the pairs of each row.
     """
 
-    row: int
-    column: int
-    scores: np.ndarray
-    impostors: int
-    distractors: bool
+    def __init__(self, rows: np.ndarray, columns: np.ndarray) -> None:
+        self._order = np.argsort(columns, kind="stable")
+        ordered = columns[self._order]
+        first = np.searchsorted(ordered, rows, "left")
+        self.counts = np.searchsorted(ordered, rows, "right") - first
+        self._ends = np.cumsum(self.counts)
+        self._shift = first - self._ends + self.counts
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def pairs(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and columns, int64, of the pairs from number `start` to before `stop`."""
+        numbers = np.arange(start, min(stop, len(self)))
+        rows = np.searchsorted(self._ends, numbers, "right")
+        return rows, self._order[numbers + self._shift[rows]]
 
 
 def sizes(memory: int, dimensions: int, probes: int) -> Sizes:
@@ -157,18 +175,8 @@ def _leave_out(
     if left < scores.size:
         scores[~rows_usable] = -np.inf
         scores[:, ~columns_usable] = -np.inf
-    mates = pairs_within(identities, others)
+    same = SamePerson(identities, others)
+    mates = same.pairs(0, len(same))
     left -= np.count_nonzero(rows_usable[mates[0]] & columns_usable[mates[1]])
     scores[mates] = -np.inf
     return int(left)
-
-
-def pairs_within(identities: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and columns, int64, at which (n,) `identities` and (m,) `others` agree."""
-    order = np.argsort(others, kind="stable")
-    ordered = others[order]
-    first = np.searchsorted(ordered, identities, "left")
-    counts = np.searchsorted(ordered, identities, "right") - first
-    rows = np.repeat(np.arange(len(identities)), counts)
-    within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rows, order[first[rows] + within]

@@ -25,14 +25,6 @@ class Roc(NamedTuple):
     tar: np.ndarray
 
 
-class Histograms(NamedTuple):
-    """Pairs per bin of distance: `edges` (bins + 1,), `same` and `different` (bins,) counts."""
-
-    edges: np.ndarray
-    same: np.ndarray
-    different: np.ndarray
-
-
 def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """Return the squared distances (pairs,) of rows 2p and 2p+1 of `embeddings` (2 pairs, emb).
 
@@ -55,11 +47,6 @@ def roc(distances: np.ndarray, issame: np.ndarray) -> Roc | None:
         return None
     far, tar, _ = metrics.roc_curve(issame, -distances)
     return Roc(far, tar)
-
-
-def area(curve: Roc | None) -> float | None:
-    """Return the area under a ROC: how probably a pair of one person is nearer than one of two."""
-    return None if curve is None else float(metrics.auc(curve.far, curve.tar))
 
 
 def tar_at_far(
@@ -124,19 +111,29 @@ def best_threshold(distances: np.ndarray, issame: np.ndarray) -> float:
     return float((below + above) / 2)
 
 
-def histograms(distances: np.ndarray, issame: np.ndarray, bins: int = BINS) -> Histograms:
-    """Count pairs per bin, from 0 to the largest distance, for both kinds of pairs."""
+def histograms(
+    distances: np.ndarray, issame: np.ndarray, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count pairs per bin, from 0 to the largest distance, for both kinds of pairs.
+
+    Returns:
+        The edges (bins + 1,), and the counts (bins,) of same and of different people.
+    """
     distances, issame = _checked(distances, issame)
     edges = np.linspace(0.0, float(distances.max()) or 1.0, bins + 1)
     same, different = (np.histogram(distances[kind], edges)[0] for kind in (issame, ~issame))
-    return Histograms(edges, same, different)
+    return edges, same, different
 
 
 def figures(distances: np.ndarray, issame: np.ndarray) -> dict:
-    """Return `tar` at each of FARS, by its text, and `auc`, as JSON can hold them."""
+    """Return `tar` at each of FARS, by its text, and `auc`, as JSON can hold them.
+
+    The area under the ROC is how probably a pair of one person is nearer than one of two.
+    """
     curve = roc(distances, issame)
     rates = tar_at_far(curve, int(np.count_nonzero(~np.asarray(issame, bool))))
-    return {"tar": {f"{far:g}": rate for far, rate in zip(FARS, rates)}, "auc": area(curve)}
+    area = None if curve is None else float(metrics.auc(curve.far, curve.tar))
+    return {"tar": {f"{far:g}": rate for far, rate in zip(FARS, rates)}, "auc": area}
 
 
 def curves(distances: np.ndarray, issame: np.ndarray) -> dict:
@@ -145,10 +142,11 @@ def curves(distances: np.ndarray, issame: np.ndarray) -> dict:
     They are lists. The ROC has at most MOST_POINTS points; its lists are empty if there is none.
     """
     curve = roc(distances, issame)
-    points = Roc(np.empty(0), np.empty(0)) if curve is None else thinned(curve)
-    drawn = {**points._asdict(), **histograms(distances, issame)._asdict()}
-    lists = {name: values.tolist() for name, values in drawn.items()}
-    return {**lists, "threshold": best_threshold(distances, issame)}
+    far, tar = (np.empty(0), np.empty(0)) if curve is None else thinned(curve)
+    names = ("far", "tar", "edges", "same", "different")
+    lists = (far, tar, *histograms(distances, issame))
+    drawn = {name: values.tolist() for name, values in zip(names, lists)}
+    return {**drawn, "threshold": best_threshold(distances, issame)}
 
 
 def _checked(distances: np.ndarray, issame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import KFold
 
 from unequal.support.errors import InputError
 
@@ -15,28 +14,21 @@ FAR_TARGET = 1e-3
 _PAIRS_AT_ONCE = 256  # whose differences stay in the cache
 
 
-class Evaluation(NamedTuple):
-    """What `evaluate` returns, in the order of the 2019 code.
+@dataclass(frozen=True, eq=False)
+class FoldFigures:
+    """What `evaluate` returns, in the order of the 2019 code."""
 
-    Attributes:
-        tpr: float64 (400,), the mean over the folds at the thresholds 0, 0.01 .. 3.99.
-        fpr: likewise.
-        accuracy: float64 (folds,).
-        val: the true acceptance rate, mean over the folds, at the threshold where the false
-            acceptance rate of the other folds is 1e-3.
-        val_std: its deviation.
-        far: the false acceptance rate at that threshold, mean over the folds.
-    """
-
-    tpr: np.ndarray
-    fpr: np.ndarray
-    accuracy: np.ndarray
+    tpr: np.ndarray  # float64 (400,), the mean over the folds at the thresholds 0, 0.01 .. 3.99
+    fpr: np.ndarray  # likewise
+    accuracy: np.ndarray  # float64 (folds,)
+    # the true acceptance rate, mean over the folds, at the threshold where the false acceptance
+    # rate of the other folds is 1e-3
     val: float
-    val_std: float
-    far: float
+    val_std: float  # its deviation
+    far: float  # the false acceptance rate at that threshold, mean over the folds
 
 
-def evaluate(embeddings: np.ndarray, issame: np.ndarray, nrof_folds: int = 10) -> Evaluation:
+def evaluate(embeddings: np.ndarray, issame: np.ndarray, nrof_folds: int = 10) -> FoldFigures:
     """Judge pairs of embeddings by cross-validation, as the 2019 code.
 
     A pair is accepted if the squared distance of its rows is below a threshold (compared in the
@@ -65,10 +57,11 @@ def evaluate(embeddings: np.ndarray, issame: np.ndarray, nrof_folds: int = 10) -
     if len(embeddings) != 2 * pairs:
         raise InputError(f"{len(embeddings)} embeddings for {pairs} pairs: give two to a pair")
     distances = _pair_distances(np.asarray(embeddings))
-    fold_of = _fold_of_pair(pairs, min(nrof_folds, pairs))
-    tpr, fpr, accuracy = _roc(distances, issame, fold_of)
-    val, val_std, far = _rates_at_far(distances, issame, fold_of)
-    return Evaluation(tpr, fpr, accuracy, val, val_std, far)
+    folds = np.array_split(np.arange(pairs), min(nrof_folds, pairs))
+    fold_of = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds])
+    return FoldFigures(
+        *_roc(distances, issame, fold_of), *_rates_at_far(distances, issame, fold_of)
+    )
 
 
 def _pair_distances(embeddings: np.ndarray) -> np.ndarray:
@@ -78,15 +71,6 @@ def _pair_distances(embeddings: np.ndarray) -> np.ndarray:
         distances.append(np.sum(np.square(np.subtract(rows[0::2], rows[1::2])), 1))
     whole = np.concatenate(distances)
     return whole if whole.dtype.kind == "f" else whole.astype(np.float64)
-
-
-def _fold_of_pair(pairs: int, folds: int) -> np.ndarray:
-    """Return the fold of each pair: runs in order, the first ones longer by one if need be."""
-    fold_of = np.zeros(pairs, dtype=np.int64)
-    if folds > 1:
-        for number, (_, held_out) in enumerate(KFold(folds).split(fold_of)):
-            fold_of[held_out] = number
-    return fold_of
 
 
 def _accepted(

@@ -25,20 +25,13 @@ class VerificationSet:
     """Image pairs, kept as the encoded bytes of the file and decoded when they are asked for.
 
     `len` is the number of images.
-
-    Attributes:
-        name: the file's name without `.bin`.
-        path: the file.
-        encoded: the images; pair p is images 2p and 2p+1.
-        issame: bool (pairs,), whether a pair shows one person.
-        image_size: (height, width) of every image.
     """
 
-    name: str
+    name: str  # the file's name without `.bin`
     path: Path
-    encoded: tuple[bytes, ...]
-    issame: np.ndarray
-    image_size: tuple[int, int]
+    encoded: tuple[bytes, ...]  # the images; pair p is images 2p and 2p+1
+    issame: np.ndarray  # bool (pairs,), whether a pair shows one person
+    image_size: tuple[int, int]  # (height, width) of every image
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -80,22 +73,14 @@ class VerificationSet:
 
     def _fill(self, indices: Sequence[int], images: np.ndarray) -> None:
         for index, planes in zip(indices, images):
-            write_planes(self._decode(index), planes)
-
-    def _decode(self, index: int) -> np.ndarray:
-        try:
-            image = decode_rgb(self.encoded[index])
-        except BadImage as error:
-            raise InputError(
-                f"{self.path}: image {index} cannot be decoded: make the file again"
-            ) from error
-        if image.shape[:2] != self.image_size:
-            raise InputError(
-                f"{self.path}: image {index} is {_size_text(image.shape)} pixels (height x width), "
-                f"but {_size_text(self.image_size)} are needed: align the faces of this set to "
-                "that size"
-            )
-        return image
+            image = _decode(self.path, self.encoded, index)
+            if image.shape[:2] != self.image_size:
+                found, wanted = ("x".join(map(str, s[:2])) for s in (image.shape, self.image_size))
+                raise InputError(
+                    f"{self.path}: image {index} is {found} pixels (height x width), but {wanted} "
+                    "are needed: align the faces of this set to that size"
+                )
+            write_planes(image, planes)
 
 
 def load_bin(
@@ -123,7 +108,9 @@ def load_bin(
     encoded, issame = read_pairs(path)
     if len(issame) < 2:
         raise InputError(f"{path}: {len(issame)} pairs, but cross-validation needs 2 or more")
-    height, width = _size_of(encoded[0]) if image_size is None else image_size
+    if image_size is None:
+        image_size = _decode(path, encoded, 0).shape[:2]
+    height, width = image_size
     verification_set = VerificationSet(path.stem, path, encoded, issame, (height, width))
     checked = 0
     for batch in verification_set.batches(_CHECKED_AT_ONCE):
@@ -144,20 +131,20 @@ def read_pairs(path: str | Path) -> tuple[tuple[bytes, ...], np.ndarray]:
     content = read_plain_pickle(path)
     if not isinstance(content, list) or len(content) != 2:
         raise InputError(f"{path}: not a verification set: it must be a pickled (images, issame)")
-    encoded = _encoded_images(path, content[0])
-    issame = _booleans(path, content[1])
+    images, flags = (each if isinstance(each, (list, np.ndarray)) else None for each in content)
+    if images is None:
+        raise InputError(f"{path}: not a verification set: its images must be a list")
+    encoded = tuple(_encoded_image(path, index, entry) for index, entry in enumerate(images))
+    issame = np.asarray(flags)
+    if issame.dtype.kind not in "biuf" or not np.isin(issame, (0, 1)).all():
+        raise InputError(f"{path}: not a verification set: issame must be a list of booleans")
+    issame = issame.astype(bool).ravel()
     if len(encoded) != 2 * len(issame):
         raise InputError(
             f"{path}: {len(encoded)} images for {len(issame)} pairs, where each pair needs two: "
             "make the file again"
         )
     return encoded, issame
-
-
-def _encoded_images(path: Path, entries: Any) -> tuple[bytes, ...]:
-    if not isinstance(entries, (list, np.ndarray)):
-        raise InputError(f"{path}: not a verification set: its images must be a list")
-    return tuple(_encoded_image(path, index, entry) for index, entry in enumerate(entries))
 
 
 def _encoded_image(path: Path, index: int, entry: Any) -> bytes:
@@ -171,19 +158,8 @@ def _encoded_image(path: Path, index: int, entry: Any) -> bytes:
     )
 
 
-def _booleans(path: Path, entries: Any) -> np.ndarray:
-    values = np.asarray(entries if isinstance(entries, (list, np.ndarray)) else None)
-    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
-        raise InputError(f"{path}: not a verification set: issame must be a list of booleans")
-    return values.astype(bool).ravel()
-
-
-def _size_of(encoded: bytes) -> Sequence[int]:
+def _decode(path: Path, encoded: Sequence[bytes], index: int) -> np.ndarray:
     try:
-        return decode_rgb(encoded).shape[:2]
-    except BadImage:
-        return 0, 0  # which no image has: it is refused like any other
-
-
-def _size_text(shape: Sequence[int]) -> str:
-    return f"{shape[0]}x{shape[1]}"
+        return decode_rgb(encoded[index])
+    except BadImage as error:
+        raise InputError(f"{path}: image {index} cannot be decoded: make the file again") from error

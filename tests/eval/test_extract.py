@@ -53,7 +53,9 @@ def run(path, output, settings=None, network=embed, fresh=False, **options):
     with closing(open_faces(path)) as source:
         rows = ResumableRows(output, source.count, settings or {"--model": "m"}, fresh)
         before = rows.done
-        extract(source, lambda: network, rows, 3, commit_seconds=0, **options)
+        if before < rows.count:
+            extract(source, network, rows, 3, commit_seconds=0, **options)
+        rows.finish()
         return before
 
 
@@ -187,7 +189,8 @@ def slow(images):
     return corner(images)
 source = open_faces(sys.argv[1])
 rows = ResumableRows(sys.argv[2], source.count, {{"--model": "m"}})
-extract(source, lambda: slow, rows, 3, commit_seconds=0)
+extract(source, slow, rows, 3, commit_seconds=0)
+rows.finish()
 """
 
 

@@ -1,4 +1,7 @@
-"""A saved checkpoint as a plain function: face images in, embeddings out."""
+"""A saved checkpoint as a plain function: face images in, embeddings out.
+
+The function may run on several devices, and its caller need not wait for the result.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,71 @@ from unequal.support.errors import InputError  # readies the process for mxnet, 
 import mxnet as mx
 
 from unequal.checkpoints.checkpoint import DATA, Checkpoint
-from unequal.checkpoints.on_devices import OnDevices
 
 Embed = Callable[[np.ndarray], np.ndarray]
+
+
+class Pending:
+    """Rows that devices may still be computing; np.asarray waits for them.
+
+    They are float32 (n, numbers), the parts of the devices one below the other.
+    """
+
+    def __init__(self, parts: Sequence[mx.nd.NDArray]) -> None:
+        self._parts = list(parts)
+
+    def __array__(self, dtype: type | None = None) -> np.ndarray:
+        arrays = [part.asnumpy() for part in self._parts]
+        rows = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        return rows.reshape(len(rows), -1).astype(dtype or rows.dtype, copy=False)
+
+
+class OnDevices:
+    """Runs a network on arrays whose rows are shared by devices.
+
+    Args:
+        network: the function of each device's part, which it gets as float32.
+        devices: they share the rows in order.
+        check: called before every batch; it may raise to end long work.
+    """
+
+    def __init__(
+        self,
+        network: Callable[..., mx.nd.NDArray],
+        devices: Sequence[mx.Context],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._network = network
+        self._devices = list(devices)
+        self._check = check
+
+    def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+        """Return the result of a batch, float32 (n, numbers)."""
+        return np.asarray(self.push(*arrays))
+
+    def push(self, *arrays: np.ndarray) -> Pending:
+        """Start the work on a batch; the arrays may be changed once this has returned."""
+        self._check()
+        return Pending([self._network(*part) for part in self._upload(arrays)])
+
+    def push_with_mirror(self, images: np.ndarray) -> tuple[Pending, Pending]:
+        """Start the work on images (n, 3, height, width) and on mirror images made there."""
+        self._check()
+        parts = self._upload((images,))
+        plain = [self._network(part) for (part,) in parts]
+        mirrored = [self._network(mx.nd.flip(part, axis=3)) for (part,) in parts]
+        return Pending(plain), Pending(mirrored)
+
+    def _upload(self, arrays: Sequence[np.ndarray]) -> list[list[mx.nd.NDArray]]:
+        edges = np.linspace(0, len(arrays[0]), len(self._devices) + 1).astype(int)
+        return [
+            [
+                mx.nd.array(array[start:stop], ctx=device, dtype=array.dtype).astype("float32")
+                for array in arrays
+            ]
+            for start, stop, device in zip(edges[:-1], edges[1:], self._devices)
+            if stop > start
+        ]
 
 
 def load_embedder(
@@ -40,9 +105,9 @@ def load_embedder(
             a parameter of it. The function raises it for images of another shape or size.
     """
     output = checkpoint.graph_up_to(layer)
-    ctx = mx.cpu() if ctx is None else ctx
+    devices = [mx.cpu() if ctx is None else ctx]
     params_path = checkpoint.params_path
-    network = as_block(output, [DATA], checkpoint.parameters(), [ctx], params_path)
+    network = as_block(output, [DATA], checkpoint.parameters(), devices, params_path)
 
     def checked(images: mx.nd.NDArray) -> mx.nd.NDArray:
         if images.ndim != 4 or images.shape[1] != 3:
@@ -53,12 +118,13 @@ def load_embedder(
             if "Shape inconsistent" not in str(error):
                 raise
             height, width = images.shape[2:]
+            reason = str(error).strip().splitlines()[-1].replace("MXNetError: ", "")
             raise InputError(
                 f"{params_path}: does not take images of {height}x{width} pixels "
-                f"({_last_line(error)}): use images of the size it was trained with"
+                f"({reason}): use images of the size it was trained with"
             ) from error
 
-    return OnDevices(checked, [ctx])
+    return OnDevices(checked, devices)
 
 
 def as_block(
@@ -91,9 +157,10 @@ def as_block(
     wanted = network.collect_params()
     lacking = sorted(name for name in wanted.keys() if name not in parameters)
     if lacking:
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         raise InputError(
-            f"{source}: lacks {_few(lacking)}, which {output.name} of its symbol file needs: "
-            "give the symbol and parameters of one training"
+            f"{source}: lacks {', '.join(lacking[:3])}{more}, which {output.name} of its symbol "
+            "file needs: give the symbol and parameters of one training"
         )
     for name, parameter in wanted.items():
         parameter.shape = parameters[name].shape
@@ -102,12 +169,3 @@ def as_block(
         parameter.set_data(parameters[name].astype("float32"))
     network.hybridize(static_alloc=True)
     return network
-
-
-def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].replace("MXNetError: ", "")

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 import mxnet as mx
 
-from eval.verification import VerificationResult, evaluate, test
+from eval.verification import VerificationResult, test
 from eval.verification_parts import curves
 from eval.verification_parts.verification_set import VerificationSet
 from unequal.checkpoints.checkpoint import Checkpoint
@@ -67,12 +67,11 @@ def _figures(
     result: VerificationResult, pairs: VerificationSet
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     distances = curves.pair_distances(result.embeddings)
-    folds = evaluate(result.embeddings, pairs.issame).accuracy
     row = {
         "accuracy": result.acc2,
         "std": result.std2,
         "xnorm": result.xnorm,
-        "folds": [float(accuracy) for accuracy in folds],
+        "folds": [float(accuracy) for accuracy in result.accuracy],
         **curves.figures(distances, pairs.issame),
     }
     return row, curves.curves(distances, pairs.issame)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from eval.embed_parts.face_batches import size_of_first
-from eval.embed_parts.face_sources import BIN, open_faces
+from eval.embed_parts.face_sources import BIN, open_faces, size_of_first
 from unequal.batches.batch_sizes import check_sizes
 from unequal.batches.tail_bags import TailBags
 from unequal.faces.face_records import FaceRecords, read_property

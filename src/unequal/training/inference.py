@@ -9,8 +9,7 @@ from mxnet.gluon import HybridBlock, SymbolBlock
 
 from symbols.lineage_2019 import lineage_symbol
 from unequal.checkpoints.checkpoint import Checkpoint
-from unequal.checkpoints.embedder import as_block
-from unequal.checkpoints.on_devices import OnDevices
+from unequal.checkpoints.embedder import OnDevices, as_block
 from unequal.support.errors import InputError
 
 NO_CLASS = -1  # as a label: one_hot makes zeros of it, and no logit gets a margin
