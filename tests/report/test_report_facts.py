@@ -43,9 +43,8 @@ def test_an_empty_recipe_is_one_of_which_nothing_is_known(tmp_path):
     assert facts.created == "" and facts.final_stage == "" and facts.flags == {}
 
 
-def test_a_stage_without_history_has_none(tmp_path):
-    assert read_history(tmp_path) is None
-    assert history_of(tmp_path) is None
+def test_a_stage_without_history_has_an_empty_one(tmp_path):
+    assert read_history(tmp_path) == history_of(tmp_path) == ({}, None, None, {}, None, 0)
 
 
 def test_metrics_are_what_is_no_bookkeeping(tmp_path):

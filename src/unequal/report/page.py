@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from unequal.report import number_text as text
+from unequal.report.charts import WIDE, WIDTH
 from unequal.report.final_charts import distance_chart, roc_chart
 from unequal.report.identity_sizes import distribution_chart, read_set
 from unequal.report.noise_section import read_noise
@@ -85,7 +86,8 @@ def render(facts: Facts, now: datetime) -> str:
         first_stage=SOFTMAX,
         targets=targets,
         overviews={
-            kind: overview(facts.stages, histories, kind == "wide") for kind in ("wide", "narrow")
+            "wide": overview(facts.stages, histories, WIDE),
+            "narrow": overview(facts.stages, histories, WIDTH),
         },
         training=[stage_charts(*pair) for pair in zip(facts.stages, histories)],
         last=[

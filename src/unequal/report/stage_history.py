@@ -22,34 +22,29 @@ class Points(NamedTuple):
 class StageHistory(NamedTuple):
     """A stage's training and testing.
 
-    `metrics`: of the batches, by name, such as acc and softmaxloss. `speed`: images per second.
-    `mean`: verification accuracy, mean of the sets, 0 to 1; `targets`: that of each set.
-    `last_step`: the last step in the file. `unreadable`: how many lines could not be read.
+    `metrics`: of the batches, by name, such as acc and softmaxloss. `speed`: the median, images
+    per second. `mean`: verification accuracy, mean of the sets, 0 to 1; `targets`: that of each
+    set. `last_step`: the last step in the file. `unreadable`: how many lines could not be read.
     """
 
     metrics: dict[str, Points]
-    speed: Points | None
+    speed: float | None
     mean: Points | None
     targets: dict[str, Points]
     last_step: float | None
     unreadable: int
 
 
-def read_history(folder: Path) -> StageHistory | None:
-    """Read the history in a stage's folder; None if it has none yet.
+def read_history(folder: Path) -> StageHistory:
+    """Read the history in a stage's folder; an empty one if it has none yet.
 
     A line that is not complete, such as the last one of a killed run, is left out.
     """
-    try:
-        text = (folder / "history.jsonl").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    written = list(filter(str.strip, text.split("\n")))
-    if not written:
-        return None
+    path = folder / "history.jsonl"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     lines: dict[str, list[tuple[float, dict[str, Any]]]] = {"train": [], "test": []}
     unreadable = 0
-    for line in written:
+    for line in filter(str.strip, text.split("\n")):
         try:
             found = read_json(line)
             lines[found["kind"]].append((found["step"], found))
@@ -63,7 +58,7 @@ def read_history(folder: Path) -> StageHistory | None:
     measured = _by_name(train)
     return StageHistory(
         metrics={name: points for name, points in measured.items() if name not in NO_METRICS},
-        speed=measured.get("speed"),
+        speed=float(np.median(measured["speed"].values)) if "speed" in measured else None,
         mean=_by_name(tests).get("mean"),
         targets=_by_name(accuracies),
         last_step=max((step for step, _ in train + tests), default=None),
