@@ -25,7 +25,7 @@ import unequal  # noqa: F401, E402  (readies the process before mxnet is importe
 # isort: split
 from recordio_tools.make_synthetic import make_synthetic  # noqa: E402
 from unequal.commands import main_of_recipe  # noqa: E402
-from unequal.recipe.plan import noise_list  # noqa: E402
+from unequal.report.stage_names import NOISE_LIST  # noqa: E402
 from unequal.support.errors import InputError  # noqa: E402
 from unequal.support.files import replace_file  # noqa: E402
 
@@ -115,7 +115,7 @@ def run(output: Path, seed: int, fresh: bool) -> int:
     status = main_of_recipe(words)
     if status != 0:
         return status
-    listed = Path(noise_list(str(recipe)))
+    listed = recipe / NOISE_LIST
     found = noise_found(listed, output / "data" / "truth.csv") if listed.exists() else {}
     print()
     for kind, (out, all_of_them) in found.items():

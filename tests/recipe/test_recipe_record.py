@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from unequal.recipe import flags, plan
+from unequal.recipe import flags
 from unequal.recipe.record import open_record
 from unequal.support.errors import InputError
 
 
 def opened(folder, *words):
     settings = flags.parse(["--head", "H", "--tail", "T", "--output", str(folder), *words])
-    return open_record(settings, plan.stages_of(settings), "cpu(0)")
+    return open_record(settings, "cpu(0)")
 
 
 def test_a_record_is_opened_again_with_what_was_noted(tmp_path):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from unequal.recipe import flags, plan, run
+from unequal.recipe import flags, run
 from unequal.recipe.record import open_record
 from unequal.recipe.stage_training import Trained
 from unequal.support.errors import InputError
@@ -43,7 +43,7 @@ class Recipe:
         monkeypatch.setattr(run, "write_report", lambda output: None)
         needed = ["--head", "H", "--tail", "T", "--output", str(folder)]
         self.settings = flags.parse([*needed, *words])
-        self.record = open_record(self.settings, plan.stages_of(self.settings), "cpu(0)")
+        self.record = open_record(self.settings, "cpu(0)")
 
     def run(self):
         run.RecipeRun(self.settings, self.record, ["cpu(0)"], self.interrupt).run()
@@ -147,5 +147,5 @@ def test_an_error_of_a_stage_is_in_the_record_with_its_flags(recipe, tmp_path, m
     monkeypatch.setattr(run, "check_inputs", lambda *_: None)
     with pytest.raises(InputError, match=re.escape("`margin_m`")):
         run.run_recipe(one.settings, one.interrupt)
-    found = open_record(one.settings, plan.stages_of(one.settings), "").stage("1-softmax")
+    found = open_record(one.settings, "").stage("1-softmax")
     assert (found["status"], found["verdict"]) == ("failed", "--margin-m 4: give less")

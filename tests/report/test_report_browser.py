@@ -55,7 +55,7 @@ def pages(tmp_path_factory):
         "finished": {},
         "running": {"done": 4},
         "begun": {"done": 0},
-        "strange": {"targets": (LONG_NAME, "<b>"), "folds": False},
+        "strange": {"targets": (LONG_NAME, "<b>")},
     }
     return {
         name: write_report(write_output(folder / name / "out", **kinds))

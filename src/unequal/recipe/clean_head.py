@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,9 @@ from unequal.faces.noise_list import write_noise_list
 from unequal.faces.noise_scores import Scores, read_scores
 from unequal.faces.noise_threshold import choose_threshold
 from unequal.recipe import plan
-from unequal.recipe.record import Record
+from unequal.recipe.record import RecipeRecord
 from unequal.recipe.settings import RecipeSettings
+from unequal.report import stage_names
 from unequal.support.console import say
 
 # where a model believes fewer labels it has learned too little to judge them
@@ -28,28 +29,32 @@ MOST_UNLIKELY = 0.5
 MANY_UNLIKELY = 0.25
 
 
-def clean_head(settings: RecipeSettings, record: Record) -> str:
+def clean_head(settings: RecipeSettings, record: RecipeRecord) -> str:
     """Make the cleaned head if there is noise; return the folder that later stages read."""
     output = settings.output
-    head, scores_file = os.path.join(output, plan.DENOISED), plan.scores_file(output)
-    status = record.stage(plan.DENOISE)["status"]
+    head, scores_file = (
+        os.path.join(output, stage_names.DENOISED),
+        os.path.join(output, stage_names.SCORES),
+    )
+    status = record.stage(stage_names.DENOISE)["status"]
     if status in ("done", "skipped"):
         return head if status == "done" else settings.head
+    whole = "the next stages read the whole head"
     if not os.path.exists(scores_file):  # a threshold of 0 writes none
-        reason = "no noise was looked for; the next stages read the whole head"
-        record.skip(plan.DENOISE, reason)
+        record.skip(stage_names.DENOISE, f"no noise was looked for; {whole}")
         return settings.head
     scores = read_scores(scores_file)
     limits = limits_of(scores, settings.noise_threshold, settings.label_below)
     noisy = noisy_images(scores, limits.threshold, limits.label_below)
     if not noisy.any():
-        reason = "no image was taken for noise; the next stages read the whole head"
-        record.skip(plan.DENOISE, reason + limits.remark)
+        record.skip(stage_names.DENOISE, f"no image was taken for noise; {whole}{limits.remark}")
         return settings.head
     commands = plan.clean_commands(settings, limits.threshold, limits.label_below)
-    record.begin(plan.DENOISE, " && ".join(f"python -m {shlex.join(one)}" for one in commands))
+    record.begin(
+        stage_names.DENOISE, " && ".join(f"python -m {shlex.join(one)}" for one in commands)
+    )
     started = time.monotonic()
-    noise_list = plan.noise_list(output)
+    noise_list = os.path.join(output, stage_names.NOISE_LIST)
     os.makedirs(os.path.dirname(noise_list), exist_ok=True)
     write_noise_list(noise_list, scores.rows(noisy))
     found = denoise(settings.head, [noise_list], head, overwrite=True)
@@ -58,13 +63,12 @@ def clean_head(settings: RecipeSettings, record: Record) -> str:
         f"lost all theirs{limits.remark}"
     )
     seconds = round(time.monotonic() - started, 1)
-    record.note(plan.DENOISE, status="done", verdict=verdict, seconds=seconds)
-    say(f"== {plan.DENOISE}: {verdict}")
+    record.note(stage_names.DENOISE, status="done", verdict=verdict, seconds=seconds)
+    say(f"== {stage_names.DENOISE}: {verdict}")
     return head
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Below which probabilities an image is noise; 0 where that does not count."""
 
     threshold: float = 0.0  # of the most likely class
@@ -87,13 +91,14 @@ def limits_of(scores: Scores, noise_threshold: float | str, label_below: float) 
         return Limits(noise_threshold)
     unlikely = float(np.mean(noisy_images(scores, label_below=label_below)))
     if unlikely > MOST_UNLIKELY:
-        remark = (
-            f"; {unlikely:.0%} of the labels have a probability below {label_below:g}, too many to "
-            "believe that they are wrong"
+        return Limits(
+            remark=f"; {unlikely:.0%} of the labels have a probability below {label_below:g}, too "
+            "many to believe that they are wrong"
         )
-        return Limits(remark=remark)
-    remark = (
-        "; that is much: look at the report, and give a lower --label-below if good images are "
-        "among them"
+    if unlikely <= MANY_UNLIKELY:
+        return Limits(label_below=label_below)
+    return Limits(
+        label_below=label_below,
+        remark="; that is much: look at the report, and give a lower --label-below if good images "
+        "are among them",
     )
-    return Limits(label_below=label_below, remark=remark if unlikely > MANY_UNLIKELY else "")

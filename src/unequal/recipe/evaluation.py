@@ -16,10 +16,10 @@ from eval.verification_parts import curves
 from eval.verification_parts.verification_set import VerificationSet
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
+from unequal.report.stage_names import FIGURES, REPORT
 from unequal.support.console import aligned, say
 from unequal.support.files import replace_file
 
-FILE = "evaluation.json"
 BATCH = 64
 
 
@@ -60,7 +60,7 @@ def evaluate_models(
         "identification": list(identification),
     }
     text = json.dumps(facts) + "\n"
-    replace_file(os.path.join(output, FILE), lambda to: Path(to).write_text(text, "utf-8"))
+    replace_file(os.path.join(output, FIGURES), lambda to: Path(to).write_text(text, "utf-8"))
 
 
 def _figures(
@@ -86,7 +86,7 @@ def copy_checkpoint(source: Checkpoint, copy: Checkpoint) -> None:
 
 def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> None:
     """Print what every model reached, which one is the final one, and where the report is."""
-    facts = json.loads(Path(output, FILE).read_text(encoding="utf-8"))
+    facts = json.loads(Path(output, FIGURES).read_text(encoding="utf-8"))
     rank1 = {row["stage"]: f"{row['rank1']:.5f}" for row in facts["identification"]}
     found: dict[str, dict[str, str]] = {name: {} for name in models}
     for row in facts["rows"]:
@@ -96,4 +96,4 @@ def say_table(output: str, models: Sequence[str], final: Mapping[str, str]) -> N
         cells.append([name, *found[name].values(), *([rank1[name]] if rank1 else [])])
     say(f"\n{aligned(cells)}")
     say(f"\nfinal model: {final['checkpoint']} (of {final['stage']})")
-    say(f"report: {os.path.join(output, 'report.html')}")
+    say(f"report: {os.path.join(output, REPORT)}")

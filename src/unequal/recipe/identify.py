@@ -10,9 +10,9 @@ from typing import Any
 
 from eval import identification
 from unequal.checkpoints.checkpoint import Checkpoint
-from unequal.recipe.plan import EVALUATION
 from unequal.recipe.progress_display import log_of
 from unequal.recipe.settings import RecipeSettings
+from unequal.report.stage_names import EVALUATION
 from unequal.support.errors import InputError
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from unequal.recipe.settings import RecipeSettings
+from unequal.report import stage_names as names
 
 # what a stage has that its script has not by default; flags of the user go after it
 LIMITS = {
@@ -14,78 +15,45 @@ LIMITS = {
     "noise_resistance": "--lr 0.01 --end-epoch 20 --lr-drops 1",
     "unequal": "--lr 0.001 --end-epoch 20",
 }
-SOFTMAX = "1-softmax"
-SAVEMODEL = "2.1-savemodel"
-NOISE_RESISTANCE = "2.2-noise_resistance"
-DENOISE = "3.1-denoise"
-AGAIN = "1-softmax-again"
-UNEQUAL = "3.2-unequal-"  # and the weight
-EVALUATION = "evaluation"
-DENOISED, FINAL = "head_denoised", "final"
+# what a stage does, and what it is for
+TEXTS = {
+    names.SOFTMAX: "ArcFace on the head: a first model, from the identities with many photos",
+    names.SAVEMODEL: "the same model under the graph of step 2.2: one step, so that the noise pass "
+    "can read the model",
+    names.NOISE_RESISTANCE: "noise left out, noise-resistance loss: finds images of nobody in the "
+    "head and trains without them, trusting labels less",
+    names.DENOISE: "the cleaned head: without the images whose labels the model does not believe",
+    names.AGAIN: "ArcFace again on the cleaned head: from scratch, so that nothing stays of what "
+    "the noise has taught",
+    names.UNEQUAL: "head and tail, weight {:g}: the head as before, and confusing identities of "
+    "the tail driven apart",
+    names.EVALUATION: "evaluation: every model that may be kept, on every target",
+}
 OLD_NAMES = ("2a-savemodel", "2b-NR", "denoise", "1-again")  # of earlier versions
 OLD_UNEQUAL = "3-interweight-"
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """One stage of the recipe."""
 
-    name: str  # and that of its folder; it begins with the number and the key of its step
+    name: str  # and that of its folder
+    step: str  # key of the step whose script trains; '' where nothing is trained
     title: str  # what it does
     why: str  # what it is for
-    step: str = ""  # key of the step whose script trains; '' where nothing is trained
-    interweight: float = 0.0  # weight of the inter-class loss
-
-
-HEAD_STAGES = (
-    Stage(
-        SOFTMAX,
-        "ArcFace on the head",
-        "a first model, from the identities with many photos",
-        "softmax",
-    ),
-    Stage(
-        SAVEMODEL,
-        "the same model under the graph of step 2.2",
-        "one step, so that the noise pass can read the model",
-        "savemodel",
-    ),
-    Stage(
-        NOISE_RESISTANCE,
-        "noise left out, noise-resistance loss",
-        "finds images of nobody in the head and trains without them, trusting labels less",
-        "noise_resistance",
-    ),
-    Stage(
-        DENOISE, "the cleaned head", "without the images whose labels the model does not believe"
-    ),
-)
+    interweight: float  # weight of the inter-class loss
 
 
 def stages_of(settings: RecipeSettings) -> list[Stage]:
     """Return all stages that may run, in order."""
-    again = Stage(
-        AGAIN,
-        "ArcFace again on the cleaned head",
-        "from scratch, so that nothing stays of what the noise has taught",
-        "softmax",
-    )
-    confusing = "the head as before, and confusing identities of the tail driven apart"
-    return [
-        *HEAD_STAGES,
-        *([again] if settings.again else []),
-        *(
-            Stage(
-                f"{UNEQUAL}{weight:g}",
-                f"head and tail, weight {weight:g}",
-                confusing,
-                "unequal",
-                weight,
-            )
-            for weight in settings.interweights
-        ),
-        Stage(EVALUATION, "evaluation", "every model that may be kept, on every target"),
-    ]
+    stages = []
+    for name in TEXTS:
+        step = next((step for step in LIMITS if step in name), "")
+        for weight in settings.interweights if name == names.UNEQUAL else [0.0]:
+            title, why = TEXTS[name].format(weight).split(": ")
+            whole = f"{name}{weight:g}" if name == names.UNEQUAL else name
+            if name != names.AGAIN or settings.again:
+                stages.append(Stage(whole, step, title, why, weight))
+    return stages
 
 
 def command(
@@ -118,28 +86,19 @@ def command(
     return [*words, *settings.words[step]]
 
 
-def scores_file(output: str) -> str:
-    """Return where step 2.2 leaves how sure the model was of every image."""
-    return os.path.join(output, NOISE_RESISTANCE, "0_noise_scores.csv")
-
-
-def noise_list(output: str) -> str:
-    """Return where the list of the images lies that are left out."""
-    return os.path.join(output, DENOISE, "noiselist.txt")
-
-
 def clean_commands(
     settings: RecipeSettings, threshold: float, label_below: float
 ) -> tuple[list[str], list[str]]:
     """Return the words behind ``python -m`` that list the noise, and those that leave it out."""
-    listed, output = noise_list(settings.output), settings.output
-    find = ["recordio_tools.noise_threshold", "--scores", scores_file(output)]
+    output = settings.output
+    listed, scores = (os.path.join(output, name) for name in (names.NOISE_LIST, names.SCORES))
+    find = ["recordio_tools.noise_threshold", "--scores", scores]
     find += ["--threshold", f"{threshold!r}"] if threshold else []
     find += ["--label-below", f"{label_below!r}"] if label_below else []
     leave_out = ["recordio_tools.denoise", "--data-dir", settings.head, "--noise-list", listed]
     return (
         [*find, "--output", listed, "--overwrite"],
-        [*leave_out, "--output", os.path.join(output, DENOISED), "--overwrite"],
+        [*leave_out, "--output", os.path.join(output, names.DENOISED), "--overwrite"],
     )
 
 
@@ -150,6 +109,11 @@ def batches_between_tests(settings: RecipeSettings, images: int, batch: int) -> 
 
 def is_ours(name: str) -> bool:
     """Tell whether the recipe, or an earlier version of it, gives this name in its folder."""
-    files = ("recipe.json", "evaluation.json", "report.html", DENOISED, FINAL)
-    stages = (SOFTMAX, SAVEMODEL, NOISE_RESISTANCE, DENOISE, AGAIN, EVALUATION, *OLD_NAMES)
-    return name in files or name in stages or name.startswith((UNEQUAL, OLD_UNEQUAL))
+    files = (
+        names.RECORD,
+        names.FIGURES,
+        names.REPORT,
+        names.DENOISED,
+        names.FINAL,
+    )
+    return name in (*files, *TEXTS, *OLD_NAMES) or name.startswith((names.UNEQUAL, OLD_UNEQUAL))

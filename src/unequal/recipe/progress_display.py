@@ -33,12 +33,11 @@ class _Tee(io.TextIOBase):
         return len(text)
 
 
-class _AboveBar(io.TextIOBase):
+class _AboveBar(logging.Handler):
     """Writes lines to stderr, above a bar that may be there."""
 
-    def write(self, text: str) -> int:
-        tqdm.write(text, file=sys.stderr, end="")
-        return len(text)
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
 
 
 @contextmanager
@@ -51,26 +50,17 @@ def log_of(path: str, terminal: bool) -> Iterator[None]:
             warnings above the bar, too.
     """
     root = logging.getLogger()
-    shown = list(root.handlers)
+    shown = root.handlers
     with open(path, "a", encoding="utf-8", buffering=1) as file:
         to_file = logging.StreamHandler(file)
         to_file.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
-        root.addHandler(to_file)
-        above_bar = logging.StreamHandler(_AboveBar())
-        above_bar.setLevel(logging.WARNING)
-        if terminal:
-            root.addHandler(above_bar)
-            for handler in shown:
-                root.removeHandler(handler)
+        others = [_AboveBar(logging.WARNING)] if terminal else shown
+        root.handlers = [to_file, *others]
         try:
             with redirect_stdout(_Tee(file, None if terminal else sys.stdout)):
                 yield
         finally:
-            root.removeHandler(to_file)
-            root.removeHandler(above_bar)
-            if terminal:
-                for handler in shown:
-                    root.addHandler(handler)
+            root.handlers = shown
 
 
 @contextmanager

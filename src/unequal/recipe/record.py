@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Collection, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping
 
 import unequal
-from unequal.recipe.plan import Stage, is_ours
+from unequal.recipe.plan import is_ours, stages_of
 from unequal.recipe.settings import RecipeSettings
+from unequal.report.stage_names import RECORD
 from unequal.support.console import say
 from unequal.support.errors import InputError
 from unequal.support.files import replace_file
 
 VERSION = 2  # 1 had other names of stages and flags
-FILE = "recipe.json"
 LOCK = ".lock"
 PACKAGES = ("mxnet", "mxnet-cu112", "numpy", "opencv-python", "scikit-learn")
 
@@ -52,11 +52,11 @@ def alone(output: str) -> Iterator[None]:
         yield
 
 
-class Record:
+class RecipeRecord:
     """The record of one run; every change is on the disk before anything else is done."""
 
     def __init__(self, output: str, facts: dict[str, Any]):
-        self._path = os.path.join(output, FILE)
+        self._path = os.path.join(output, RECORD)
         self.facts = facts
 
     def stage(self, name: str) -> dict[str, Any]:
@@ -85,22 +85,21 @@ class Record:
             say(f"\n== {name}: {why}")
 
 
-def open_record(settings: RecipeSettings, stages: Sequence[Stage], devices: str) -> Record:
+def open_record(settings: RecipeSettings, devices: str) -> RecipeRecord:
     """Return the record in the output folder: the one that is there, or a new one.
 
     Args:
         settings: those of the run; with ``fresh``, what an earlier run has left is removed.
-        stages: all that may run.
         devices: what the run trains on, in words.
 
     Raises:
         InputError: the folder holds something else, or a run with other flags.
     """
-    output, path = settings.output, Path(settings.output, FILE)
+    output, path = settings.output, Path(settings.output, RECORD)
     before = _facts_in(path)
     if path.exists() and not settings.fresh:
         _check_same(path, before, settings.flags)
-        return Record(output, before)
+        return RecipeRecord(output, before)
     # a name that begins with a dot or ends in .tmp is the lock's, or was left by a kill
     found = {name for name in os.listdir(output) if not re.match(r"\.|.*\.tmp$", name)}
     ours = {name for name in found if before and is_ours(name)}
@@ -118,10 +117,13 @@ def open_record(settings: RecipeSettings, stages: Sequence[Stage], devices: str)
         "flags": settings.flags,
         "versions": _versions(),
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "devices": devices},
-        "stages": [_waiting(stage) for stage in stages],
+        "stages": [
+            dict(name=name, title=title, why=why, command="", folder=name, status="waiting")
+            for name, _, title, why, _ in stages_of(settings)
+        ],
         "final": None,
     }
-    record = Record(output, facts)
+    record = RecipeRecord(output, facts)
     record.note()
     return record
 
@@ -129,11 +131,6 @@ def open_record(settings: RecipeSettings, stages: Sequence[Stage], devices: str)
 def now() -> str:
     """Return the time, to a second, in the zone of the machine."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def _waiting(stage: Stage) -> dict[str, Any]:
-    texts = {"name": stage.name, "title": stage.title, "why": stage.why}
-    return {**texts, "command": "", "folder": stage.name, "status": "waiting"}
 
 
 def _facts_in(path: Path) -> dict[str, Any]:
@@ -166,8 +163,8 @@ def _clear(output: str, names: Collection[str]) -> None:
     """Remove what a recipe has made, its record last."""
     say(f"--fresh: removing {', '.join(sorted(names))} from {output}")
     # where this is killed in the middle, no run must resume what is left
-    Record(output, {"version": VERSION, "flags": {"head": "that is being removed"}}).note()
-    for path in (Path(output, name) for name in sorted(names, key=FILE.__eq__)):
+    RecipeRecord(output, {"version": VERSION, "flags": {"head": "that is being removed"}}).note()
+    for path in (Path(output, name) for name in sorted(names, key=RECORD.__eq__)):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -178,9 +175,7 @@ def _versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        names = [line for line in text.splitlines() if line.startswith("model name")]
-        return names[0].partition(":")[2].strip()
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
+    path = Path("/proc/cpuinfo")
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    name = re.search(r"model name\s*: (.*)", text)
+    return name[1] if name else platform.machine()

@@ -17,9 +17,10 @@ from unequal.recipe.evaluation import copy_checkpoint, evaluate_models, say_tabl
 from unequal.recipe.flags import make_parser
 from unequal.recipe.identify import identify
 from unequal.recipe.input_checks import check_inputs
-from unequal.recipe.record import Record, now, open_record
+from unequal.recipe.record import RecipeRecord, now, open_record
 from unequal.recipe.settings import RecipeSettings
 from unequal.recipe.stage_training import head_batch, image_count, quiet_targets, train_stage
+from unequal.report import stage_names
 from unequal.report.page import write_report
 from unequal.support.console import say
 from unequal.support.devices import usable_devices
@@ -42,7 +43,7 @@ def run_recipe(settings: RecipeSettings, interrupt: Interrupt) -> None:
     """
     devices = usable_devices()
     check_inputs(settings, len(devices))
-    record = open_record(settings, plan.stages_of(settings), ", ".join(map(str, devices)))
+    record = open_record(settings, ", ".join(map(str, devices)))
     try:
         RecipeRun(settings, record, devices, interrupt).run()
     except _Interrupted:
@@ -70,7 +71,7 @@ class RecipeRun:
     def __init__(
         self,
         settings: RecipeSettings,
-        record: Record,
+        record: RecipeRecord,
         devices: Sequence[mx.Context],
         interrupt: Interrupt,
     ):
@@ -83,12 +84,12 @@ class RecipeRun:
     def run(self) -> None:
         """Train on the head, clean it, train on what is left and on the tail, choose the best."""
         head = self._settings.head
-        self.train_stage(plan.SOFTMAX, head)
-        self.train_stage(plan.SAVEMODEL, head, plan.SOFTMAX)
-        self.train_stage(plan.NOISE_RESISTANCE, head, plan.SAVEMODEL)
+        self.train_stage(stage_names.SOFTMAX, head)
+        self.train_stage(stage_names.SAVEMODEL, head, stage_names.SOFTMAX)
+        self.train_stage(stage_names.NOISE_RESISTANCE, head, stage_names.SAVEMODEL)
         cleaned = clean_head(self._settings, self._record)
         self._end_early()
-        best = self.best_of([plan.SOFTMAX, plan.NOISE_RESISTANCE])
+        best = self.best_of([stage_names.SOFTMAX, stage_names.NOISE_RESISTANCE])
         if self._settings.again:
             best = self.train_again(cleaned, best)
         self.unequal_schedule(cleaned, best)
@@ -136,10 +137,10 @@ class RecipeRun:
     def train_again(self, cleaned: str, best: str) -> str:
         """Train step 1 again on the cleaned head; return the best stage."""
         if cleaned == self._settings.head:
-            self._record.skip(plan.AGAIN, "the head is as it was")
+            self._record.skip(stage_names.AGAIN, "the head is as it was")
             return best
-        self.train_stage(plan.AGAIN, cleaned)
-        return self.best_of([best, plan.AGAIN])
+        self.train_stage(stage_names.AGAIN, cleaned)
+        return self.best_of([best, stage_names.AGAIN])
 
     def unequal_schedule(self, cleaned: str, best: str) -> None:
         """Train step 3.2 with one weight after the other, until one makes ``best`` no better."""
@@ -162,10 +163,13 @@ class RecipeRun:
     def evaluate(self) -> None:
         """Test every model, copy the best one, and print the table."""
         output = self._settings.output
-        trained = self._names("softmax", "noise_resistance", "unequal")
-        names = [name for name in trained if self._record.stage(name)["status"] == "done"]
+        names = [
+            name
+            for name in self._names("softmax", "noise_resistance", "unequal")
+            if self._record.stage(name)["status"] == "done"
+        ]
         self._end_early()
-        if self._record.begin(plan.EVALUATION):
+        if self._record.begin(stage_names.EVALUATION):
             started = time.monotonic()
             kept = [name for name in names if self._record.stage(name).get("kept", True)]
             final = self.best_of(kept)
@@ -173,13 +177,13 @@ class RecipeRun:
             found = []
             if self._settings.identify:
                 found = [identify(self._settings, name, models[name]) for name in names]
-            copy = Checkpoint(os.path.join(output, plan.FINAL, "model"), 0)
+            copy = Checkpoint(os.path.join(output, stage_names.FINAL, "model"), 0)
             copy_checkpoint(models[final], copy)
             targets = quiet_targets(self._settings.head, self._settings.target)
             evaluate_models(output, models, final, targets, self._devices[0], found)
             self._record.note(final={"stage": final, "checkpoint": str(copy)}, finished=now())
             seconds = round(time.monotonic() - started, 1)
-            self._record.note(plan.EVALUATION, status="done", seconds=seconds)
+            self._record.note(stage_names.EVALUATION, status="done", seconds=seconds)
         say_table(output, names, self._record.facts["final"])
 
     def _names(self, *steps: str) -> list[str]:

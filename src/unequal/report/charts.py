@@ -53,13 +53,13 @@ class Plot:
 
     Args:
         x_title: what stands below the horizontal axis.
-        wide: whether the chart is as wide as the page on a large screen.
+        width: CSS pixels.
     """
 
-    def __init__(self, x_title: str, wide: bool = False) -> None:
+    def __init__(self, x_title: str, width: int = WIDTH) -> None:
         from matplotlib.figure import Figure
 
-        self._width = width = WIDE if wide else WIDTH
+        self._width = width
         self._legend: list[Key] = []
         self._data = {"title": x_title, "box": f"{LEFT} {TOP} {width - RIGHT} {HEIGHT - BOTTOM}"}
         self._figure = Figure((width / 72, HEIGHT / 72), dpi=72)  # so that a point is a pixel
@@ -175,9 +175,8 @@ class Plot:
         frame = {"viewBox": f"0 0 {self._width} {HEIGHT}", "role": "img", "aria-label": title}
         given = {"class": "plot", **frame, **data}.items()
         attributes = " ".join(f'{name}="{escape(value)}"' for name, value in given)
-        return Chart(
-            title, about, f"<svg {attributes}>{svg}", self._legend if self._legend[1:] else []
-        )
+        legend = self._legend if len(self._legend) > 1 else []
+        return Chart(title, about, f"<svg {attributes}>{svg}", legend)
 
 
 def smoothed(values: np.ndarray, window: int) -> np.ndarray:

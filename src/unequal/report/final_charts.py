@@ -6,7 +6,8 @@ import numpy as np
 
 from unequal.report.charts import Chart, Plot
 from unequal.report.number_text import percent, plural
-from unequal.report.recipe_facts import FIRST_STAGE, Curves
+from unequal.report.recipe_facts import Curves
+from unequal.report.stage_names import SOFTMAX
 
 LOWEST_FAR = 1e-5
 OPERATING_POINTS = (0.1, 0.01, 0.001, 0.0001)
@@ -14,14 +15,16 @@ OPERATING_POINTS = (0.1, 0.01, 0.001, 0.0001)
 
 def roc_chart(target: str, final: Curves, first: Curves | None) -> Chart | None:
     """Draw TAR over FAR, beside that of the first stage if known; None without a ROC."""
-    models = {"final model": final, FIRST_STAGE: first}
-    known = {name: curves for name, curves in models.items() if curves and _has_roc(curves)}
-    if "final model" not in known:
+    if not final.far:
         return None
-    lowest = max(LOWEST_FAR, min(1 / (sum(final.different) or 1000), 0.1))
-    shown = {name: _from(curves, lowest) for name, curves in known.items()}
+    lowest = max(LOWEST_FAR, min(1 / sum(final.different), 0.1))
     plot = Plot("false acceptance rate")
     plot.scale("x", [lowest, 1.0], "percent", log=True)
+    shown = {
+        name: _from(curves, lowest)
+        for name, curves in (("final model", final), (SOFTMAX, first))
+        if curves and curves.far
+    }
     plot.scale("y", np.concatenate([tar for _, tar in shown.values()]), "percent")
     for i, (name, (far, tar)) in enumerate(shown.items()):
         plot.line(name, i, far, tar)
@@ -36,32 +39,25 @@ def roc_chart(target: str, final: Curves, first: Curves | None) -> Chart | None:
     )
 
 
-def distance_chart(target: str, final: Curves) -> Chart | None:
-    """Draw histograms of the distances of both kinds of pairs; None if they are not known."""
-    pairs = [np.array(final.same), np.array(final.different)]
-    if len(final.edges) < 2 or any(len(counts) + 1 != len(final.edges) for counts in pairs):
-        return None
-    same, different = (counts / max(1.0, counts.sum()) for counts in pairs)
+def distance_chart(target: str, final: Curves) -> Chart:
+    """Draw histograms of the distances of both kinds of pairs."""
+    same, different = (
+        np.array(counts) / max(1, sum(counts)) for counts in (final.same, final.different)
+    )
     edges = np.array(final.edges)
     plot = Plot("squared distance of the embeddings")
     plot.scale("x", edges, tight=True)
     plot.scale("y", np.concatenate([[0.0], same, different]), "percent")
     plot.bars("one person", 0, edges, same)
     plot.bars("two people", 1, edges, different)
-    cut = ""
-    if final.threshold is not None:
-        plot.rule(final.threshold, f"threshold {final.threshold:.2f}")
-        cut = f" The threshold that judges most pairs rightly is {final.threshold:.3f}."
+    plot.rule(final.threshold, f"threshold {final.threshold:.2f}")
     return plot.chart(
         f"Distances on {target}",
-        f"Distances of {plural(int(pairs[0].sum()), 'pair')} of one person and "
-        f"{int(pairs[1].sum()):,} of two people, as a share of each kind; the two histograms have "
-        f"{100 * float(np.minimum(same, different).sum()):.1f} % of their area in common.{cut}",
+        f"Distances of {plural(int(sum(final.same)), 'pair')} of one person and "
+        f"{int(sum(final.different)):,} of two people, as a share of each kind; the two histograms "
+        f"have {100 * float(np.minimum(same, different).sum()):.1f} % of their area in common. "
+        f"The threshold that judges most pairs rightly is {final.threshold:.3f}.",
     )
-
-
-def _has_roc(curves: Curves) -> bool:
-    return len(curves.far) == len(curves.tar) > 1
 
 
 def _from(curves: Curves, lowest: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 from scipy.special import expit, logit
 
 from unequal.faces.noise_list import NoiseRow, read_noise_list
 from unequal.report.charts import Chart, Plot
-from unequal.report.recipe_facts import CHOSEN_NOISE
+from unequal.report.flagged_images import Card, flagged_cards
+from unequal.report.stage_names import NOISE_LIST, NOISE_RESISTANCE, SCORES
 from unequal.support.errors import InputError
 
-SCORES, LIST = "0_noise_scores.csv", "0_noiselist.txt"
 KEY, LARGEST, PREDICTED = 1, 2, 4  # columns of the scores
 ODDS = (-14.0, 12.0)  # float32 cannot tell higher ones
 BARS = 60
@@ -24,46 +25,55 @@ FEWEST_TICKS = 3
 
 
 class Noise(NamedTuple):
-    """The noise list and what the scores of all images tell.
+    """The noise list, what the scores of all images tell, and cards of some flagged images.
 
-    `images`: how many were judged, None if not known. `predicted`: the class that the model took a
-    flagged image for, by record key. `problem`: why the scores cannot be read, or ''.
+    `images`: how many were judged, None if not known. `problem`: why something is missing, or ''.
+    `command`: makes a page of all flagged images.
     """
 
     rows: list[NoiseRow]
     images: int | None = None
-    predicted: dict[int, int] = {}
     chart: Chart | None = None
     problem: str = ""
-
-    @property
-    def identities(self) -> int:
-        """How many identities have flagged images."""
-        return len({row.label for row in self.rows})
+    cards: Sequence[Card] = ()
+    command: str = ""
 
 
-def list_in(folder: Path) -> Path:
-    """Return the list that step 3.1 used, or that of the noise pass if there is none yet."""
-    chosen = folder.parent / CHOSEN_NOISE
-    return chosen if chosen.is_file() else folder / LIST
+def read_noise(output: Path, head: Any) -> Noise | None:
+    """Read the noise in the recipe's folder; None if there is no noise list yet, or a broken one.
 
+    The list is that of step 3.1, or that of step 2.2 if there is none yet.
 
-def read_noise(folder: Path) -> Noise | None:
-    """Read the files in the stage's folder; None if it has no noise list yet, or a broken one."""
+    Args:
+        output: the recipe's folder.
+        head: folder of the head; None if the recipe names none.
+    """
+    listed, scores = output / NOISE_LIST, output / SCORES
+    if not listed.is_file():
+        listed = output / NOISE_RESISTANCE / "0_noiselist.txt"
     try:
-        rows = list(read_noise_list(list_in(folder)))
+        noise = Noise(list(read_noise_list(listed)))
     except InputError:
         return None
-    path = folder / SCORES
-    if not path.is_file():
-        return Noise(rows)
+    predicted: dict[int, int] = {}
+    if scores.is_file():
+        try:
+            keys, largest, guesses = _columns(scores)
+            flagged = np.isin(keys, [row.key for row in noise.rows])
+            predicted = dict(zip(keys[flagged].tolist(), guesses[flagged].tolist()))
+            chart = _chart(largest, flagged) if len(keys) else None
+            noise = noise._replace(images=len(keys), chart=chart)
+        except (OSError, ValueError):
+            noise = noise._replace(problem=f"{scores.name} cannot be read")
+    if not head:
+        return noise._replace(problem="the recipe names no head set")
     try:
-        keys, largest, predicted = _columns(path)
-    except (OSError, ValueError):
-        return Noise(rows, problem=f"{SCORES} cannot be read")
-    flagged = np.isin(keys, [row.key for row in rows])
-    guesses = dict(zip(keys[flagged].tolist(), predicted[flagged].tolist()))
-    return Noise(rows, len(keys), guesses, _chart(largest, flagged) if len(largest) else None)
+        cards = flagged_cards(head, noise.rows, predicted)
+    except (ValueError, OSError) as error:  # InputError, or a name that no file can have
+        return noise._replace(problem=str(error))
+    words = ["--data-dir", str(head), "--noise-list", str(listed), "--output", "noise.html"]
+    command = f"python -m recordio_tools.contact_sheet {shlex.join(words)}"
+    return noise._replace(cards=cards, command=command)
 
 
 def _columns(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -78,8 +88,6 @@ def _columns(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             path, np.float64, delimiter=",", skiprows=1, ndmin=2, usecols=(KEY, LARGEST, PREDICTED)
         )
     keys, largest, predicted = table.T if table.size else np.empty((3, 0))
-    if not np.isfinite(table).all() or np.any((largest < 0) | (largest > 1)):
-        raise ValueError("no probabilities")
     return keys.astype(np.int64), largest, predicted.astype(np.int64)
 
 

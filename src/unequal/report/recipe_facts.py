@@ -6,52 +6,57 @@ Everything but recipe.json itself may be missing, because a page is written afte
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from unequal.report.stage_names import FIGURES, RECORD
 from unequal.support.errors import InputError
 
-# the folders of a recipe that the page reads more of than their history
-FIRST_STAGE = "1-softmax"
-NOISE_STAGE = "2.2-noise_resistance"
-CHOSEN_NOISE = "3.1-denoise/noiselist.txt"
-DENOISED = "head_denoised"
+BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
 class StageFacts(NamedTuple):
     """One stage of the recipe; None and '' where the recipe has not said.
 
-    `step` and `mean`: of the best checkpoint. `status`: done, running, waiting, skipped or failed.
+    `best`: step and mean of the best checkpoint. `status`: done, running, waiting, skipped or
+    failed. `checkpoint`: as a path in OUTPUT.
     """
 
     name: str
-    title: str
-    why: str
-    command: str
-    folder: Path
-    status: str
-    seconds: float | None
-    steps: float | None
-    images: float | None
-    ended_by: str
-    step: float | None
-    mean: float | None
-    checkpoint: str
-    kept: bool | None
-    verdict: str
+    title: str = ""
+    why: str = ""
+    command: str = ""
+    status: str = "waiting"
+    seconds: float | None = None
+    steps: float | None = None
+    images: float | None = None
+    ended_by: str = ""
+    best: dict[str, Any] = {}
+    checkpoint: str = ""
+    kept: bool | None = None
+    verdict: str = ""
+
+    @property
+    def step(self) -> float | None:
+        """The step of the best checkpoint."""
+        return self.best.get("step")
+
+    @property
+    def mean(self) -> float | None:
+        """The mean accuracy of the best checkpoint over the verification sets, 0 to 1."""
+        return self.best.get("mean")
 
 
 class Row(NamedTuple):
     """What one model reached on one verification set; rates from 0 to 1, None if not known.
 
-    `folds`: the accuracies of the cross-validation's parts, empty if not written down.
+    `folds`: the accuracies of the cross-validation's parts.
     """
 
     stage: str
     target: str
-    accuracy: float | None
-    std: float | None
+    accuracy: float
+    std: float
     xnorm: float | None
     auc: float | None
     tar: dict[str, float | None]
@@ -66,41 +71,35 @@ class Curves(NamedTuple):
     edges: list[float]
     same: list[float]
     different: list[float]
-    threshold: float | None
+    threshold: float
 
 
-class Identification(NamedTuple):
-    """What one model reached in identification: any rates, by name."""
-
-    stage: str
-    rates: dict[str, float]
-
-
-class Evaluation(NamedTuple):
+class RecipeEvaluation(NamedTuple):
     """What evaluation.json tells.
 
     `final` and `first`: Curves by target, of the final model and of the first stage's.
+    `identification`: rates by name, with the `stage` of the model.
     """
 
     rows: list[Row] = []
     final: dict[str, Curves] = {}
     first: dict[str, Curves] = {}
-    identification: list[Identification] = []
+    identification: list[dict[str, Any]] = []
 
 
 class Facts(NamedTuple):
-    """All that recipe.json and evaluation.json tell."""
+    """All that recipe.json and evaluation.json tell; times are texts, '' where not known."""
 
     output: Path
-    created: datetime | None
-    finished: datetime | None
+    created: str
+    finished: str
     flags: dict[str, Any]
     versions: dict[str, Any]
     machine: dict[str, Any]
     stages: list[StageFacts]
     final_stage: str
     final_checkpoint: str
-    evaluation: Evaluation
+    evaluation: RecipeEvaluation
 
     def stage(self, name: str) -> StageFacts | None:
         """Return the stage of this name."""
@@ -114,14 +113,14 @@ def read_facts(output: str | Path) -> Facts:
         InputError: there is no recipe.json, or it is not one of train_unequal.py.
     """
     folder = Path(output)
-    path = folder / "recipe.json"
+    path = folder / RECORD
     if not path.is_file():
         raise InputError(
             f"{path}: there is no such file; give the folder that train_unequal.py got as --output"
         )
     try:
         return _facts(folder, read_json(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except BROKEN as error:
         raise InputError(
             f"{path}: is no recipe of train_unequal.py; give another folder"
         ) from error
@@ -134,59 +133,49 @@ def read_json(text: str) -> Any:
 
 def _facts(folder: Path, recipe: dict[str, Any]) -> Facts:
     final = recipe.get("final") or {}
+    flags = dict(recipe.get("flags", {}))
+    within = str(flags.get("output") or folder).rstrip("/") + "/"
+    stages = []
+    for part in recipe.get("stages", []):
+        known = {name: part[name] for name in StageFacts._fields if part.get(name) is not None}
+        stage = StageFacts(**known)
+        stages.append(stage._replace(checkpoint=_inside(within, stage.checkpoint)))
     return Facts(
         output=folder,
-        created=_time(recipe.get("created")),
-        finished=_time(recipe.get("finished")),
-        flags=dict(recipe.get("flags", {})),
+        created=_moment(recipe.get("created")),
+        finished=_moment(recipe.get("finished")),
+        flags=flags,
         versions=dict(recipe.get("versions", {})),
         machine=dict(recipe.get("machine", {})),
-        stages=[_stage(folder, part) for part in recipe.get("stages", [])],
+        stages=stages,
         final_stage=final.get("stage", ""),
-        final_checkpoint=final.get("checkpoint", ""),
-        evaluation=_read_evaluation(folder / "evaluation.json"),
+        final_checkpoint=_inside(within, final.get("checkpoint", "")),
+        evaluation=_read_evaluation(folder / FIGURES),
     )
 
 
-def _stage(folder: Path, part: dict[str, Any]) -> StageFacts:
-    best = part.get("best") or {}
-    facts: dict[str, Any] = {name: part.get(name) for name in StageFacts._fields}
-    for name in ("why", "command", "ended_by", "checkpoint", "verdict"):
-        facts[name] = facts[name] or ""
-    facts.update(title=part.get("title") or part["name"], folder=folder / part["name"])
-    facts.update(status=part.get("status", "waiting"), step=best.get("step"), mean=best.get("mean"))
-    return StageFacts(**facts)
+def _inside(folder: str, name: str) -> str:
+    return name[len(folder) :] if name.startswith(folder) else name
 
 
-def _read_evaluation(path: Path) -> Evaluation:
+def _moment(text: str | None) -> str:
+    """'2026-11-22T07:30:00+00:00' -> '2026-11-22 07:30'."""
+    return (text or "")[:16].replace("T", " ")
+
+
+def _read_evaluation(path: Path) -> RecipeEvaluation:
     """Read evaluation.json; an empty one if it is missing or of another kind."""
+
+    def of(kind: Any, part: dict[str, Any]) -> Any:
+        return kind(**{name: part[name] for name in kind._fields})
+
     try:
         found = read_json(path.read_text(encoding="utf-8"))
-        return Evaluation(
-            [_row(part) for part in found.get("rows", [])],
-            {target: _curves(part) for target, part in found.get("final", {}).items()},
-            {target: _curves(part) for target, part in found.get("first", {}).items()},
-            [_identification(part) for part in found.get("identification", [])],
+        return RecipeEvaluation(
+            [of(Row, part) for part in found["rows"]],
+            {target: of(Curves, part) for target, part in found["final"].items()},
+            {target: of(Curves, part) for target, part in found["first"].items()},
+            found["identification"],
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return Evaluation()
-
-
-def _row(part: dict[str, Any]) -> Row:
-    facts: dict[str, Any] = {name: part.get(name) for name in Row._fields}
-    return Row(**{**facts, "tar": facts["tar"] or {}, "folds": facts["folds"] or []})
-
-
-def _curves(part: dict[str, Any]) -> Curves:
-    lists: dict[str, Any] = {name: part.get(name, []) for name in Curves._fields[:-1]}
-    known = {name: [] if None in values else values for name, values in lists.items()}
-    return Curves(**known, threshold=part.get("threshold"))
-
-
-def _identification(part: dict[str, Any]) -> Identification:
-    rates = {name: rate for name, rate in part.items() if isinstance(rate, (int, float))}
-    return Identification(part["stage"], rates)
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    except BROKEN:
+        return RecipeEvaluation()

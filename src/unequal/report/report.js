@@ -1,21 +1,17 @@
 "use strict";
 (() => {
   const reading = document.getElementById("reading");
-  const drawing = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
 
   // Return a function that writes the value at a place from 0 to 1 along an axis.
   function axisOf(text) {
     const [low, high, scale, style] = text.split(" ");
     const [from, to] = scale === "log" ? [Math.log10(low), Math.log10(high)] : [+low, +high];
     const rounded = (number) => String(+number.toPrecision(4));
-    const written = {
-      percent: (number) => `${rounded(100 * number)} %`,
-      logit: (number) => rounded(1 / (1 + Math.exp(-number))),
-      number: rounded,
-    }[style];
     return (place) => {
-      const value = from + place * (to - from);
-      return written(scale === "log" ? 10 ** value : value);
+      const along = from + place * (to - from);
+      const value = scale === "log" ? 10 ** along : along;
+      if (style === "percent") return `${rounded(100 * value)} %`;
+      return rounded(style === "logit" ? 1 / (1 + Math.exp(-value)) : value);
     };
   }
 
@@ -28,10 +24,8 @@
       const points = numbers.flatMap((x, i) => (i % 2 ? [] : [[x, numbers[i + 1]]]));
       return { name: group.dataset.name, points, bars: path.style.fill !== "none" };
     });
-    const cursor = plot.appendChild(drawing("line"));
-    cursor.setAttribute("class", "cursor");
-    cursor.setAttribute("y1", top);
-    cursor.setAttribute("y2", bottom);
+    const cursor = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    plot.appendChild(cursor).setAttribute("class", "cursor");
     const hide = () => { reading.hidden = true; cursor.style.display = "none"; };
     hide();
     plot.addEventListener("pointerleave", hide);
@@ -50,12 +44,12 @@
         `${plot.dataset.title} ${across((place - left) / (right - left))}`,
         ...found.map((point, i) => `${lines[i].name}: ${up((bottom - point[1]) / (bottom - top))}`),
       ].join("\n");
-      for (const end of ["x1", "x2"]) cursor.setAttribute(end, place);
+      cursor.setAttribute("d", `M${place} ${top}V${bottom}`);
       cursor.style.display = "";
       reading.hidden = false;
       const size = reading.getBoundingClientRect();
-      const beside = event.clientX + 14 + size.width > innerWidth
-        ? event.clientX - 14 - size.width : event.clientX + 14;
+      const after = event.clientX + 14;
+      const beside = after + size.width > innerWidth ? after - 28 - size.width : after;
       reading.style.left = `${Math.max(4, beside)}px`;
       reading.style.top = `${Math.max(4, event.clientY - size.height - 10)}px`;
     });
@@ -69,13 +63,6 @@
   addEventListener("resize", hint);
   hint();
 
-  function choose(element) {
-    const range = document.createRange();
-    range.selectNodeContents(element);
-    getSelection().removeAllRanges();
-    getSelection().addRange(range);
-  }
-
   for (const button of document.querySelectorAll(".copy")) {
     const text = button.parentElement.querySelector("pre");
     button.hidden = false;
@@ -84,7 +71,7 @@
         await navigator.clipboard.writeText(text.textContent);
         button.textContent = "Copied";
       } catch {
-        choose(text); // a page of a file may not write there in every browser
+        getSelection().selectAllChildren(text); // not every browser lets a file's page copy
         button.textContent = "Selected: press Ctrl+C";
       }
       setTimeout(() => { button.textContent = "Copy"; }, 2000);

@@ -28,17 +28,13 @@ class StageCharts(NamedTuple):
     """A stage with its charts, and sentences on what was measured only once."""
 
     stage: StageFacts
+    history: StageHistory
     charts: list[Chart]
     sentences: list[str]
-    unreadable: int = 0
-    last_step: float | None = None
-    speed: float | None = None
 
 
-def stage_charts(stage: StageFacts, history: StageHistory | None) -> StageCharts:
+def stage_charts(stage: StageFacts, history: StageHistory) -> StageCharts:
     """Draw verification first, then losses and training accuracy."""
-    if history is None:
-        return StageCharts(stage, [], [])
     tests = dict(history.targets)
     if history.mean is not None and len(tests) != 1:
         tests = {MEAN: history.mean, **tests}
@@ -60,17 +56,16 @@ def stage_charts(stage: StageFacts, history: StageHistory | None) -> StageCharts
             charts.append(_metric(title, points, style, f"From {first} to {last}."))
         else:
             sentences.append(f"{title}: {first}.")
-    speed = None if history.speed is None else float(np.median(history.speed.values))
-    return StageCharts(stage, charts, sentences, history.unreadable, history.last_step, speed)
+    return StageCharts(stage, history, charts, sentences)
 
 
 def overview(
-    stages: Sequence[StageFacts], histories: Sequence[StageHistory | None], wide: bool
+    stages: Sequence[StageFacts], histories: Sequence[StageHistory], width: int
 ) -> Chart | None:
     """Draw the mean accuracy of all stages, one after the other; None without two tests."""
     start, tests, borders = 0.0, [], []
     for stage, history in zip(stages, histories):
-        if history is None or history.last_step is None:
+        if history.last_step is None:
             continue
         # a stage of one step has one test, which is that of the stage before again
         if history.mean is not None and (len(history.mean.steps) > 1 or stage.step is not None):
@@ -83,7 +78,7 @@ def overview(
         return None
     # how a stage begins would else hide how little the stages differ in the end
     lowest = min(float(np.median(part[2])) for part in tests)
-    plot = Plot("steps of all stages together", wide)
+    plot = Plot("steps of all stages together", width)
     plot.scale("x", [0.0, start], tight=True)
     low = plot.scale("y", values[values >= lowest], "percent")
     for i, (name, steps, means, best) in enumerate(tests):

@@ -9,12 +9,10 @@ import numpy as np
 from scipy import stats
 
 from unequal.report.number_text import initial, listed, percent, plural, points
-from unequal.report.recipe_facts import FIRST_STAGE, Facts, Row
+from unequal.report.recipe_facts import Facts, Row
+from unequal.report.stage_names import SOFTMAX
 
-FOLDS = 10  # of the cross-validation, if a row does not say
 CONFIDENCE = 0.95
-SEARCHES = ("searches", "probes")  # as eval.identification calls them
-NORMAL = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
 
 
 class Difference(NamedTuple):
@@ -24,19 +22,18 @@ class Difference(NamedTuple):
         target: the verification set.
         first: accuracy of the first stage's model, 0 to 1.
         final: accuracy of the final model, 0 to 1.
-        low, high: the interval of confidence, None if the deviations are not known.
-        paired: whether the interval is that of the folds' differences, which is sharper.
-        areas: under the ROC of both models, None if not known.
+        low, high: the interval of confidence, that of the paired t-test over the folds.
+        areas: under the ROC of both models, None if a model has no ROC.
         pairs: of the target, 0 if not known.
-        reading: better, worse, or '' if chance may explain it or the areas differ the other way.
+        reading: better, worse, or unclear if chance may explain it or the areas differ the other
+            way.
     """
 
     target: str
     first: float
     final: float
-    low: float | None
-    high: float | None
-    paired: bool
+    low: float
+    high: float
     areas: tuple[float, float] | None
     pairs: int
     reading: str
@@ -49,9 +46,7 @@ class Difference(NamedTuple):
     @property
     def contradicted(self) -> bool:
         """Whether accuracy went beyond chance one way, and the area under the ROC the other."""
-        if self.low is None or self.high is None:
-            return False
-        return (self.low > 0 or self.high < 0) and not self.reading
+        return self.reading == "unclear" and (self.low > 0 or self.high < 0)
 
 
 class Verdict(NamedTuple):
@@ -67,48 +62,37 @@ class Verdict(NamedTuple):
     caveat: str = ""
 
 
-def differences_of(facts: Facts) -> list[Difference]:
-    """Compare on every target on which both models were evaluated."""
-    rows = facts.evaluation.rows
-    first = {row.target: row for row in rows if row.stage == FIRST_STAGE}
-    found = []
-    for row in (row for row in rows if row.stage == facts.final_stage and row.target in first):
-        curves = facts.evaluation.final.get(row.target)
-        pairs = 0 if curves is None else int(sum(curves.same) + sum(curves.different))
-        found.append(_difference(first[row.target], row, pairs))
-    return [difference for difference in found if difference is not None]
-
-
 def judge(facts: Facts) -> Verdict:
     """Return what the page says first."""
     final = facts.stage(facts.final_stage)
-    if facts.final_stage == FIRST_STAGE:
+    if facts.final_stage == SOFTMAX:
         return Verdict(
-            f"The recipe kept the model of {FIRST_STAGE}: no later stage was better.",
+            f"The recipe kept the model of {SOFTMAX}: no later stage was better.",
             "unclear",
             [initial(final.verdict.strip().rstrip(".")) + "."] if final and final.verdict else [],
             caveat=_caveat(facts),
         )
-    found = differences_of(facts)
+    found = _differences(facts)
     if not found:
         return _so_far(facts)
-    better = [part.target for part in found if part.reading == "better"]
-    worse = [part.target for part in found if part.reading == "worse"]
-    unclear = [part.target for part in found if not part.reading and not part.contradicted]
-    readings = [("better", better), ("worse", worse)]
-    told = [f"{reading} on {listed(targets)}" for reading, targets in readings if targets]
+    by_reading = {
+        reading: [part.target for part in found if part.reading == reading]
+        for reading in ("better", "worse")
+    }
+    told = [f"{reading} on {listed(names)}" for reading, names in by_reading.items() if names]
     model = f"final model ({facts.final_stage})"
-    tone = "unclear" if len(told) != 1 else "better" if better else "worse"
-    headline = f"The {model} is {' and '.join(told)} than that of {FIRST_STAGE}."
+    tone = told[0].split()[0] if len(told) == 1 else "unclear"
+    headline = f"The {model} is {' and '.join(told)} than that of {SOFTMAX}."
     if not told:
-        headline = f"Verification shows no clear difference between the {model} and {FIRST_STAGE}."
+        headline = f"Verification shows no clear difference between the {model} and {SOFTMAX}."
     notes = [
         f"On {part.target} the accuracy changed by {points(part.change)} points, but the area "
         f"under the ROC changed the other way, from {part.areas[0]:.5f} to {part.areas[1]:.5f}: "
         "that is no clear difference."
         for part in found
-        if part.contradicted and part.areas is not None
+        if part.contradicted and part.areas
     ]
+    unclear = [p.target for p in found if p.reading == "unclear" and not p.contradicted]
     if unclear and told:
         notes.append(f"On {listed(unclear)} chance can explain the difference.")
     if len(found) > 1:
@@ -123,11 +107,6 @@ def judge(facts: Facts) -> Verdict:
 
 def _so_far(facts: Facts) -> Verdict:
     """Return the verdict while the evaluation of both models is not there yet."""
-    if facts.evaluation.rows:
-        return Verdict(
-            f"There is no verdict: the evaluation lacks {FIRST_STAGE} or the final model.",
-            "waiting",
-        )
     means = {stage.name: stage.mean for stage in facts.stages if stage.mean is not None}
     if not means:
         return Verdict("Nothing has been evaluated yet.", "waiting")
@@ -135,50 +114,66 @@ def _so_far(facts: Facts) -> Verdict:
     notes = [
         f"The best mean of the verification sets so far is {percent(means[best])}, in stage {best}."
     ]
-    if best != FIRST_STAGE and FIRST_STAGE in means:
-        first = means[FIRST_STAGE]
+    if best != SOFTMAX and SOFTMAX in means:
+        first = means[SOFTMAX]
         notes.append(
-            f"{FIRST_STAGE} reached {percent(first)}, which is a difference of "
+            f"{SOFTMAX} reached {percent(first)}, which is a difference of "
             f"{points(means[best] - first)} points; how much of it is chance is not known yet."
         )
     return Verdict("There is no final evaluation yet, so no verdict.", "waiting", notes)
 
 
+def _differences(facts: Facts) -> list[Difference]:
+    """Compare on every target on which both models were evaluated."""
+    rows = facts.evaluation.rows
+    first = {row.target: row for row in rows if row.stage == SOFTMAX}
+    found = []
+    for row in (row for row in rows if row.stage == facts.final_stage and row.target in first):
+        curves = facts.evaluation.final.get(row.target)
+        pairs = int(sum(curves.same) + sum(curves.different)) if curves else 0
+        found.append(_difference(first[row.target], row, pairs))
+    return found
+
+
+def _difference(before: Row, after: Row, pairs: int) -> Difference:
+    apart = np.subtract(after.folds, before.folds)
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(apart) - 1))
+    half = quantile * float(stats.sem(apart))
+    change = after.accuracy - before.accuracy
+    low, high = change - half, change + half
+    areas = None if before.auc is None or after.auc is None else (before.auc, after.auc)
+    rise = areas[1] - areas[0] if areas else 0.0
+    reading = (
+        "better" if low > 0 and rise >= 0 else "worse" if high < 0 and rise <= 0 else "unclear"
+    )
+    return Difference(
+        after.target, before.accuracy, after.accuracy, low, high, areas, pairs, reading
+    )
+
+
 def _identification(facts: Facts) -> list[str]:
     """Return the sentence on rank-1, if both models were tried."""
-    rates = {part.stage: part.rates for part in facts.evaluation.identification}
-    models = [rates.get(stage, {}) for stage in (FIRST_STAGE, facts.final_stage)]
-    if any("rank1" not in model for model in models):
+    models = {part["stage"]: part for part in facts.evaluation.identification}
+    if SOFTMAX not in models or facts.final_stage not in models:
         return []
-    before, after = (model["rank1"] for model in models)
-    told = f"{points(after - before)} points"
-    searches = [next((model[name] for name in SEARCHES if name in model), 0.0) for model in models]
-    if min(searches) >= 1:
-        low, high = _interval((before, after), searches)
-        told += (
-            f", 95\u00a0% interval {points(low)} to {points(high)} if every search counts by "
-            "itself and the two models made different ones"
-        )
-    return [f"Rank-1 identification changed from {percent(before)} to {percent(after)} ({told})."]
+    both = models[SOFTMAX], models[facts.final_stage]
+    before, after = (model["rank1"] for model in both)
+    (low1, high1), (low2, high2) = (_wilson(model["rank1"], model["searches"]) for model in both)
+    # Newcombe's interval from those of Wilson, which has a width at rates of 0 and 1 as well
+    low = after - before - math.hypot(after - low2, high1 - before)
+    high = after - before + math.hypot(high2 - after, before - low1)
+    return [
+        f"Rank-1 identification changed from {percent(before)} to {percent(after)} "
+        f"({points(after - before)} points, 95\u00a0% interval {points(low)} to {points(high)} if "
+        "every search counts by itself and the two models made different ones)."
+    ]
 
 
-def _interval(rates: Sequence[float], counts: Sequence[float]) -> tuple[float, float]:
-    """Return where the second rate minus the first lies with 95 % confidence.
-
-    It is Newcombe's interval from those of Wilson, which has a width at rates of 0 and 1 as well.
-    """
-    limits = []
-    for rate, count in zip(rates, counts):
-        square = NORMAL**2 / count
-        middle = (rate + square / 2) / (1 + square)
-        half = NORMAL / (1 + square) * math.sqrt(rate * (1 - rate) / count + square / count / 4)
-        limits.append((middle - half, middle + half))
-    (before, after), ((low1, high1), (low2, high2)) = rates, limits
-    change = after - before
-    return (
-        change - math.hypot(after - low2, high1 - before),
-        change + math.hypot(high2 - after, before - low1),
-    )
+def _wilson(rate: float, searches: int) -> tuple[float, float]:
+    """Return Wilson's interval of a rate of searches that found the person."""
+    found = stats.binomtest(round(rate * searches), searches)
+    interval = found.proportion_ci(CONFIDENCE, "wilson")
+    return interval.low, interval.high
 
 
 def _caveat(facts: Facts) -> str:
@@ -189,31 +184,3 @@ def _caveat(facts: Facts) -> str:
         "change; rank-1 among many faces, which python -m eval.identification measures, shows it "
         "better."
     )
-
-
-def _difference(before: Row, after: Row, pairs: int) -> Difference | None:
-    if before.accuracy is None or after.accuracy is None:
-        return None
-    change = after.accuracy - before.accuracy
-    paired = len(before.folds) == len(after.folds) > 1
-    half: float | None = None
-    if paired:
-        apart = np.subtract(after.folds, before.folds)
-        half = _half_width(float(np.var(apart)), len(apart), len(apart) - 1)
-    elif before.std is not None and after.std is not None:
-        half = _half_width(before.std**2 + after.std**2, FOLDS, 2 * (FOLDS - 1))
-    low, high = (None, None) if half is None else (change - half, change + half)
-    areas = None if before.auc is None or after.auc is None else (before.auc, after.auc)
-    rise = 0.0 if areas is None else areas[1] - areas[0]
-    reading = ""
-    if low is not None and high is not None:
-        reading = "better" if low > 0 and rise >= 0 else "worse" if high < 0 and rise <= 0 else ""
-    return Difference(
-        after.target, before.accuracy, after.accuracy, low, high, paired, areas, pairs, reading
-    )
-
-
-def _half_width(variance: float, folds: int, freedom: int) -> float:
-    """Return half the interval of a mean over folds of this variance (divisor: the folds)."""
-    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
-    return quantile * math.sqrt(variance / (folds - 1))
