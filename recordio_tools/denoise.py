@@ -224,6 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--noise-list",
         dest="noise_lists",
+        metavar="NOISE_LIST",
         nargs="+",
         action="extend",
         default=[],
