@@ -184,7 +184,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser("denoise", __doc__, EXAMPLE)
 
     def add_lists(flag: str, dest: str, text: str) -> None:
-        parser.add_argument(flag, dest=dest, nargs="+", action="extend", default=[], help=text)
+        metavar = dest.upper().rstrip("S")
+        parser.add_argument(
+            flag, dest=dest, metavar=metavar, nargs="+", action="extend", default=[], help=text
+        )
 
     line = "files of lines 'label record', whatever follows: these images"
     parser.add_argument("--data-dir", required=True, help="the set that the lists were made from")

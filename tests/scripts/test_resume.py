@@ -179,6 +179,9 @@ def test_another_run_does_not_go_on_from_it(folder):
     ):
         done = run_here(script, *flags(script, "one", "--resume", *words), folder=folder)
         assert done.returncode == 2 and what in done.stdout.splitlines()[-1]
+    step_3_2 = flags("train_debug_soft_gs.py", "one", "--resume", "--lr", 0.1, "--lr-steps", "9,15")
+    done = run_here("train_debug_soft_gs.py", *step_3_2, folder=folder)
+    assert done.returncode == 2 and "of a run with images a step: 5, not 6" in done.stdout
     (folder / "one" / "model.state").write_bytes(b"PK\x03\x04 cut short")
     done = run_here(script, *flags(script, "one", "--resume"), folder=folder)
     assert done.returncode == 2 and "one/model.state: is not the state" in done.stdout

@@ -34,6 +34,7 @@ MAY_CHANGE = frozenset(
 PROGRESS = ("epoch", "nbatch", "step", "begun", "pending", "values")
 DERIVED = {  # what people know a value by that no flag is named after
     "ctx_num": "devices (CUDA_VISIBLE_DEVICES):",
+    "batch_size": "images a step:",
     "num_classes": "classes (property):",
     "image_h": "images (property) of height",
     "image_w": "images (property) of width",
