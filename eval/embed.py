@@ -12,19 +12,29 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
-from eval.embed_parts.extract import extract
-from eval.embed_parts.face_sources import FaceSource, file_stamp, open_faces
-from eval.embed_parts.resumable_rows import ResumableRows
+import numpy as np
+
+from eval.embed_parts.embedding_files import ResumableRows
+from eval.embed_parts.face_sources import (
+    FaceBatch,
+    FaceSource,
+    face_batches,
+    file_stamp,
+    open_faces,
+)
 from eval.flag_types import positive, progress_bar
 from unequal.checkpoints.checkpoint import Checkpoint, one_checkpoint
 from unequal.support.command_line import run
+from unequal.support.pipelining import mirror_pusher, one_behind, pusher
 
 NAMED = 5
+COMMIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,12 @@ def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:
             state = "is finished" if rows.done == rows.count else f"resumes at row {rows.done}"
             print(f"{output}: {state}", flush=True)
         if rows.done < rows.count:
-            _extract(source, checkpoint, rows, settings)
+            embed = _embedder(checkpoint, settings.layer)
+            batch_size = min(settings.batch_size, source.count)
+            flip, normalize = settings.flip == 1, settings.normalize
+            name = Path(output).name
+            with progress_bar(rows.count, "image", initial=rows.done, desc=name) as bar:
+                extract(source, embed, rows, batch_size, flip, normalize, bar.update)
         rows.finish()
         print(f"{output}: {rows.count} embeddings of {source.kind} {path}", flush=True)
     if rows.unreadable:
@@ -76,19 +91,67 @@ def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:
         )
 
 
-def _extract(
-    source: FaceSource, checkpoint: Checkpoint, rows: ResumableRows, settings: EmbedSettings
-) -> None:
+def _embedder(checkpoint: Checkpoint, layer: str) -> Callable[[np.ndarray], np.ndarray]:
     # only now: MXNet takes seconds to import
     from unequal.checkpoints.embedder import load_embedder
     from unequal.support.devices import usable_devices
 
-    embed = load_embedder(checkpoint, usable_devices()[0], settings.layer)
-    batch_size = min(settings.batch_size, source.count)
-    flip, normalize = settings.flip == 1, settings.normalize
-    name = rows.files.rows.name
-    with progress_bar(rows.count, "image", initial=rows.done, desc=name) as bar:
-        extract(source, embed, rows, batch_size, flip, normalize, bar.update)
+    return load_embedder(checkpoint, usable_devices()[0], layer)
+
+
+def extract(
+    source: FaceSource,
+    embed: Callable[[np.ndarray], np.ndarray],
+    rows: ResumableRows,
+    batch_size: int,
+    flip: bool = True,
+    normalize: bool = False,
+    progress: Callable[[int], object] | None = None,
+    commit_seconds: float = COMMIT_SECONDS,
+) -> None:
+    """Append the embeddings that `rows` lacks.
+
+    An image that cannot be decoded has a row of NaN.
+
+    Args:
+        source: the images.
+        embed: maps uint8 RGB images (batch_size, 3, height, width) to embeddings (batch_size, d).
+            It sees the same images together however often the work was interrupted, so the
+            results do not depend on that.
+        rows: where the embeddings go.
+        batch_size: images at a time.
+        flip: add the embedding of the mirror image, as verification does.
+        normalize: scale each embedding to length 1.
+        progress: called with the number of rows that each batch has added.
+        commit_seconds: the time after which finished rows are made safe.
+
+    Raises:
+        InputError: as `face_batches` and `embed` do. What was embedded until then is kept.
+    """
+    push = mirror_pusher(embed) if flip else lambda images: (pusher(embed)(images),)
+    committed = time.monotonic()
+    batches = face_batches(source, rows.done, batch_size)
+    try:
+        for batch, parts in one_behind((batch, push(batch.images)) for batch in batches):
+            _append(rows, batch, parts, normalize)
+            if progress is not None:
+                progress(len(batch.texts))
+            if time.monotonic() - committed >= commit_seconds:
+                rows.commit()
+                committed = time.monotonic()
+    finally:
+        rows.close()
+
+
+def _append(rows: ResumableRows, batch: FaceBatch, parts: tuple, normalize: bool) -> None:
+    embeddings = np.sum([np.asarray(part, np.float64) for part in parts], axis=0)
+    embeddings = embeddings[: len(batch.texts)]
+    if normalize:
+        lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+        embeddings = embeddings / np.where(lengths > 0, lengths, 1)
+    embeddings[~batch.readable] = np.nan
+    unreadable = [name for (_, name), good in zip(batch.texts, batch.readable) if not good]
+    rows.append(embeddings.astype(np.float32), batch.texts, unreadable)
 
 
 def _facts(checkpoint: Checkpoint, source: FaceSource, settings: EmbedSettings) -> dict[str, Any]:

@@ -117,9 +117,9 @@ def onnx_model(
         result = _translate(graph, saved)
     except NotTranslated as error:
         raise InputError(f"{saved.output.name}: cannot be written as ONNX: {error}") from error
-    if result.rank != 2 or result.name == DATA:
-        result = graph.node("Flatten", [result], "flatten_embedding", 2, axis=1)
-    graph.rename(result, OUTPUT)
+    if result.rank != 2:
+        graph.node("Flatten", [result], "flatten_embedding", 2, axis=1)
+    graph.nodes[-1].output[0] = OUTPUT  # all nodes lead to the result, so it is the last one's
     images = helper.make_tensor_value_info(
         DATA, TensorProto.FLOAT, [BATCH, 3, *image_size], "aligned faces, NCHW, RGB, 0..255"
     )

@@ -95,14 +95,6 @@ class OnnxGraph:
         self.nodes.append(helper.make_node(operator, names, [value.name], name, **attributes))
         return value
 
-    def rename(self, value: Value, name: str) -> None:
-        """Give what a node computes another name, everywhere."""
-        for node in self.nodes:
-            for names in (node.input, node.output):
-                for place, old in enumerate(names):
-                    if old == value.name:
-                        names[place] = name
-
 
 def _unused(name: str, taken: set[str]) -> str:
     found, number = name, 1

@@ -163,7 +163,7 @@ def _check_arrays(
 ) -> None:
     shape = arrays["gallery"].shape
     for name, array in arrays.items():
-        if array.ndim != 2 or not array.shape[1] or array.shape[1:] != shape[1:]:
+        if len(array.shape) != 2 or not array.shape[1] or array.shape[1:] != shape[1:]:
             raise InputError(
                 f"{name} of shape {array.shape}, gallery of shape {shape}: give embeddings (n, d) "
                 "of one model"

@@ -34,11 +34,6 @@ class Selected:
         return self._array[self._rows[which]]
 
     @property
-    def ndim(self) -> int:
-        """2, as of an array."""
-        return self._array.ndim
-
-    @property
     def shape(self) -> tuple[int, ...]:
         """(m, d), as of an array."""
         return (len(self), *self._array.shape[1:])

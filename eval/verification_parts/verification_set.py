@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Generator, Iterable, Iterator, Sequence
+from typing import Any, Callable, Generator, Sequence
 
 import numpy as np
 
@@ -41,29 +41,24 @@ class VerificationSet:
         """The shape of all images decoded: (images, 3, height, width)."""
         return (len(self.encoded), 3) + self.image_size
 
-    def images(self, indices: Sequence[int]) -> np.ndarray:
-        """Decode the images at `indices`: uint8 (n, 3, height, width), RGB."""
-        return next(self._decoded([indices]))
-
-    def batches(self, batch_size: int) -> Iterator[np.ndarray]:
+    def batches(self, batch_size: int) -> Generator[np.ndarray, None, None]:
         """Yield all images in order, `batch_size` at a time: uint8 (n, 3, height, width), RGB.
 
         The last batch is what remains. Each image is decoded once, and the next batch while one
         is used.
         """
-        starts = range(0, len(self), batch_size)
-        return self._decoded(range(start, min(start + batch_size, len(self))) for start in starts)
-
-    def _decoded(self, batches: Iterable[Sequence[int]]) -> Iterator[np.ndarray]:
         threads = min(usable_cores(), _MOST_THREADS)
         with ThreadPoolExecutor(threads) as pool:
 
             def begun() -> Generator[tuple, None, None]:
-                for indices in batches:
-                    images = np.empty((len(indices), 3) + self.image_size, np.uint8)
-                    size = -(-len(indices) // (threads * _PIECES_PER_THREAD)) or 1
-                    pieces = [slice(at, at + size) for at in range(0, len(indices), size)]
-                    work = [pool.submit(self._fill, indices[p], images[p]) for p in pieces]
+                for start in range(0, len(self), batch_size):
+                    stop = min(start + batch_size, len(self))
+                    images = np.empty((stop - start, 3, *self.image_size), np.uint8)
+                    size = -(-len(images) // (threads * _PIECES_PER_THREAD))
+                    work = [
+                        pool.submit(self._fill, start + first, images[first : first + size])
+                        for first in range(0, len(images), size)
+                    ]
                     yield images, work
 
             for images, work in one_behind(begun()):
@@ -71,8 +66,8 @@ class VerificationSet:
                     piece.result()
                 yield images
 
-    def _fill(self, indices: Sequence[int], images: np.ndarray) -> None:
-        for index, planes in zip(indices, images):
+    def _fill(self, first: int, images: np.ndarray) -> None:
+        for index, planes in enumerate(images, start=first):
             image = _decode(self.path, self.encoded, index)
             if image.shape[:2] != self.image_size:
                 found, wanted = ("x".join(map(str, s[:2])) for s in (image.shape, self.image_size))

@@ -38,7 +38,7 @@ def test_golden_images_and_pairs(golden, name):
     assert loaded.name == name and loaded.shape == (120, 3, 32, 32) and len(loaded) == 120
     assert loaded.issame.dtype == bool
     np.testing.assert_array_equal(loaded.issame, numbers[f"{name}/issame"])
-    images = loaded.images(range(4))
+    images = next(loaded.batches(4))
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(images, numbers[f"{name}/first4"])
     np.testing.assert_array_equal(images[:, :, :, ::-1], numbers[f"{name}/first4_flip"])
@@ -54,14 +54,14 @@ def test_batches_are_all_images_in_order(golden, batch_size):
     loaded = load_bin(golden / "e_verification" / "lfw_py2_32px.bin")
     batches = list(loaded.batches(batch_size))
     assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
-    np.testing.assert_array_equal(np.concatenate(batches), loaded.images(range(120)))
+    np.testing.assert_array_equal(np.concatenate(batches), next(loaded.batches(120)))
 
 
 def test_images_are_rgb_planes_of_height_by_width(write):
     colours = [(1, 2, 3), (4, 5, 6), (7, 8, 9), (10, 11, 12)]
     loaded = load_bin(write([png(6, 9, colour) for colour in colours], [True, False]))
     assert loaded.image_size == (6, 9)
-    images = loaded.images([3, 1])
+    images = next(loaded.batches(4))[[3, 1]]
     assert images.shape == (2, 3, 6, 9)
     assert images[:, :, 0, 0].tolist() == [[10, 11, 12], [4, 5, 6]]
 
@@ -93,7 +93,7 @@ def test_issame_of_every_kind(write, issame):
 
 def test_a_grey_jpeg_has_three_equal_planes(write):
     grey = cv2.imencode(".jpg", np.full((8, 8), 77, np.uint8))[1].tobytes()
-    assert (load_bin(write([grey] * 4, [True, False])).images([0]) == 77).all()
+    assert (next(load_bin(write([grey] * 4, [True, False])).batches(4)) == 77).all()
 
 
 def test_another_size_than_asked_for_is_told(golden):

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.embed_parts.extract import extract
+from eval.embed import extract
+from eval.embed_parts.embedding_files import ResumableRows
 from eval.embed_parts.face_sources import open_faces
-from eval.embed_parts.resumable_rows import ResumableRows
 from record_fixtures import encode, face, write_face_set, write_plain_set
 from unequal.support.errors import InputError
 
@@ -73,7 +73,8 @@ def image_folder(folder: Path) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Without the .tmp of a run that was killed while it replaced a file, which stays a while."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".tmp"}
 
 
 def test_a_folder_of_images_at_any_depth(tmp_path):
@@ -180,9 +181,9 @@ CORNER = "lambda images: images[:, :, 0, :2].reshape(len(images), 6).astype('flo
 CHILD = f"""
 import sys, time
 sys.path[:0] = sys.argv[3:]
-from eval.embed_parts.extract import extract
+from eval.embed import extract
 from eval.embed_parts.face_sources import open_faces
-from eval.embed_parts.resumable_rows import ResumableRows
+from eval.embed_parts.embedding_files import ResumableRows
 corner = {CORNER}
 def slow(images):
     time.sleep(0.02)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eval import embed, identification
-from eval.embed_parts.resumable_rows import files_of
+from eval.embed_parts.embedding_files import files_of
 from record_fixtures import encode, face, write_face_set
 from unequal.support.errors import InputError
 

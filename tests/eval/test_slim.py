@@ -206,7 +206,7 @@ def test_official_y1_of_mxnet_1_0(shared, tmp_path):
     prefix = str(shared / "real" / "y1" / "model")
     slim = export_slim(Checkpoint(prefix, 0), str(tmp_path / "y1"))
     assert slim.left_out == []
-    faces = load_bin(shared / "real" / "lfw_600.bin").images(range(6))
+    faces = next(load_bin(shared / "real" / "lfw_600.bin").batches(6))
     found = load_embedder(Checkpoint(str(tmp_path / "y1"), 0))(faces)
     np.testing.assert_array_equal(found, load_embedder(Checkpoint(prefix, 0))(faces))
     after = (tmp_path / "y1-symbol.json").read_text()

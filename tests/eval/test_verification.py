@@ -60,7 +60,7 @@ def test_the_model_sees_one_shape_and_each_image_and_its_mirror_image(golden_set
     result = verification.test(golden_set, embed, batch_size, progress=done.append)
     assert {images.shape for images in seen} == {(batch_size, 3, 32, 32)}
     assert sum(done) == 120
-    faces = golden_set.images(range(120))
+    faces = next(golden_set.batches(120))
     np.testing.assert_array_equal(np.concatenate(seen[0::2])[:120], faces)
     np.testing.assert_array_equal(np.concatenate(seen[1::2])[:120], faces[:, :, :, ::-1])
     plain, mirrored = mean_colours(faces), mean_colours(faces[:, :, :, ::-1])
