@@ -64,17 +64,10 @@ def test_the_headline_says_better_only_beyond_chance(tmp_path, accuracy, tone, w
 
 
 def test_better_here_and_worse_there_is_told_of_both(tmp_path):
-    verdict = verdict_of(
-        tmp_path,
-        [
-            row(FIRST, 0.9),
-            row(FINAL, 0.95),
-            row(FIRST, 0.9, "cfp"),
-            row(FINAL, 0.85, "cfp"),
-            row(FIRST, 0.9, "agedb"),
-            row(FINAL, 0.9, "agedb"),
-        ],
-    )
+    reached = {"lfw": 0.95, "cfp": 0.85, "agedb": 0.9}
+    rows = [row(FIRST, 0.9, target) for target in reached]
+    rows += [row(FINAL, accuracy, target) for target, accuracy in reached.items()]
+    verdict = verdict_of(tmp_path, rows)
     assert verdict.tone == "unclear"
     assert "better on lfw and worse on cfp than that of" in verdict.headline
     assert any("On agedb chance can explain" in note for note in verdict.notes)

@@ -21,7 +21,7 @@ from unequal.faces.noise_threshold import choose_threshold
 from unequal.recipe import plan
 from unequal.recipe.record import RecipeRecord
 from unequal.recipe.settings import RecipeSettings
-from unequal.report import stage_names
+from unequal.report import stage_names as names
 from unequal.support.console import say
 
 # where a model believes fewer labels it has learned too little to judge them
@@ -33,28 +33,26 @@ def clean_head(settings: RecipeSettings, record: RecipeRecord) -> str:
     """Make the cleaned head if there is noise; return the folder that later stages read."""
     output = settings.output
     head, scores_file = (
-        os.path.join(output, stage_names.DENOISED),
-        os.path.join(output, stage_names.SCORES),
+        os.path.join(output, names.DENOISED),
+        os.path.join(output, names.SCORES),
     )
-    status = record.stage(stage_names.DENOISE)["status"]
+    status = record.stage(names.DENOISE)["status"]
     if status in ("done", "skipped"):
         return head if status == "done" else settings.head
     whole = "the next stages read the whole head"
     if not os.path.exists(scores_file):  # a threshold of 0 writes none
-        record.skip(stage_names.DENOISE, f"no noise was looked for; {whole}")
+        record.skip(names.DENOISE, f"no noise was looked for; {whole}")
         return settings.head
     scores = read_scores(scores_file)
     limits = limits_of(scores, settings.noise_threshold, settings.label_below)
     noisy = noisy_images(scores, limits.threshold, limits.label_below)
     if not noisy.any():
-        record.skip(stage_names.DENOISE, f"no image was taken for noise; {whole}{limits.remark}")
+        record.skip(names.DENOISE, f"no image was taken for noise; {whole}{limits.remark}")
         return settings.head
     commands = plan.clean_commands(settings, limits.threshold, limits.label_below)
-    record.begin(
-        stage_names.DENOISE, " && ".join(f"python -m {shlex.join(one)}" for one in commands)
-    )
+    record.begin(names.DENOISE, " && ".join(f"python -m {shlex.join(one)}" for one in commands))
     started = time.monotonic()
-    noise_list = os.path.join(output, stage_names.NOISE_LIST)
+    noise_list = os.path.join(output, names.NOISE_LIST)
     os.makedirs(os.path.dirname(noise_list), exist_ok=True)
     write_noise_list(noise_list, scores.rows(noisy))
     found = denoise(settings.head, [noise_list], head, overwrite=True)
@@ -63,8 +61,8 @@ def clean_head(settings: RecipeSettings, record: RecipeRecord) -> str:
         f"lost all theirs{limits.remark}"
     )
     seconds = round(time.monotonic() - started, 1)
-    record.note(stage_names.DENOISE, status="done", verdict=verdict, seconds=seconds)
-    say(f"== {stage_names.DENOISE}: {verdict}")
+    record.note(names.DENOISE, status="done", verdict=verdict, seconds=seconds)
+    say(f"== {names.DENOISE}: {verdict}")
     return head
 
 

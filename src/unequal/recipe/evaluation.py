@@ -1,7 +1,8 @@
-"""The end of the recipe: every model that may be kept on every target, and the best by itself."""
+"""How good the models are: every one on every target, and how well it finds people."""
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -11,16 +12,51 @@ from typing import Any, Mapping, Sequence
 
 import mxnet as mx
 
-from eval.verification import VerificationResult, test
+from eval import identification
+from eval.verification import test
 from eval.verification_parts import curves
 from eval.verification_parts.verification_set import VerificationSet
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.checkpoints.embedder import load_embedder
-from unequal.report.stage_names import FIGURES, REPORT
+from unequal.recipe.progress_display import log_of
+from unequal.recipe.settings import RecipeSettings
+from unequal.report.stage_names import EVALUATION, FIGURES, REPORT
 from unequal.support.console import aligned, say
+from unequal.support.errors import InputError
 from unequal.support.files import replace_file
 
 BATCH = 64
+
+
+def identify(settings: RecipeSettings, name: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Identify the people with the model of a stage, once; the result is kept in a file.
+
+    Args:
+        settings: those of the run, with people to identify.
+        name: the stage.
+        checkpoint: its model.
+
+    Returns:
+        The ``stage``, its ``rank1``, ``rank5`` and ``searches``.
+
+    Raises:
+        InputError: what ``python -m eval.identification`` says is wrong.
+    """
+    path = Path(settings.output, EVALUATION, f"{name}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        words = ["--model", str(checkpoint), "--gallery", settings.identify, "--output", str(path)]
+        words += ["--distractors", settings.distractors] if settings.distractors else []
+        with log_of(os.path.join(path.parent, "log.txt"), terminal=True):
+            try:
+                identification.run(words)
+            except InputError as error:
+                raise InputError(f"`identify` {settings.identify}: {error}") from error
+    for left in path.parent.glob(f"{glob.escape(name)}.*.*"):  # embeddings, large and read once
+        left.unlink()
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rank5 = found["cmc"][min(5, len(found["cmc"])) - 1]
+    return {"stage": name, "rank1": found["rank1"], "rank5": rank5, "searches": found["searches"]}
 
 
 def evaluate_models(
@@ -29,7 +65,7 @@ def evaluate_models(
     final: str,
     targets: Mapping[str, VerificationSet],
     device: mx.Context,
-    identification: Sequence[Mapping[str, Any]] = (),
+    identified: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Test models and write ``output``/evaluation.json.
 
@@ -43,7 +79,7 @@ def evaluate_models(
         final: the stage whose model is the best.
         targets: verification set by name.
         device: where the models run.
-        identification: rows of :func:`unequal.recipe.identify.identify`.
+        identified: rows of :func:`identify`.
     """
     rows: list[dict[str, Any]] = []
     drawn: dict[str, dict[str, Any]] = {name: {} for name in models}
@@ -51,30 +87,28 @@ def evaluate_models(
         embed = load_embedder(checkpoint, device)
         for name, pairs in targets.items():
             result = test(pairs, embed, min(BATCH, len(pairs)))
-            row, drawn[stage][name] = _figures(result, pairs)
-            rows.append({"stage": stage, "checkpoint": str(checkpoint), "target": name, **row})
+            distances = curves.pair_distances(result.embeddings)
+            rows.append(
+                {
+                    "stage": stage,
+                    "checkpoint": str(checkpoint),
+                    "target": name,
+                    "accuracy": result.acc2,
+                    "std": result.std2,
+                    "xnorm": result.xnorm,
+                    "folds": result.accuracy.tolist(),
+                    **curves.figures(distances, pairs.issame),
+                }
+            )
+            drawn[stage][name] = curves.curves(distances, pairs.issame)
     facts = {
         "rows": rows,
         "first": drawn[next(iter(models))],
         "final": drawn[final],
-        "identification": list(identification),
+        "identification": list(identified),
     }
     text = json.dumps(facts) + "\n"
     replace_file(os.path.join(output, FIGURES), lambda to: Path(to).write_text(text, "utf-8"))
-
-
-def _figures(
-    result: VerificationResult, pairs: VerificationSet
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    distances = curves.pair_distances(result.embeddings)
-    row = {
-        "accuracy": result.acc2,
-        "std": result.std2,
-        "xnorm": result.xnorm,
-        "folds": [float(accuracy) for accuracy in result.accuracy],
-        **curves.figures(distances, pairs.issame),
-    }
-    return row, curves.curves(distances, pairs.issame)
 
 
 def copy_checkpoint(source: Checkpoint, copy: Checkpoint) -> None:

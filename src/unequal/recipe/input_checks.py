@@ -23,12 +23,9 @@ def check_inputs(settings: RecipeSettings, devices: int) -> None:
     Raises:
         InputError: a set is missing, does not fit the others or the batches, or is the output.
     """
-    others = {
-        "tail": settings.tail,
-        "identify": settings.identify,
-        "distractors": settings.distractors,
-    }
-    refuse_input_as_output(settings.output, settings.head, *filter(None, others.values()))
+    names = ("tail", "identify", "distractors")
+    others = {name: getattr(settings, name) for name in names if getattr(settings, name)}
+    refuse_input_as_output(settings.output, settings.head, *others.values())
     size = read_property(settings.head)
     with closing(FaceRecords(settings.head)) as head:
         if len(head.image_keys) < settings.batch_size1:
@@ -36,10 +33,13 @@ def check_inputs(settings: RecipeSettings, devices: int) -> None:
                 f"{head.path}: has {len(head.image_keys)} images, fewer than "
                 f"`batch_size1` {settings.batch_size1}; lower it"
             )
-    _check_tail(settings, devices)
+    per_identity = settings.images_per_identity
+    sizes = settings.batch_size1, settings.batchsize_id, settings.batch_size2, settings.bag_size
+    check_sizes(*sizes, per_identity, devices)
+    with closing(FaceRecords(settings.tail)) as tail:
+        identities = settings.batchsize_id // per_identity
+        TailBags(tail.groups, settings.bag_size, per_identity, identities, tail.path)
     for name, path in others.items():
-        if not path:
-            continue
         with closing(open_faces(path)) as source:
             height, width = size_of_first(source)
         if (height, width) != (size.height, size.width):
@@ -52,19 +52,3 @@ def check_inputs(settings: RecipeSettings, devices: int) -> None:
                 f"`{name}` {path}: a verification set knows pairs, not people; give "
                 "a face set or a folder of images"
             )
-
-
-def _check_tail(settings: RecipeSettings, devices: int) -> None:
-    check_sizes(
-        settings.batch_size1,
-        settings.batchsize_id,
-        settings.batch_size2,
-        settings.bag_size,
-        settings.images_per_identity,
-        devices,
-    )
-    with closing(FaceRecords(settings.tail)) as tail:
-        identities = settings.batchsize_id // settings.images_per_identity
-        TailBags(
-            tail.groups, settings.bag_size, settings.images_per_identity, identities, tail.path
-        )

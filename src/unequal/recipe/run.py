@@ -13,14 +13,13 @@ import mxnet as mx
 from unequal.checkpoints.checkpoint import Checkpoint
 from unequal.recipe import plan
 from unequal.recipe.clean_head import clean_head
-from unequal.recipe.evaluation import copy_checkpoint, evaluate_models, say_table
+from unequal.recipe.evaluation import copy_checkpoint, evaluate_models, identify, say_table
 from unequal.recipe.flags import make_parser
-from unequal.recipe.identify import identify
 from unequal.recipe.input_checks import check_inputs
 from unequal.recipe.record import RecipeRecord, now, open_record
 from unequal.recipe.settings import RecipeSettings
 from unequal.recipe.stage_training import head_batch, image_count, quiet_targets, train_stage
-from unequal.report import stage_names
+from unequal.report import stage_names as names
 from unequal.report.page import write_report
 from unequal.support.console import say
 from unequal.support.devices import usable_devices
@@ -84,12 +83,12 @@ class RecipeRun:
     def run(self) -> None:
         """Train on the head, clean it, train on what is left and on the tail, choose the best."""
         head = self._settings.head
-        self.train_stage(stage_names.SOFTMAX, head)
-        self.train_stage(stage_names.SAVEMODEL, head, stage_names.SOFTMAX)
-        self.train_stage(stage_names.NOISE_RESISTANCE, head, stage_names.SAVEMODEL)
+        self.train_stage(names.SOFTMAX, head)
+        self.train_stage(names.SAVEMODEL, head, names.SOFTMAX)
+        self.train_stage(names.NOISE_RESISTANCE, head, names.SAVEMODEL)
         cleaned = clean_head(self._settings, self._record)
         self._end_early()
-        best = self.best_of([stage_names.SOFTMAX, stage_names.NOISE_RESISTANCE])
+        best = self.best_of([names.SOFTMAX, names.NOISE_RESISTANCE])
         if self._settings.again:
             best = self.train_again(cleaned, best)
         self.unequal_schedule(cleaned, best)
@@ -130,17 +129,17 @@ class RecipeRun:
         self._end_early()
         return identify(self._settings, name, self._checkpoint(name))["rank1"]
 
-    def best_of(self, names: Sequence[str]) -> str:
+    def best_of(self, stages: Sequence[str]) -> str:
         """Return the stage with the best score; of equal ones the later, which saw more."""
-        return max(reversed(names), key=self.score)
+        return max(reversed(stages), key=self.score)
 
     def train_again(self, cleaned: str, best: str) -> str:
         """Train step 1 again on the cleaned head; return the best stage."""
         if cleaned == self._settings.head:
-            self._record.skip(stage_names.AGAIN, "the head is as it was")
+            self._record.skip(names.AGAIN, "the head is as it was")
             return best
-        self.train_stage(stage_names.AGAIN, cleaned)
-        return self.best_of([best, stage_names.AGAIN])
+        self.train_stage(names.AGAIN, cleaned)
+        return self.best_of([best, names.AGAIN])
 
     def unequal_schedule(self, cleaned: str, best: str) -> None:
         """Train step 3.2 with one weight after the other, until one makes ``best`` no better."""
@@ -153,38 +152,34 @@ class RecipeRun:
             self.train_stage(name, cleaned, best)
             before, after = self.score(best), self.score(name)
             ended = after <= before
+            verdict = f"{measure} {after:.5f} instead of {before:.5f} of {best}"
             if ended:
-                verdict = f"{after:.5f}, not above {before:.5f} of {best}: the schedule ends"
-            else:
-                verdict = f"{after:.5f} instead of {before:.5f} of {best}"
-            self._record.note(name, kept=not ended, verdict=f"{measure} {verdict}")
+                verdict = (
+                    f"{measure} {after:.5f}, not above {before:.5f} of {best}: the schedule ends"
+                )
+            self._record.note(name, kept=not ended, verdict=verdict)
             best = best if ended else name
 
     def evaluate(self) -> None:
         """Test every model, copy the best one, and print the table."""
-        output = self._settings.output
-        names = [
-            name
-            for name in self._names("softmax", "noise_resistance", "unequal")
-            if self._record.stage(name)["status"] == "done"
-        ]
+        output, record = self._settings.output, self._record
+        trained = self._names("softmax", "noise_resistance", "unequal")
+        done = [name for name in trained if record.stage(name)["status"] == "done"]
         self._end_early()
-        if self._record.begin(stage_names.EVALUATION):
+        if record.begin(names.EVALUATION):
             started = time.monotonic()
-            kept = [name for name in names if self._record.stage(name).get("kept", True)]
-            final = self.best_of(kept)
-            models = {name: self._checkpoint(name) for name in names}
-            found = []
-            if self._settings.identify:
-                found = [identify(self._settings, name, models[name]) for name in names]
-            copy = Checkpoint(os.path.join(output, stage_names.FINAL, "model"), 0)
+            final = self.best_of([name for name in done if record.stage(name).get("kept", True)])
+            models = {name: self._checkpoint(name) for name in done}
+            people = models.items() if self._settings.identify else ()
+            found = [identify(self._settings, name, model) for name, model in people]
+            copy = Checkpoint(os.path.join(output, names.FINAL, "model"), 0)
             copy_checkpoint(models[final], copy)
             targets = quiet_targets(self._settings.head, self._settings.target)
             evaluate_models(output, models, final, targets, self._devices[0], found)
-            self._record.note(final={"stage": final, "checkpoint": str(copy)}, finished=now())
+            record.note(final={"stage": final, "checkpoint": str(copy)}, finished=now())
             seconds = round(time.monotonic() - started, 1)
-            self._record.note(stage_names.EVALUATION, status="done", seconds=seconds)
-        say_table(output, names, self._record.facts["final"])
+            record.note(names.EVALUATION, status="done", seconds=seconds)
+        say_table(output, done, record.facts["final"])
 
     def _names(self, *steps: str) -> list[str]:
         return [stage.name for stage in self._stages.values() if stage.step in steps]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 DASH = "\u2013"
@@ -14,12 +13,10 @@ def percent(rate: float | None, digits: int = 2) -> str:
     return DASH if rate is None else f"{100 * rate:.{digits}f}\u00a0%".replace("-", MINUS)
 
 
-def points(difference: float | None, digits: int = 2) -> str:
+def points(difference: float) -> str:
     """Write a difference of rates in percentage points with its sign: 0.0123 -> '+1.23'."""
-    if difference is None:
-        return DASH
-    text = f"{100 * difference:+.{digits}f}".replace("-", MINUS)
-    return "0." + "0" * digits if not text.strip(f"+{MINUS}0.") else text
+    text = f"{100 * difference:+.2f}".replace("-", MINUS)
+    return "0.00" if text[1:] == "0.00" else text
 
 
 def count(value: float | None) -> str:
@@ -43,22 +40,14 @@ def duration(seconds: float | None) -> str:
         return DASH
     whole = round(seconds)
     minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if seconds < 9.95:
-        text = f"{seconds:.1f} s"
-    elif not minutes:
-        text = f"{whole} s"
+    text = f"{days} d {hours % 24} h"
+    if not minutes:
+        text = f"{seconds:.1f} s" if seconds < 9.95 else f"{whole} s"
     elif not hours:
         text = f"{minutes} min {whole % 60:02d} s"
     elif not days:
         text = f"{hours} h {minutes % 60:02d} min"
-    else:
-        text = f"{days} d {hours % 24} h"
     return text.replace(" ", "\u00a0")
-
-
-def moment(time: datetime | None) -> str:
-    """Write a date and time: '2026-11-22 07:30', None -> a dash."""
-    return DASH if time is None else time.strftime("%Y-%m-%d %H:%M")
 
 
 def value(given: Any) -> str:
