@@ -1,7 +1,7 @@
 """Memory of the classifier and its loss at many classes, ours and the 2019 graph's.
 
     python benchmarks/speed/classes.py [--classes 100000 600000] [--embedding 128] [--batch 64]
-                                 [--repeats 2] [--json FILE]
+                                 [--losses softmax NR] [--repeats 2] [--json FILE]
 
 Each case trains (forward and backward, ArcFace, embeddings in the place of a network) in a process
 of its own, whose peak resident memory is asked of the system. "2019" is the exported symbol, as a
@@ -14,12 +14,11 @@ copies of the weight at one time and scores at another counts where it is larger
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
-import sys
+import os
 import time
-from typing import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Iterator
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
@@ -28,16 +27,15 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock, SymbolBlock
 
-from comparison import Comparison, finish
+from comparison import Comparison, run
 from symbols.lineage_2019 import lineage_symbol
-from timing import flags, order, positive
-from turns import peak_megabytes
+from turns import Job, in_turns, once, peak_megabytes
 from unequal.method.graphs import NoiseResistanceGraph, SoftmaxGraph
 from unequal.method.margin import MarginClassifier
 from unequal.method.noise_resistance import NoiseResistanceLoss
 
 MEGABYTE = 1e6
-LOSSES, FORMS = ("softmax", "NR"), ("2019", "ours")
+FORMS = ("2019", "ours")
 
 
 class Identity(HybridBlock):
@@ -69,11 +67,11 @@ def make(form: str, loss: str, classes: int, embedding: int, batch: int) -> Hybr
 
 def megabytes_in_use() -> float:
     """Resident now."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / MEGABYTE
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
 
 
-def child(form: str, loss: str, classes: int, embedding: int, batch: int, steps: int) -> dict:
+def child(form: str, loss: str, classes: int, embedding: int, batch: int, steps: int) -> Job:
     """Peak megabytes beyond weight and gradient, and milliseconds of the last step."""
     graph = make(form, loss, classes, embedding, batch)
     rng = np.random.RandomState(0)
@@ -92,68 +90,42 @@ def child(form: str, loss: str, classes: int, embedding: int, batch: int, steps:
         del outputs
         mx.nd.waitall()
         milliseconds = 1e3 * (time.perf_counter() - start)
-    return {"peak": peak_megabytes() - before, "milliseconds": milliseconds}
+    return Job({"peak": peak_megabytes() - before, "milliseconds": milliseconds})
 
 
-def in_child(*case: object) -> dict:
-    """`child` in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", json.dumps(case)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return json.loads(done.stdout)
-
-
-def measure(loss: str, classes: int, embedding: int, batch: int, repeats: int) -> list[Comparison]:
-    """Return a row for memory and one for time."""
+def case(loss: str, classes: int, embedding: int, batch: int, repeats: int) -> list[Comparison]:
+    """A row for memory and one for time."""
     least = max(1, batch // 8)
-    whole: dict[str, list[dict]] = {form: [] for form in FORMS}
-    scores: dict[str, list[float]] = {form: [] for form in FORMS}
-    for turn in range(repeats):
-        for form in order(FORMS, turn):
-            large = in_child(form, loss, classes, embedding, batch, 2)
-            small = in_child(form, loss, classes, embedding, least, 1)
-            grown = (large["peak"] - small["peak"]) * MEGABYTE
-            whole[form].append(large)
-            scores[form].append(grown / classes / (batch - least))
-    peaks = {form: max(one["peak"] for one in turns) for form, turns in whole.items()}
-    times = {form: [one["milliseconds"] for one in turns] for form, turns in whole.items()}
+
+    def both(form: str) -> tuple[float, dict]:
+        large = once(__file__, form, loss, classes, embedding, batch, 2)
+        small = once(__file__, form, loss, classes, embedding, least, 1)
+        grown = (large["peak"] - small["peak"]) * MEGABYTE
+        return grown / classes / (batch - least), large
+
+    found = in_turns({form: partial(both, form) for form in FORMS}, repeats)
+    scores, whole = zip(*(zip(*found[form]) for form in ("ours", "2019")))
+    peaks = [max(one["peak"] for one in turns) for turns in whole]
+    times = [[one["milliseconds"] for one in turns] for turns in whole]
     what = f"{loss} loss, {classes:,} classes"
     return [
-        Comparison(
-            what,
-            "bytes a score",
-            "the 2019 graph",
-            scores["ours"],
-            scores["2019"],
-            ours_peak=peaks["ours"],
-            other_peak=peaks["2019"],
-        ),
-        Comparison(f"{what}, a step", "ms", "the 2019 graph", times["ours"], times["2019"]),
+        Comparison(what, "bytes a score", "the 2019 graph", *scores, *peaks),
+        Comparison(f"{what}, a step", "ms", "the 2019 graph", *times),
     ]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags("memory of the classifier at many classes")
-    parser.add_argument("--classes", type=positive, nargs="+", default=[100_000, 600_000])
-    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=LOSSES)
-    parser.add_argument("--embedding", type=positive, default=128)
-    parser.add_argument("--batch", type=positive, default=64)
-    parser.add_argument("--child", help="one case, as this program starts it")
-    parser.set_defaults(repeats=2)
-    options = parser.parse_args(argv)
-    if options.child:
-        print(json.dumps(child(*json.loads(options.child))))
-        return 0
-    rows = []
-    for loss in options.losses:
-        for classes in options.classes:
-            rows += measure(loss, classes, options.embedding, options.batch, options.repeats)
-    finish(rows, options.json)
-    return 0
+def measure(
+    classes: tuple = (100_000, 600_000),
+    losses: tuple = ("softmax", "NR"),
+    embedding: int = 128,
+    batch: int = 64,
+    repeats: int = 2,
+) -> Iterator[Comparison]:
+    """The rows of all cases."""
+    for loss in losses:
+        for count in classes:
+            yield from case(loss, count, embedding, batch, repeats)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(measure, child)

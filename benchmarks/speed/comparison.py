@@ -1,12 +1,17 @@
-"""One row of the benchmarks' table: ours beside its floor or an alternative."""
+"""What the benchmarks share: their flags, and the rows of the table, ours beside another."""
 
 from __future__ import annotations
 
+import argparse
+import inspect
+import json
 import statistics
+import sys
 from dataclasses import asdict, dataclass
-from typing import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Callable, Iterable, Mapping, Sequence
 
-from timing import keep
+from turns import CHILD, Job, serve
 
 COLUMNS = ("", "ours", "other", "unit", "against", "ratio", "spread", "MB ours", "MB other")
 
@@ -15,8 +20,8 @@ COLUMNS = ("", "ours", "other", "unit", "against", "ratio", "spread", "MB ours",
 class Comparison:
     """What was measured in the same rounds of ``ours`` and of the ``other``.
 
-    ``unit``: of the numbers; ``against``: what the other is; ``more_is_better``: false of times and
-    bytes; ``ours_peak``, ``other_peak``: the most megabytes that a process held for it.
+    ``unit``: of the numbers, of which more is better where it is a rate; ``against``: what the
+    other is; ``ours_peak``, ``other_peak``: the most megabytes that a process held for it.
     """
 
     what: str
@@ -24,18 +29,13 @@ class Comparison:
     against: str
     ours: Sequence[float]
     other: Sequence[float]
-    more_is_better: bool = False
     ours_peak: float | None = None
     other_peak: float | None = None
 
-    def ratios(self) -> list[float]:
-        """How many times as good ours is, round by round: above 1 it is better than the other."""
-        pairs = zip(self.ours, self.other)
-        return [mine / its if self.more_is_better else its / mine for mine, its in pairs]
-
     def numbers(self) -> dict:
-        """Everything, and the medians and the spread, for a JSON file."""
-        ratios = self.ratios()
+        """Everything, the medians, and the ratios: above 1, ours is better than the other."""
+        power = 1 if self.unit.endswith("/s") else -1
+        ratios = [(mine / its) ** power for mine, its in zip(self.ours, self.other)]
         return {
             **asdict(self),
             "median_ours": statistics.median(self.ours),
@@ -45,29 +45,62 @@ class Comparison:
         }
 
 
+def run(
+    measure: Callable[..., Iterable[Comparison]], child: Callable[..., Job] | None = None
+) -> None:
+    """Run a benchmark by the flags: print its table, and write the file that --json names.
+
+    Each parameter of ``measure`` is a flag of the type of its default; a tuple takes several
+    values. ``child`` makes the jobs of the processes that the program starts of itself.
+    """
+    if child and sys.argv[1:2] == [CHILD]:
+        return serve(child)
+    parser = argparse.ArgumentParser(
+        description=inspect.getdoc(inspect.getmodule(measure)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, parameter in inspect.signature(measure).parameters.items():
+        usual = parameter.default
+        kind = type(usual[0] if isinstance(usual, tuple) else usual)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=positive if kind is int else kind,
+            nargs="+" if isinstance(usual, tuple) else None,
+            default=usual,
+            help="default: %(default)s",
+        )
+    parser.add_argument("--json", help="file for the numbers")
+    options = vars(parser.parse_args())
+    path = options.pop("json")
+    rows = [row.numbers() for row in measure(**options)]
+    print(table(rows), flush=True)
+    if path:
+        Path(path).write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+def positive(text: str) -> int:
+    """Return a whole number of 1 or more, for argparse."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
 def rates(seconds: Iterable[float], count: float) -> list[float]:
     """How many a second, where ``count`` took so many seconds."""
     return [count / one for one in seconds]
 
 
+def column(found: Mapping[str, Iterable[Mapping]], name: str) -> dict[str, list[float]]:
+    """One number of each of the answers of several forms."""
+    return {form: [answer[name] for answer in answers] for form, answers in found.items()}
+
+
 def table(rows: Iterable[Mapping]) -> str:
     """Return rows, as `Comparison.numbers` gives them, as aligned text."""
     cells = [COLUMNS] + [_cells(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if index in (0, 3, 4) else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths))
-        ).rstrip()
-        for line in cells
-    )
-
-
-def finish(rows: Sequence[Comparison], path: str | None) -> None:
-    """Print a benchmark's table, and write its JSON file where one was named."""
-    numbers = [row.numbers() for row in rows]
-    print(table(numbers), flush=True)
-    keep(numbers, path)
+    widths = [max(map(len, texts)) for texts in zip(*cells)]
+    form = "  ".join(f"{{:{'<' if i in (0, 3, 4) else '>'}{w}}}" for i, w in enumerate(widths))
+    return "\n".join(form.format(*line).rstrip() for line in cells)
 
 
 def _cells(row: Mapping) -> tuple[str, ...]:
@@ -87,6 +120,5 @@ def _cells(row: Mapping) -> tuple[str, ...]:
 
 def _short(number: float) -> str:
     """Three digits or more."""
-    if number >= 100:
-        return f"{number:,.0f}"
-    return f"{number:.1f}" if number >= 10 else f"{number:.2f}" if number >= 1 else f"{number:.3f}"
+    digits = 0 if number >= 100 else 1 if number >= 10 else 2 if number >= 1 else 3
+    return f"{number:,.{digits}f}"

@@ -10,9 +10,9 @@ mined before the clock starts; ``passes.py`` measures mining.
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Iterable, Iterator, Sequence
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
@@ -20,9 +20,9 @@ import unequal  # noqa: F401  (readies the process before mxnet is imported)
 import cv2
 import numpy as np
 
-from comparison import Comparison, finish, rates
-from face_sets import FaceSets, add_flags, face_sets
-from timing import flags, in_turns
+from comparison import Comparison, rates, run
+from face_sets import face_sets
+from turns import seconds_in_turns
 from unequal.batches.face_iterator import FaceIter
 from unequal.batches.head_and_tail_batches import BagIter
 from unequal.batches.head_batches import ImageIter
@@ -37,16 +37,6 @@ RECIPES = {
 }
 BAGS = dict(batch_size1=32, batchsize_id=30, batch_size2=60, bag_size=180, images_per_identity=3)
 MOST_IMAGES = 5000
-
-
-class Mined:
-    """In a miner's place: gives rows mined before."""
-
-    def __init__(self, keys: np.ndarray):
-        self.keys = keys
-
-    def mine(self, bags: int, rng: np.random.Generator) -> np.ndarray:
-        return self.keys
 
 
 def silent(line: str) -> None:
@@ -90,67 +80,50 @@ def bag_iterator(head: FaceRecords, tail: FaceRecords, shape: tuple, workers: in
         **BAGS,
     )
     rows = iterator.miner.mine(iterator.bags_per_epoch, np.random.default_rng(0))
-    iterator.miner = Mined(rows)
+    iterator.miner = SimpleNamespace(keys=rows, mine=lambda bags, rng: rows)
     return iterator
 
 
-def measure(sets: FaceSets, threads: int, repeats: int) -> list[Comparison]:
-    """Return a row for each recipe, decoded by this number of threads."""
-    head, tail = FaceRecords(sets.head), FaceRecords(sets.tail)
-    head.image_keys = head.image_keys[:MOST_IMAGES]  # for their bytes are all kept in memory
-    size = read_property(sets.head)
+def compare(folders: tuple[str, str], threads: int, repeats: int) -> Iterator[Comparison]:
+    """A row for each recipe, decoded by this number of threads."""
+    head, tail = map(FaceRecords, folders)
+    head.image_keys = head.image_keys[:MOST_IMAGES]  # because all their bytes are kept in memory
+    size = read_property(folders[0])
     shape = (3, size.height, size.width)
     payloads = [head.read(key)[1] for key in head.image_keys.tolist()]
     iterators = {
         name: ImageIter(head, BATCH, shape, workers=threads, log=silent, **options)
         for name, options in RECIPES.items()
     }
-    bags = bag_iterator(head, tail, shape, threads)
-    tail_keys = bags.miner.keys.tolist()
-    both = payloads + [tail.read(key)[1] for key in tail_keys]
+    bags = iterators["bags"] = bag_iterator(head, tail, shape, threads)
+    both = payloads + [tail.read(key)[1] for key in bags.miner.keys.tolist()]
     works = {
         "bare": lambda: decode_in_threads(payloads, threads),
         "bare, both sets": lambda: decode_in_threads(both, threads),
         **{name: lambda iterator=iterator: epoch(iterator) for name, iterator in iterators.items()},
-        "bags": lambda: epoch(bags),
     }
-    found = in_turns(works, repeats)
-    for iterator in (*iterators.values(), bags):
-        iterator.close()
-    images = len(payloads) // BATCH * BATCH
-    rows = [
-        _row(name, threads, rates(found[name], images), rates(found["bare"], len(payloads)))
-        for name in RECIPES
-    ]
+    found = seconds_in_turns(works, repeats)
+    bare = rates(found["bare"], len(payloads))
+    bare_of_both = rates(found["bare, both sets"], len(both))
     in_bags = bags.bags_per_epoch * (BAGS["batch_size1"] + BAGS["batchsize_id"])
-    rows.append(
-        _row(
-            "bags",
-            threads,
-            rates(found["bags"], in_bags),
-            rates(found["bare, both sets"], len(both)),
+    for name, iterator in iterators.items():
+        iterator.close()
+        images = in_bags if iterator is bags else len(payloads) // BATCH * BATCH
+        yield Comparison(
+            f"iterator, {name}, {threads} thread{'s' if threads > 1 else ''}",
+            "images/s",
+            "bare cv2.imdecode",
+            rates(found[name], images),
+            bare_of_both if iterator is bags else bare,
         )
-    )
-    return rows
 
 
-def _row(name: str, threads: int, ours: list[float], bare: list[float]) -> Comparison:
-    what = f"iterator, {name}, {threads} thread{'s' if threads > 1 else ''}"
-    return Comparison(what, "images/s", "bare cv2.imdecode", ours, bare, more_is_better=True)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags("the iterators beside bare decoding")
-    add_flags(parser)
-    parser.set_defaults(repeats=7)
-    options = parser.parse_args(argv)
-    rows = []
-    with face_sets(options) as sets:
+def measure(data: str = "", tail: str = "", repeats: int = 7) -> Iterator[Comparison]:
+    """The rows of one thread, and of as many as there are cores."""
+    with face_sets(data, tail) as folders:
         for threads in sorted({1, usable_cores()}):
-            rows += measure(sets, threads, options.repeats)
-    finish(rows, options.json)
-    return 0
+            yield from compare(folders, threads, repeats)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(measure)

@@ -10,8 +10,7 @@ convolutions  nothing but the network's convolutions, each by itself, one after 
 from __future__ import annotations
 
 import json
-import sys
-from typing import Callable, Sequence
+from typing import Callable
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
@@ -22,10 +21,9 @@ from mxnet.gluon import HybridBlock, SymbolBlock
 
 from symbols import backbone, compiled
 from symbols.lineage_2019 import lineage_symbol
-from turns import Job, serve, worker_parser
+from turns import Job, serve
 from unequal.training.initial_network import initial_values
 
-FORMS, KINDS = ("ours", "plain", "convolutions"), ("forward", "training")
 EMBEDDING, IMAGE = 512, (3, 112, 112)
 
 
@@ -82,16 +80,8 @@ def convolutions(network: HybridBlock, batch: int) -> list[tuple[HybridBlock, mx
     return found
 
 
-def train_convolutions(layers: Sequence[tuple], gradients: Sequence[mx.nd.NDArray]) -> None:
-    """Forward and backward of each; all but the first one give their input a gradient, too."""
-    for (block, x), gradient in zip(layers, gradients):
-        with mx.autograd.record():
-            y = block(x)
-        y.backward(gradient)
-
-
 def work_on_convolutions(network: HybridBlock, kind: str, batch: int) -> Callable[[], None]:
-    """All convolutions once."""
+    """All convolutions once; in training, all but the first give their input a gradient, too."""
     layers = convolutions(network, batch)
     for block, _ in layers:
         block.hybridize(static_alloc=True, static_shape=True)
@@ -100,7 +90,14 @@ def work_on_convolutions(network: HybridBlock, kind: str, batch: int) -> Callabl
     for _, x in layers[1:]:
         x.attach_grad()
     gradients = [mx.nd.ones(block(x).shape) for block, x in layers]
-    return lambda: train_convolutions(layers, gradients)
+
+    def work() -> None:
+        for (block, x), gradient in zip(layers, gradients):
+            with mx.autograd.record():
+                y = block(x)
+            y.backward(gradient)
+
+    return work
 
 
 def train(network: HybridBlock, x: mx.nd.NDArray) -> None:
@@ -133,14 +130,9 @@ def make(form: str, name: str, kind: str, batch: int) -> Job:
         work()
         mx.nd.waitall()
 
-    return Job(finished, facts)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    options = worker_parser(__doc__.splitlines()[0], FORMS, KINDS).parse_args(argv)
-    serve(lambda: make(options.form, options.network, options.kind, options.batch))
-    return 0
+    finished()
+    return Job(facts, finished)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(make)

@@ -12,126 +12,80 @@ turns: the ratio is the median over the rounds, and so is not what the medians g
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator
 
-from comparison import Comparison, finish, rates
-from timing import flags, order, positive
-from turns import Absent, Worker
+from comparison import Comparison, column, rates, run
+from turns import Absent, Worker, in_turns
 from unequal.support.environment import usable_cores
 
 HERE = Path(__file__).resolve().parent
-KINDS = ("forward", "training")
-OURS = "ours"
 FORMS = {
-    OURS: ("network_worker.py", "ours", {}),
-    "MXNet's operators": ("network_worker.py", "ours", {"UNEQUAL_COMPILED": "0"}),
-    "plain Gluon": ("network_worker.py", "plain", {"UNEQUAL_COMPILED": "0"}),
-    "MXNet's convolutions": ("network_worker.py", "convolutions", {"UNEQUAL_COMPILED": "0"}),
-    "PyTorch": ("torch_worker.py", "PyTorch", {}),
-    "onnxruntime": ("torch_worker.py", "onnxruntime", {}),
+    "ours": ("network_worker.py", "ours", "1"),
+    "MXNet's operators": ("network_worker.py", "ours", "0"),
+    "plain Gluon": ("network_worker.py", "plain", "0"),
+    "MXNet's convolutions": ("network_worker.py", "convolutions", "0"),
+    "PyTorch": ("torch_worker.py", "PyTorch", "0"),
+    "onnxruntime": ("torch_worker.py", "onnxruntime", "0"),
 }
-FORWARD_ONLY = ("onnxruntime",)
 
 
-def start(form: str, network: str, kind: str, batch: int, torch_python: str) -> Worker:
-    """Start the process of one form, ready for its first turn."""
-    program, name, environ = FORMS[form]
-    python = torch_python if program == "torch_worker.py" else sys.executable
-    command = [
-        python,
-        "-W",
-        "ignore",
-        str(HERE / program),
-        "--form",
-        name,
-        "--network",
-        network,
-        "--kind",
-        kind,
-        "--batch",
-        str(batch),
-    ]
+def start(network: str, kind: str, batch: int, torch_python: str) -> dict[str, Worker]:
+    """Start all forms that can be had here, ready for their first turn; say which cannot."""
     threads = os.environ.get("OMP_NUM_THREADS", str(usable_cores()))
-    return Worker(command, {**environ, "OMP_NUM_THREADS": threads})
+    workers = {}
+    for form, (program, name, compiled) in FORMS.items():
+        if form == "onnxruntime" and kind == "training":
+            continue
+        try:
+            workers[form] = Worker(
+                str(HERE / program),
+                *(name, network, kind, batch),
+                python=torch_python if program == "torch_worker.py" else sys.executable,
+                environ={"UNEQUAL_COMPILED": compiled, "OMP_NUM_THREADS": threads},
+            )
+        except Absent as why:
+            if form == "ours":
+                sys.exit(f"networks: {network} does not run ({why})")
+            print(f"{network} {kind}: without {form} ({why})", flush=True)
+    return workers
 
 
-@contextlib.contextmanager
-def started(network: str, kind: str, batch: int, torch_python: str) -> Iterator[dict[str, Worker]]:
-    """All forms that can be had here; says which cannot."""
-    workers: dict[str, Worker] = {}
-    try:
-        for form in FORMS:
-            if kind == "training" and form in FORWARD_ONLY:
-                continue
-            try:
-                workers[form] = start(form, network, kind, batch, torch_python)
-            except Absent as why:
-                print(f"{network} {kind}: without {form} ({why})", flush=True)
-        yield workers
-    finally:
-        for worker in workers.values():
-            worker.close()
+def compare(
+    network: str, kind: str, batch: int, repeats: int, torch_python: str
+) -> Iterator[Comparison]:
+    """A row for each form beside ours."""
+    workers = start(network, kind, batch, torch_python)
+    if not workers["ours"].facts["compiled"]:
+        print(f"{network} {kind}: the compiled operator is not there", flush=True)
+    sizes = {worker.facts.get("parameters") for worker in workers.values()} - {None}
+    if len(sizes) > 1:
+        sys.exit(f"networks: {network} has {sizes} parameters, not the same in all forms")
+    found = in_turns({form: worker.turn for form, worker in workers.items()}, repeats)
+    for worker in workers.values():
+        worker.close()
+    speeds = {form: rates(times, batch) for form, times in column(found, "seconds").items()}
+    peaks = {form: held[-1] for form, held in column(found, "peak").items()}
+    ours, our_peak = speeds.pop("ours"), peaks["ours"]
+    for form, speed in speeds.items():
+        what = f"{network} {kind}, batch {batch}"
+        yield Comparison(what, "images/s", form, ours, speed, our_peak, peaks[form])
+    print(f"{network} {kind} is measured", file=sys.stderr, flush=True)
 
 
 def measure(
-    network: str, kind: str, batch: int, repeats: int, torch_python: str
-) -> list[Comparison]:
-    """Return a row for each form beside ours."""
-    with started(network, kind, batch, torch_python) as workers:
-        if OURS not in workers:
-            sys.exit(f"networks: {network} does not run")
-        if not workers[OURS].facts["compiled"]:
-            print(f"{network} {kind}: the compiled operator is not there", flush=True)
-        facts = [worker.facts for worker in workers.values()]
-        sizes = {one["parameters"] for one in facts if "parameters" in one}
-        if len(sizes) > 1:
-            sys.exit(f"networks: {network} has {sizes} parameters, not the same in all forms")
-        found: dict[str, list[dict]] = {form: [] for form in workers}
-        for turn in range(repeats):
-            for form in order(list(workers), turn):
-                found[form].append(workers[form].turn())
-    speeds = {
-        form: rates((one["seconds"] for one in turns), batch) for form, turns in found.items()
-    }
-    peaks = {form: turns[-1]["peak"] for form, turns in found.items()}
-    return [
-        Comparison(
-            f"{network} {kind}, batch {batch}",
-            "images/s",
-            form,
-            speeds[OURS],
-            speeds[form],
-            True,
-            peaks[OURS],
-            peaks[form],
-        )
-        for form in found
-        if form != OURS
-    ]
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags("speed and memory of the networks")
-    parser.add_argument("--networks", default="y1,r18,r50")
-    parser.add_argument("--batch", type=positive, default=16)
-    parser.add_argument(
-        "--torch-python",
-        default=sys.executable,
-        help="interpreter with torch and onnxruntime (default: this one)",
-    )
-    options = parser.parse_args(argv)
-    rows = []
-    for network in options.networks.split(","):
-        for kind in KINDS:
-            rows += measure(network, kind, options.batch, options.repeats, options.torch_python)
-            print(f"{network} {kind} is measured", file=sys.stderr, flush=True)
-    finish(rows, options.json)
-    return 0
+    networks: str = "y1,r18,r50",
+    batch: int = 16,
+    torch_python: str = sys.executable,
+    repeats: int = 5,
+) -> Iterator[Comparison]:
+    """The rows of all networks."""
+    for network in networks.split(","):
+        for kind in ("forward", "training"):
+            yield from compare(network, kind, batch, repeats, torch_python)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(measure)

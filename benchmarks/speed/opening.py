@@ -11,20 +11,16 @@ not counted in seconds, but is in the peak, all of it of one process.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Sequence
 
-from comparison import Comparison, finish
-from large_set import write_large_set
-from timing import flags, order, positive
-from turns import peak_megabytes
+from comparison import Comparison, column, run
+from turns import Job, in_turns, once, peak_megabytes
+from unequal.faces.set_writer import write_face_set
 
-FORMS = ("first time", "later", "MXNet")
+IMAGE = bytes(64)  # nobody looks at the picture
 
 
 def ours(data_dir: str) -> float:
@@ -59,67 +55,47 @@ def by_mxnet(data_dir: str) -> float:
     return time.perf_counter() - start
 
 
-def child(form: str, data_dir: str) -> dict:
+def child(form: str, data_dir: str) -> Job:
     """Seconds, and the most megabytes that this process held."""
     seconds = by_mxnet(data_dir) if form == "MXNet" else ours(data_dir)
-    return {"seconds": seconds, "peak": peak_megabytes()}
+    return Job({"seconds": seconds, "peak": peak_megabytes()})
 
 
-def in_child(form: str, data_dir: Path) -> dict:
-    """``child`` in a process of its own, what is kept beside the set removed or there."""
-    if form == "first time":
-        for kept in data_dir.glob(".train.*"):
-            kept.unlink()
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", form, str(data_dir)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return json.loads(done.stdout)
+def measure(
+    records: int = 3_000_000, identities: int = 500_000, repeats: int = 3
+) -> list[Comparison]:
+    """A row for the first opening, and one for later ones."""
+    each = records // identities
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder)
+        faces = ((key // each, IMAGE, "") for key in range(each * identities))
+        write_face_set(data_dir / "set", faces, (112, 112))
 
+        def open_set(form: str) -> dict:
+            if form == "first time":
+                for kept in (data_dir / "set").glob(".train.*"):
+                    kept.unlink()
+            return once(__file__, form, str(data_dir / "set"))
 
-def measure(data_dir: Path, records: int, repeats: int) -> list[Comparison]:
-    """Return a row for the first opening, and one for later ones."""
-    found: dict[str, list[dict]] = {form: [] for form in FORMS}
-    for turn in range(repeats):
-        # whichever of ours comes second finds what the first has kept
-        for form in order(("MXNet", "ours"), turn):
-            for one in ("first time", "later") if form == "ours" else (form,):
-                found[one].append(in_child(one, data_dir))
-    seconds = {form: [one["seconds"] for one in turns] for form, turns in found.items()}
-    peaks = {form: max(one["peak"] for one in turns) for form, turns in found.items()}
+        def both() -> tuple:
+            # the second finds what the first has kept
+            return open_set("first time"), open_set("later")
+
+        found = in_turns({"MXNet": lambda: open_set("MXNet"), "ours": both}, repeats)
+    found["first time"], found["later"] = map(list, zip(*found.pop("ours")))
+    seconds = column(found, "seconds")
+    peaks = {form: max(numbers) for form, numbers in column(found, "peak").items()}
     return [
         Comparison(
             f"opening {records:,} records, {form}",
             "s",
             "MXNet's reader, as 2019",
-            seconds[form],
-            seconds["MXNet"],
-            ours_peak=peaks[form],
-            other_peak=peaks["MXNet"],
+            *(seconds[form], seconds["MXNet"]),
+            *(peaks[form], peaks["MXNet"]),
         )
         for form in ("first time", "later")
     ]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags("opening a large set")
-    parser.add_argument("--records", type=positive, default=3_000_000)
-    parser.add_argument("--identities", type=positive, default=500_000)
-    parser.add_argument("--child", nargs=2, help="one opening, as this program starts it")
-    parser.set_defaults(repeats=3)
-    options = parser.parse_args(argv)
-    if options.child:
-        print(json.dumps(child(*options.child)))
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        data_dir = Path(folder) / "set"
-        write_large_set(data_dir, options.records, options.identities)
-        rows = measure(data_dir, options.records, options.repeats)
-    finish(rows, options.json)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run(measure, child)

@@ -9,9 +9,8 @@ its forward pass is exact, its slope gradient inside a network is not (MXNet >= 
 
 from __future__ import annotations
 
-import sys
 from functools import partial
-from typing import Sequence
+from typing import Iterator
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
@@ -19,9 +18,9 @@ import unequal  # noqa: F401  (readies the process before mxnet is imported)
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
-from comparison import Comparison, finish
+from comparison import Comparison, run
 from symbols.layers import PReLU
-from timing import flags, in_turns
+from turns import seconds_in_turns
 
 OURS = "depthwise"
 SHAPES = ((32, 64, 56, 56), (32, 128, 28, 28), (32, 256, 14, 14))
@@ -58,49 +57,36 @@ def network(activation: HybridBlock, channels: int) -> HybridBlock:
     return made
 
 
-def forward(net: HybridBlock, x: mx.nd.NDArray) -> None:
-    """Run a forward pass and wait for it."""
-    net(x)
+def step(kind: str, net: HybridBlock, x: mx.nd.NDArray) -> None:
+    """Forward, in training also backward of a sum, and the wait for both."""
+    if kind == "forward":
+        net(x)
+    else:
+        with mx.autograd.record():
+            value = net(x)
+        value.backward()
     mx.nd.waitall()
 
 
-def step(net: HybridBlock, x: mx.nd.NDArray) -> None:
-    """Forward and backward of a sum, and the wait for both."""
-    with mx.autograd.record():
-        value = net(x)
-    value.backward()
-    mx.nd.waitall()
-
-
-def measure(shape: tuple, repeats: int) -> list[Comparison]:
-    """Rows of one shape: ours beside the other forms, forward and training."""
-    x = mx.nd.random.normal(shape=shape)
-    forms = {
-        OURS: PReLU("prelu", shape[1]),
-        "LeakyReLU": LeakyReLU(shape[1]),
-        "broadcast": Broadcast(shape[1]),
-    }
-    networks = {name: network(form, shape[1]) for name, form in forms.items()}
-    rows = []
-    for kind, work in (("forward", forward), ("training", step)):
-        works = {name: partial(work, net, x) for name, net in networks.items()}
-        found = in_turns(works, repeats, warm=2)
-        times = {name: [1e3 * one for one in seconds] for name, seconds in found.items()}
-        rows += [
-            Comparison(
-                f"PReLU {kind}, {'x'.join(map(str, shape))}", "ms", name, times[OURS], times[name]
-            )
-            for name in forms
-            if name != OURS
-        ]
-    return rows
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    options = flags("PReLU's exact forms").parse_args(argv)
-    finish([row for shape in SHAPES for row in measure(shape, options.repeats)], options.json)
-    return 0
+def measure(repeats: int = 5) -> Iterator[Comparison]:
+    """Rows of each shape: ours beside the other forms, forward and training."""
+    for shape in SHAPES:
+        x = mx.nd.random.normal(shape=shape)
+        channels = shape[1]
+        forms = {
+            OURS: PReLU("prelu", channels),
+            "LeakyReLU": LeakyReLU(channels),
+            "broadcast": Broadcast(channels),
+        }
+        networks = {name: network(form, channels) for name, form in forms.items()}
+        for kind in ("forward", "training"):
+            works = {name: partial(step, kind, net, x) for name, net in networks.items()}
+            found = seconds_in_turns(works, repeats, warm=2, each=1e-3)
+            ours = found.pop(OURS)
+            for name, other in found.items():
+                what = f"PReLU {kind}, {'x'.join(map(str, shape))}"
+                yield Comparison(what, "ms", name, ours, other)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(measure)

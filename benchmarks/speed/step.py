@@ -1,19 +1,17 @@
 """What the training loop costs beside bare forward, backward and update.
 
-    python benchmarks/speed/step.py [--networks r18,y1] [--batch 16] [--steps 20] [--json FILE]
+    python benchmarks/speed/step.py [--networks r18,y1] [--width 0.25] [--batch 16] [--steps 20]
+                              [--repeats 5] [--json FILE]
 
 "Bare" hands float32 batches that lie on the device to the hybridised graph, to autograd and to the
 trainer, and waits at the end. "Loop" is `unequal.training.loop.fit` with the metric and the hooks
 of step 2.2, on the same images as uint8. Both train the same graph in turns, each time as many
-steps. The network "none" takes pixels as embedding: there, loop - bare is the time that the loop
-adds to a step, less what MXNet's threads do beside the network's work.
+steps. --width is that of the ResNets.
 """
 
 from __future__ import annotations
 
-import statistics
-import sys
-from typing import Callable, Sequence
+from typing import Callable, Iterator, Sequence
 
 import unequal  # noqa: F401  (readies the process before mxnet is imported)
 
@@ -22,16 +20,18 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock
 
-from comparison import Comparison, finish
-from step_graph import CLASSES, EMBEDDING, step_graph
+from comparison import Comparison, run
 from symbols import backbone
-from timing import flags, in_turns, positive
+from turns import seconds_in_turns
 from unequal.method.graphs import NoiseResistanceGraph
+from unequal.method.margin import MarginClassifier
+from unequal.method.noise_resistance import NoiseResistanceLoss
 from unequal.training import hooks
+from unequal.training.initial_network import initial_values
 from unequal.training.loop import Progress, fit, make_trainer
 from unequal.training.steps import NOISE_RESISTANCE
 
-IMAGE = (3, 112, 112)
+CLASSES, EMBEDDING, IMAGE = 1000, 512, (3, 112, 112)
 MILLISECOND = 1e-3
 
 
@@ -43,20 +43,19 @@ class Repeated(list):
         return {}
 
 
-class Pixels(HybridBlock):
-    """The first pixels of an image as its embedding."""
-
-    def hybrid_forward(self, F, x):
-        return F.slice_axis(F.Flatten(x), axis=1, begin=0, end=EMBEDDING)
-
-
-def make(network: str, width: float, batch: int) -> NoiseResistanceGraph:
-    """Return the graph of step 2.2 on a network."""
-    if network == "none":
-        body = Pixels()
-    else:
-        body = backbone(network, EMBEDDING, width=width if network.startswith("r") else 1.0)
-    return step_graph(body, batch, IMAGE)
+def step_graph(network: str, width: float, batch: int, image: Sequence[int]) -> HybridBlock:
+    """Return the graph of step 2.2 with random weights, as the scripts hybridise it."""
+    graph = NoiseResistanceGraph(
+        backbone(network, EMBEDDING, width=width),
+        MarginClassifier(4, CLASSES, EMBEDDING),
+        NoiseResistanceLoss(CLASSES, 0.9, (batch, 2)),
+    )
+    graph.initialize(initial_values())
+    graph.infer_shape(mx.nd.zeros((batch, *image)), mx.nd.zeros(batch))
+    for parameter in graph.collect_params().values():
+        parameter._finish_deferred_init()
+    graph.hybridize(static_alloc=True)
+    return graph
 
 
 def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Callable[[], None]]:
@@ -67,7 +66,6 @@ def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Call
     plain = mx.nd.array(images, dtype="float32")
     fetched = mx.io.DataBatch(data=[mx.nd.array(images, dtype="uint8")], label=[labels])
     trainer = make_trainer(graph, [mx.cpu()], 1e-4, 0.9, 5e-4)
-    progress = Progress(metric=NOISE_RESISTANCE.metric(), trainer=trainer)
     callbacks = [
         hooks.Interrupt(),
         hooks.drop_rate([10**9], 0),
@@ -85,49 +83,29 @@ def works(graph: NoiseResistanceGraph, batch: int, steps: int) -> dict[str, Call
         mx.nd.waitall()
 
     def loop() -> None:
+        progress = Progress(metric=NOISE_RESISTANCE.metric(), trainer=trainer)
         fit(graph, Repeated([fetched] * steps), progress, [mx.cpu()], callbacks, 1, graph.OUTPUTS)
         mx.nd.waitall()
 
-    return {"bare": bare, "loop": loop}
+    return {"ours": loop, "other": bare}
 
 
-def measure(network: str, width: float, batch: int, steps: int, repeats: int) -> Comparison:
+def measure(
+    networks: str = "r18,y1",
+    width: float = 0.25,
+    batch: int = 16,
+    steps: int = 20,
+    repeats: int = 5,
+) -> Iterator[Comparison]:
     """Milliseconds a step."""
-    found = in_turns(works(make(network, width, batch), batch, steps), repeats)
-    each = {name: [one / steps / MILLISECOND for one in times] for name, times in found.items()}
-    size = f" of width {width:g}" if network.startswith("r") and width != 1 else ""
-    return Comparison(
-        f"step through the loop, {network}{size}, batch {batch}",
-        "ms",
-        "bare step",
-        each["loop"],
-        each["bare"],
-    )
-
-
-def overhead(row: Comparison) -> str:
-    """In words: what the loop adds, median and spread of the rounds."""
-    shares = [100 * (mine / bare - 1) for mine, bare in zip(row.ours, row.other)]
-    return (
-        f"{row.what}: {statistics.median(shares):+.1f} % ({min(shares):+.1f} to {max(shares):+.1f})"
-    )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = flags("what the training loop costs beside bare training")
-    parser.add_argument("--networks", default="r18,y1")
-    parser.add_argument("--width", type=float, default=0.25, help="of the ResNets")
-    parser.add_argument("--batch", type=positive, default=16)
-    parser.add_argument("--steps", type=positive, default=20)
-    options = parser.parse_args(argv)
-    rows = [
-        measure(name, options.width, options.batch, options.steps, options.repeats)
-        for name in options.networks.split(",")
-    ]
-    finish(rows, options.json)
-    print("overhead:", *map(overhead, rows), sep="\n  ")
-    return 0
+    for network in networks.split(","):
+        of_network = width if network.startswith("r") else 1.0
+        graph = step_graph(network, of_network, batch, IMAGE)
+        found = seconds_in_turns(works(graph, batch, steps), repeats, each=steps * MILLISECOND)
+        size = "" if of_network == 1 else f" of width {width:g}"
+        what = f"step through the loop, {network}{size}, batch {batch}"
+        yield Comparison(what, "ms", "bare step", **found)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(measure)

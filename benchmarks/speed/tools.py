@@ -12,131 +12,101 @@ children together, looked at twenty times a second. `copy` is train.rec copied a
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterator
 
 import cv2
 import numpy as np
 
-from timing import keep
+from turns import watched
 
 FILES = 1000
-IMAGES_PER_IDENTITY = (2, 3, 20)
+IMAGES = (2, 3, 20)  # of the identities in turn
 MEGABYTE = 1e6
-LINE = (
-    "{tool:<12} {records:>8} {bytes_each:>10.0f} {seconds:>8.2f} {rate:>10.0f} "
-    "{megabytes:>6.0f} {times_copy:>7.1f} {peak:>8.0f}"
-)
+HEAD = ("tool", "records", "bytes each", "seconds", "records/s", "MB/s", "x copy", "peak MB")
+LINE = "{:<12} {:>8} {:>10} {:>8} {:>10} {:>6} {:>7} {:>8}"
+DIGITS = (0, 2, 0, 0, 1, 0)  # of what stands right of the records
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--large", type=int, default=100_000, help="images of 112 pixels (0: none)")
     parser.add_argument("--work", help="folder for the sets (default: a temporary one)")
     parser.add_argument("--json", help="file for the numbers")
-    options = parser.parse_args(argv)
+    options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory(dir=options.work) as work:
-        print(
-            f"{'tool':<12} {'records':>8} {'bytes each':>10} {'seconds':>8} {'records/s':>10} "
-            f"{'MB/s':>6} {'x copy':>7} {'peak MB':>8}",
-            flush=True,
-        )
+        print(LINE.format(*HEAD), flush=True)
         for size, counts in ((8, options.records), (112, [options.large] if options.large else [])):
             files = write_files(Path(work) / f"files{size}", size)
             for count in counts:
                 for row in measure(Path(work), files, count, size):
-                    rows.append(row)
-                    print(LINE.format(**row), flush=True)
-    keep(rows, options.json)
-    return 0
+                    rows.append(dict(zip(HEAD, row)))
+                    numbers = (f"{number:.{i}f}" for number, i in zip(row[2:], DIGITS))
+                    print(LINE.format(*row[:2], *numbers), flush=True)
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def measure(work: Path, files: list[str], count: int, size: int) -> Iterator[dict]:
-    """One row for each tool on a set of `count` images of `size` pixels."""
-    write_list(work / "train.lst", files, count)
-    write_noise(work / "0_noiselist.txt", count)
-    head = str(work / "set")
+def measure(work: Path, files: list[str], count: int, size: int) -> Iterator[tuple]:
+    """A row, as HEAD names it, for each tool on a set of `count` images of `size` pixels."""
+    images, noise, records = work / "train.lst", work / "0_noiselist.txt", work / "set/train.rec"
+    write_lists(images, noise, files, count)
+    data = ["--data-dir", str(work / "set")]
+
+    def output(name: str) -> list[str]:
+        return ["--output", str(work / name)]
+
+    of_images = ["--list", str(images), "--root", str(work), "--size", f"{size},{size}"]
     commands = {
         "start": ["make", "--help"],
-        "make": [
-            "make",
-            "--list",
-            str(work / "train.lst"),
-            "--root",
-            str(work),
-            "--output",
-            head,
-            "--size",
-            f"{size},{size}",
-        ],
+        "make": ["make", *of_images, *output("set")],
         "copy": [],
-        "inspect_set": ["inspect_set", "--data-dir", head],
-        "split": ["split", "--data-dir", head, "--output", str(work / "split")],
-        "denoise": [
-            "denoise",
-            "--data-dir",
-            head,
-            "--noise-list",
-            str(work / "0_noiselist.txt"),
-            "--output",
-            str(work / "denoised"),
-        ],
+        "inspect_set": ["inspect_set", *data],
+        "split": ["split", *data, *output("split")],
+        "denoise": ["denoise", *data, "--noise-list", str(noise), *output("denoised")],
     }
-    copied = None
+    copied = 0.0
     for tool, command in commands.items():
         os.sync()
         if tool == "copy":
-            seconds, peak = copy(work / "set" / "train.rec"), 0
+            seconds = copied = copy(records)
+            peak = 0.0
         else:
             seconds, peak = run(
                 [sys.executable, "-m", f"recordio_tools.{command[0]}", *command[1:]]
             )
-        total = (work / "set" / "train.rec").stat().st_size if tool != "start" else 0
-        copied = seconds if tool == "copy" else copied
-        yield {
-            "tool": tool,
-            "records": count,
-            "bytes_each": total / count,
-            "seconds": seconds,
-            "rate": count / seconds,
-            "megabytes": total / seconds / MEGABYTE,
-            "times_copy": seconds / copied if copied else 0,
-            "peak": peak / MEGABYTE,
-        }
+        total = records.stat().st_size if tool != "start" else 0
+        speeds = count / seconds, total / seconds / MEGABYTE
+        times_copy = seconds / copied if copied else 0.0
+        yield (tool, count, total / count, seconds, *speeds, times_copy, peak / MEGABYTE)
     for folder in ("set", "split", "denoised"):
         shutil.rmtree(work / folder)
 
 
-def run(command: Sequence[str]) -> tuple[float, float]:
+def run(command: list[str]) -> tuple[float, float]:
     """Seconds until a command has ended, and the most bytes that it and its children held."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    peak = [0]
-    done = threading.Event()
-    watch = threading.Thread(target=watch_memory, args=(process.pid, peak, done))
-    watch.start()
-    _, said = process.communicate()
-    seconds = time.perf_counter() - start
-    done.set()
-    watch.join()
+
+    def held() -> int:
+        return sum(map(resident, [process.pid, *children(process.pid)]))
+
+    with watched(held, every=0.05) as most:
+        _, said = process.communicate()
+        seconds = time.perf_counter() - start
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}: {said.decode()}")
-    return seconds, peak[0]
-
-
-def watch_memory(process: int, peak: list[int], done: threading.Event) -> None:
-    """Sample the resident memory of a process and its children; return the largest sum."""
-    while not done.wait(0.05):
-        peak[0] = max(peak[0], sum(map(resident, [process, *children(process)])))
+    return seconds, most[0]
 
 
 def resident(process: int) -> int:
@@ -161,11 +131,7 @@ def copy(path: Path) -> float:
     """Seconds to copy a file and bring the copy to the disk."""
     start = time.perf_counter()
     with open(path, "rb") as source, open(f"{path}.copy", "wb") as target:
-        while True:
-            block = source.read(1 << 20)
-            if not block:
-                break
-            target.write(block)
+        shutil.copyfileobj(source, target, 1 << 20)
         target.flush()
         os.fsync(target.fileno())
     seconds = time.perf_counter() - start
@@ -185,29 +151,15 @@ def write_files(folder: Path, size: int) -> list[str]:
     return names
 
 
-def write_list(path: Path, files: list[str], count: int) -> None:
-    """Return a list of `count` images of identities with few and with many images."""
-    with open(path, "w", encoding="utf-8") as file:
-        for image, label in zip(range(count), labels(count)):
-            file.write(f"1\t{files[image % FILES]}\t{label}\n")
-
-
-def write_noise(path: Path, count: int) -> None:
-    """Every tenth image as noise."""
-    with open(path, "w", encoding="utf-8") as file:
-        for image, label in zip(range(count), labels(count)):
+def write_lists(images: Path, noise: Path, files: list[str], count: int) -> None:
+    """List `count` images of identities with few and with many images; every tenth is noise."""
+    labels = (label for label in itertools.count() for _ in range(IMAGES[label % len(IMAGES)]))
+    with open(images, "w", encoding="utf-8") as list_file, open(noise, "w") as noise_file:
+        for image, label in zip(range(count), labels):
+            list_file.write(f"1\t{files[image % FILES]}\t{label}\n")
             if image % 10 == 0:
-                file.write(f"{label} {image + 1} 0.004 0.001\n")
-
-
-def labels(count: int) -> Iterator[int]:
-    """The label of each image."""
-    label = 0
-    while True:
-        for _ in range(IMAGES_PER_IDENTITY[label % len(IMAGES_PER_IDENTITY)]):
-            yield label
-        label += 1
+                noise_file.write(f"{label} {image + 1} 0.004 0.001\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

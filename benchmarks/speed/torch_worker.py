@@ -1,64 +1,48 @@
 """One network by PyTorch or onnxruntime, in a process of its own: see networks.py.
 
 PyTorch computes in channels-last layout. onnxruntime gets the model from PyTorch's exporter, in a
-process before this one, lest its memory count here.
+process before this one, so that its memory does not count here.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import subprocess
-import sys
-from typing import Sequence
+import tempfile
+from pathlib import Path
 
-from turns import Job, serve, worker_parser
+from turns import Job, once, serve
 
-FORMS, KINDS = ("PyTorch", "onnxruntime", "export"), ("forward", "training")
 EMBEDDING, IMAGE = 512, (3, 112, 112)
-
-
-def threads() -> int:
-    """As many as the other processes get."""
-    return int(os.environ["OMP_NUM_THREADS"])
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
 
 
 def pytorch(network: str, kind: str, batch: int) -> Job:
     """Inference, or forward and backward of a sum without an update."""
-    import torch
+    from torch_networks import torch, torch_network
 
-    from torch_networks import torch_network
-
-    torch.set_num_threads(threads())
+    torch.set_num_threads(THREADS)
     model = torch_network(network, EMBEDDING).to(memory_format=torch.channels_last)
     x = (torch.rand(batch, *IMAGE) * 255).contiguous(memory_format=torch.channels_last)
 
-    def forward() -> None:
-        with torch.inference_mode():
-            model(x)
-
-    def training() -> None:
-        model.zero_grad()
-        model(x).sum().backward()
+    def work() -> None:
+        if kind == "forward":
+            with torch.inference_mode():
+                model(x)
+        else:
+            model.zero_grad()
+            model(x).sum().backward()
 
     model.train(kind == "training")
-    size = sum(values.numel() for values in model.parameters())
-    return Job(forward if kind == "forward" else training, {"parameters": size})
+    return Job({"parameters": sum(values.numel() for values in model.parameters())}, work)
 
 
-def export(network: str, batch: int) -> None:
-    """The model as ONNX on standard output."""
-    import torch
+def export(path: str, network: str, batch: int) -> Job:
+    """Write the model as ONNX."""
+    from torch_networks import torch, torch_network
 
-    from torch_networks import torch_network
-
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # for what the exporter prints
     model = torch_network(network, EMBEDDING).eval()
-    written = io.BytesIO()
-    torch.onnx.export(model, (torch.zeros(batch, *IMAGE),), written, dynamo=False)
-    answers.write(written.getvalue())
-    answers.close()
+    torch.onnx.export(model, (torch.zeros(batch, *IMAGE),), path, dynamo=False)
+    return Job({})
 
 
 def onnx(network: str, batch: int) -> Job:
@@ -66,42 +50,25 @@ def onnx(network: str, batch: int) -> Job:
     import numpy as np
     import onnxruntime
 
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        __file__,
-        "--form",
-        "export",
-        "--network",
-        network,
-        "--kind",
-        "forward",
-        "--batch",
-        str(batch),
-    ]
-    done = subprocess.run(command, capture_output=True)
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise RuntimeError(f"torch.onnx exports no model: {''.join(last)}")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
-    session = onnxruntime.InferenceSession(done.stdout, options, providers=["CPUExecutionProvider"])
+    options.intra_op_num_threads = THREADS
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.onnx")
+        once(__file__, path, network, "export", batch)
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     x = np.random.RandomState(0).uniform(0, 255, (batch, *IMAGE)).astype(np.float32)
-    return Job(lambda: session.run(None, {name: x}), {})
+    return Job({}, lambda: session.run(None, {name: x}))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    options = worker_parser(__doc__.splitlines()[0], FORMS, KINDS).parse_args(argv)
-    if options.form == "export":
-        export(options.network, options.batch)
-    elif options.form == "onnxruntime":
-        serve(lambda: onnx(options.network, options.batch))
-    else:
-        serve(lambda: pytorch(options.network, options.kind, options.batch))
-    return 0
+def make(form: str, network: str, kind: str, batch: int) -> Job:
+    """Return what a turn does, done once already. ``form``: a name, or the file of an export."""
+    if kind == "export":
+        return export(form, network, batch)
+    job = onnx(network, batch) if form == "onnxruntime" else pytorch(network, kind, batch)
+    job.work()
+    return job
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(make)

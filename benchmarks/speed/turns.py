@@ -1,21 +1,51 @@
-"""Works in processes of their own, which take turns: one works, the others sleep.
+"""Works in turns: in this process, or in processes of their own, of which one works at a time.
 
-The threads of two numeric libraries in one process disturb each other. Needs nothing but Python,
-so that a process can run under another interpreter.
+The threads of two numeric libraries in one process disturb each other. This file needs nothing but
+Python, so that a process can run under another interpreter.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import json
 import os
 import resource
 import subprocess
 import sys
+import threading
 import time
-from typing import Callable, Mapping, NamedTuple, Sequence
+from functools import partial
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
+CHILD = "--child"
 LEAST_SECONDS = 0.5
+
+
+def in_turns(
+    works: Mapping[str, Callable[[], Any]], rounds: int, warm: int = 0
+) -> dict[str, list[Any]]:
+    """Return what each work gives in each round, after ``warm`` rounds that do not count."""
+    found: dict[str, list] = {name: [] for name in works}
+    for turn in range(rounds + warm):
+        # each goes first every other time, so that a machine that slows down favours none
+        for name in list(works)[:: -1 if turn % 2 else 1]:
+            result = works[name]()
+            if turn >= warm:
+                found[name].append(result)
+    return found
+
+
+def seconds_in_turns(
+    works: Mapping[str, Callable[[], object]], rounds: int, warm: int = 1, each: float = 1
+) -> dict[str, list[float]]:
+    """Return the time that each work takes in each round, in units of ``each`` seconds."""
+
+    def timed(work: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        work()
+        return (time.perf_counter() - start) / each
+
+    return in_turns({name: partial(timed, work) for name, work in works.items()}, rounds, warm)
 
 
 class Absent(Exception):
@@ -23,22 +53,29 @@ class Absent(Exception):
 
 
 class Job(NamedTuple):
-    """What `serve` repeats, which returns when all is done, and what it tells about it once."""
+    """What a process tells about its work once, and the work, which returns when all is done."""
 
-    work: Callable[[], None]
     facts: dict
+    work: Callable[[], object] = lambda: None
 
 
 class Worker:
     """A process that works when it is asked. Raises Absent where it cannot.
 
-    ``facts``: what it told about its work. It ends by itself when this process does.
+    It runs ``program``, which calls `serve`, whose ``make`` gets the arguments. It ends by itself
+    when this process does. ``facts``: what it told about its work.
     """
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        program: str,
+        *arguments: object,
+        python: str = sys.executable,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
-            list(command),
-            env={**os.environ, **environ},
+            [python, "-W", "ignore", program, CHILD, json.dumps(arguments)],
+            env={**os.environ, **(environ or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -58,18 +95,22 @@ class Worker:
 
     def _answer(self) -> dict:
         line = self._process.stdout.readline()
-        if not line:
-            self.close()
-            raise Absent(f"its process ended with status {self._process.returncode}")
-        answer = json.loads(line)
+        answer = json.loads(line) if line else {"absent": "its process has ended"}
         if "absent" in answer:
             self.close()
             raise Absent(answer["absent"])
         return answer
 
 
-def serve(make: Callable[[], Job], warm: int = 1) -> None:
-    """In the process: make the job, work ``warm`` times, then for each line that comes in.
+def once(program: str, *arguments: object) -> dict:
+    """Return the facts of a process that is started for them alone."""
+    worker = Worker(program, *arguments)
+    worker.close()
+    return worker.facts
+
+
+def serve(make: Callable[..., Job]) -> None:
+    """In the process: make the job, and work for each line that comes in.
 
     A turn repeats the work until LEAST_SECONDS have passed. Standard output is for the answers;
     what else is printed goes to standard error.
@@ -82,9 +123,7 @@ def serve(make: Callable[[], Job], warm: int = 1) -> None:
         answers.flush()
 
     try:
-        job = make()
-        for _ in range(warm):
-            job.work()
+        job = make(*json.loads(sys.argv[2]))
     except Exception as error:
         told = str(error).strip().splitlines() or [""]
         answer({"absent": f"{type(error).__name__}: {told[0]}"})
@@ -99,18 +138,24 @@ def serve(make: Callable[[], Job], warm: int = 1) -> None:
         answer({"seconds": seconds, "peak": peak_megabytes()})
 
 
-def worker_parser(
-    description: str, forms: Sequence[str], kinds: Sequence[str]
-) -> argparse.ArgumentParser:
-    """The flags of a program that serves one form of one network."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--form", choices=forms, required=True)
-    parser.add_argument("--network", required=True)
-    parser.add_argument("--kind", choices=kinds, required=True)
-    parser.add_argument("--batch", type=int, required=True)
-    return parser
-
-
 def peak_megabytes() -> float:
     """The most memory that this process has held, as Linux counts it."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+@contextlib.contextmanager
+def watched(measure: Callable[[], float], every: float) -> Iterator[list[float]]:
+    """Call ``measure`` every so many seconds meanwhile; the list has the largest number it gave."""
+    most, ended = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(every):
+            most[0] = max(most[0], measure())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        ended.set()
+        watcher.join()
