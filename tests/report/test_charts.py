@@ -130,7 +130,7 @@ def test_numbers_in_words():
     assert told.percent(0.91234) == "91.23\u00a0%" and told.percent(None) == "\u2013"
     assert told.points(0.0123) == "+1.23" and told.points(-0.0123) == f"{MINUS}1.23"
     assert told.points(0.00001) == told.points(-0.00001) == "0.00"
-    assert told.count(57600.0) == "57,600" and told.short(10.7525) == "10.8"
+    assert told.number(57600.0) == "57,600" and told.brief(10.7525) == "10.8"
     assert (
         told.chance(0.0) == "0"
         and told.chance(3e-9) == "< 0.0001"
