@@ -36,7 +36,7 @@ def test(
     embed: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
     nrof_folds: int = 10,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> VerificationResult:
     """Test a model on a set, as the 2019 code.
 
@@ -77,8 +77,7 @@ def test(
         seconds += time.perf_counter() - start
         lengths.append(np.linalg.norm([plain, mirrored], axis=2))
         sums.append(_normalised(plain + mirrored))
-        if progress is not None:
-            progress(count)
+        progress(count)
     embeddings = np.concatenate(sums)
     figures = evaluate(embeddings, verification_set.issame, nrof_folds)
     return VerificationResult(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Generator, Sequence
 
@@ -81,7 +82,7 @@ class VerificationSet:
 def load_bin(
     path: str | Path,
     image_size: Sequence[int] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] = lambda index: None,
 ) -> VerificationSet:
     """Load a verification set of the InsightFace layout: a pickled (images, issame).
 
@@ -107,12 +108,10 @@ def load_bin(
         image_size = _decode(path, encoded, 0).shape[:2]
     height, width = image_size
     verification_set = VerificationSet(path.stem, path, encoded, issame, (height, width))
-    checked = 0
+    indices = count()
     for batch in verification_set.batches(_CHECKED_AT_ONCE):
-        if progress is not None:
-            for index in range(checked, checked + len(batch)):
-                progress(index)
-        checked += len(batch)
+        for _, index in zip(batch, indices):
+            progress(index)
     return verification_set
 
 
