@@ -52,11 +52,11 @@ class EmbedSettings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
     ended = "interrupted; the same command resumes from here"
-    return run(_parser(), _run, argv, "embed: ", ended)
 
+    def work(options: argparse.Namespace) -> None:
+        embed_to(options.input, options.output, settings_of(options))
 
-def _run(options: argparse.Namespace) -> None:
-    embed_to(options.input, options.output, settings_of(options))
+    return run(_parser(), work, argv, "embed: ", ended)
 
 
 def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:

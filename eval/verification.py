@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Generator, Iterator, Sequence
+from typing import Callable, Generator, Sequence
 
 import numpy as np
 
@@ -64,7 +64,11 @@ def test(
 
     def pushed() -> Generator[tuple[int, tuple], None, None]:
         nonlocal seconds
-        for count, images in _full_batches(verification_set, batch_size):
+        for images in verification_set.batches(batch_size):
+            count = len(images)
+            if count < batch_size:
+                copies = np.repeat(images[-1:], batch_size - count, axis=0)
+                images = np.concatenate([images, copies])
             start = time.perf_counter()
             both = push(images)
             seconds += time.perf_counter() - start
@@ -88,15 +92,6 @@ def test(
         embeddings=embeddings,
         seconds=seconds,
     )
-
-
-def _full_batches(
-    verification_set: VerificationSet, batch_size: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    for images in verification_set.batches(batch_size):
-        count = len(images)
-        copies = np.repeat(images[-1:], batch_size - count, axis=0)
-        yield count, np.concatenate([images, copies]) if count < batch_size else images
 
 
 def _normalised(embeddings: np.ndarray) -> np.ndarray:

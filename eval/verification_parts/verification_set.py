@@ -37,11 +37,6 @@ class VerificationSet:
     def __len__(self) -> int:
         return len(self.encoded)
 
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """The shape of all images decoded: (images, 3, height, width)."""
-        return (len(self.encoded), 3) + self.image_size
-
     def batches(self, batch_size: int) -> Generator[np.ndarray, None, None]:
         """Yield all images in order, `batch_size` at a time: uint8 (n, 3, height, width), RGB.
 
