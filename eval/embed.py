@@ -52,11 +52,11 @@ class EmbedSettings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status (see `unequal.support.command_line.run`)."""
     ended = "interrupted; the same command resumes from here"
-    return run(_parser(), _run, argv, "embed: ", ended)
 
+    def work(options: argparse.Namespace) -> None:
+        embed_to(options.input, options.output, settings_of(options))
 
-def _run(options: argparse.Namespace) -> None:
-    embed_to(options.input, options.output, settings_of(options))
+    return run(_parser(), work, argv, "embed: ", ended)
 
 
 def embed_to(path: str, output: str | Path, settings: EmbedSettings) -> None:
@@ -106,7 +106,7 @@ def extract(
     batch_size: int,
     flip: bool = True,
     normalize: bool = False,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[int], object] = lambda count: None,
     commit_seconds: float = COMMIT_SECONDS,
 ) -> None:
     """Append the embeddings that `rows` lacks.
@@ -134,8 +134,7 @@ def extract(
     try:
         for batch, parts in one_behind((batch, push(batch.images)) for batch in batches):
             _append(rows, batch, parts, normalize)
-            if progress is not None:
-                progress(len(batch.texts))
+            progress(len(batch.texts))
             if time.monotonic() - committed >= commit_seconds:
                 rows.commit()
                 committed = time.monotonic()

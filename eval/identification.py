@@ -73,9 +73,9 @@ def _run(options: argparse.Namespace) -> None:
             )
     gallery = parts["gallery"]
     probes = parts.get("probes", gallery)
-    distractors = parts["distractors"].rows if "distractors" in parts else None
-    counts = {"gallery": len(gallery.rows), "probes": len(probes.rows)}
-    counts["distractors"] = 0 if distractors is None else len(distractors)
+    distractors = parts["distractors"].rows if "distractors" in parts else gallery.rows[:0]
+    rows = {"gallery": gallery.rows, "probes": probes.rows, "distractors": distractors}
+    counts = {name: len(each) for name, each in rows.items()}
     pairs = counts["probes"] * (counts["gallery"] + counts["distractors"])
     with progress_bar(pairs, "pair", unit_scale=True) as bar:
         result = identify(
@@ -134,13 +134,7 @@ def _embedded(path: str, role: str, options: argparse.Namespace, folder: Path) -
 
 
 def table(result: IdentificationResult, counts: dict[str, int], protocol: str) -> list[str]:
-    """Return the lines that show a result.
-
-    Args:
-        result: what was measured.
-        counts: the number of images of 'gallery', 'probes' and 'distractors'.
-        protocol: one of PROTOCOLS.
-    """
+    """Return the lines that show a result; `counts` are images of 'gallery', 'probes', ...."""
     unusable = sum(result.unusable.values())
     lines = [
         f"protocol {protocol}: "

@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Generator, Iterator, Sequence
+from typing import Callable, Generator, Sequence
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def test(
     embed: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
     nrof_folds: int = 10,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> VerificationResult:
     """Test a model on a set, as the 2019 code.
 
@@ -64,7 +64,11 @@ def test(
 
     def pushed() -> Generator[tuple[int, tuple], None, None]:
         nonlocal seconds
-        for count, images in _full_batches(verification_set, batch_size):
+        for images in verification_set.batches(batch_size):
+            count = len(images)
+            if count < batch_size:
+                copies = np.repeat(images[-1:], batch_size - count, axis=0)
+                images = np.concatenate([images, copies])
             start = time.perf_counter()
             both = push(images)
             seconds += time.perf_counter() - start
@@ -77,8 +81,7 @@ def test(
         seconds += time.perf_counter() - start
         lengths.append(np.linalg.norm([plain, mirrored], axis=2))
         sums.append(_normalised(plain + mirrored))
-        if progress is not None:
-            progress(count)
+        progress(count)
     embeddings = np.concatenate(sums)
     figures = evaluate(embeddings, verification_set.issame, nrof_folds)
     return VerificationResult(
@@ -89,15 +92,6 @@ def test(
         embeddings=embeddings,
         seconds=seconds,
     )
-
-
-def _full_batches(
-    verification_set: VerificationSet, batch_size: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    for images in verification_set.batches(batch_size):
-        count = len(images)
-        copies = np.repeat(images[-1:], batch_size - count, axis=0)
-        yield count, np.concatenate([images, copies]) if count < batch_size else images
 
 
 def _normalised(embeddings: np.ndarray) -> np.ndarray:

@@ -40,7 +40,11 @@ def export_onnx(
     layer: str = "fc1_output",
     overwrite: bool = False,
 ) -> tuple[int, float]:
-    """Write a checkpoint's graph up to `layer` as an ONNX model; see `onnx_model`.
+    """Write a checkpoint's graph up to `layer` as an ONNX model, opset 13.
+
+    Its input is `data` (N, 3, height, width), float32 RGB pixels 0..255 as the checkpoint takes
+    them, N any number. Its output is `fc1` (N, length), flattened if the layer is a map. Nodes and
+    parameters keep their names.
 
     onnxruntime runs the model on one of the images and on all. The file only appears if every
     number of the embeddings, scaled to length 1, is less than 1e-4 away from MXNet's.
@@ -69,7 +73,7 @@ def export_onnx(
         raise InputError(f"{error} (`image_size`, `check`)") from error
     about = {"output_layer": layer, "checkpoint": Path(str(checkpoint)).name}
     height, width = images.shape[2:]
-    model = onnx_model(saved, (height, width), expected.shape[1], about)
+    model = _onnx_model(saved, (height, width), expected.shape[1], about)
     difference = float("nan")
 
     def write_and_check(temporary: str) -> None:
@@ -94,24 +98,10 @@ def export_onnx(
     return expected.shape[1], difference
 
 
-def onnx_model(
+def _onnx_model(
     saved: SavedEmbedding, image_size: tuple[int, int], embedding: int, about: Mapping[str, str]
 ) -> onnx.ModelProto:
-    """Return an ONNX model, opset 13, of a saved graph and its parameters.
-
-    Its input is `data` (N, 3, height, width), float32 RGB pixels 0..255 as the checkpoint takes
-    them, N any number. Its output is `fc1` (N, `embedding`), flattened if the layer is a map.
-    Nodes and parameters keep their names.
-
-    Args:
-        saved: graph and parameters.
-        image_size: height and width.
-        embedding: the length of an embedding.
-        about: what goes into the metadata, beside layout, colour order and range of the input.
-
-    Raises:
-        InputError: an operator has no translation; the message names the node.
-    """
+    """Return the model; `about` goes into its metadata, `embedding` is the length of one."""
     graph = OnnxGraph(reserved=[DATA, OUTPUT])
     try:
         result = _translate(graph, saved)

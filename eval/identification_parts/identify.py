@@ -69,7 +69,7 @@ def identify(
     memory: int = 512 * 2**20,
     same_set: bool = False,
     protocol: str = "gallery",
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> IdentificationResult:
     """Measure how well faces are found by their embeddings, by the rules at the top of this file.
 
@@ -115,7 +115,7 @@ def _measured(
     fars: Sequence[float],
     ranks: int,
     size: Sizes,
-    progress: Callable[[int], object] | None,
+    progress: Callable[[int], object],
 ) -> IdentificationResult:
     gallery, probes, distractors = faces.values()
     genuine = partial(mates.scores, gallery.embeddings, probes.embeddings, size.pairs)

@@ -130,12 +130,10 @@ def sizes(memory: int, dimensions: int, probes: int) -> Sizes:
 
 
 def tiles(
-    probes: Faces, others: list[Faces], size: Sizes, progress: Callable[[int], object] | None = None
+    probes: Faces, others: list[Faces], size: Sizes, progress: Callable[[int], object]
 ) -> Iterator[Tile]:
     """Yield the similarities of all probes with all others; `progress` gets the numbers done."""
     buffer = np.empty(size.rows * size.columns, np.float32)
-    for faces in (probes, *others):
-        faces.unusable = 0
     for start in range(0, len(probes.embeddings), size.probes):
         some = slice(start, start + size.probes)
         rows, rows_usable = unit_rows(probes.embeddings[some])
@@ -154,8 +152,7 @@ def tiles(
                     np.matmul(mine, columns.T, out=scores)
                     count = _leave_out(scores, rows_usable[part], usable, identities[part], there)
                     yield Tile(start + row, column, scores, count, not len(there))
-                if progress is not None:
-                    progress(len(rows) * len(columns))
+                progress(len(rows) * len(columns))
 
 
 def _leave_out(

@@ -29,13 +29,8 @@ def pair_distances(embeddings: np.ndarray) -> np.ndarray:
     """Return the squared distances (pairs,) of rows 2p and 2p+1 of `embeddings` (2 pairs, emb).
 
     Rows of length 1 give 0 to 4.
-
-    Raises:
-        InputError: the number of rows is odd.
     """
     rows = np.asarray(embeddings, np.float64)
-    if len(rows) % 2:
-        raise InputError(f"{len(rows)} embeddings are no pairs: give two to a pair")
     apart = rows[0::2] - rows[1::2]
     return np.einsum("ij,ij->i", apart, apart)
 
@@ -94,9 +89,6 @@ def best_threshold(distances: np.ndarray, issame: np.ndarray) -> float:
     """Return the distance that tells most pairs right, midway to the next pair.
 
     Of several it is the lowest.
-
-    Raises:
-        InputError: there is no pair.
     """
     distances, issame = _checked(distances, issame)
     order = np.argsort(distances, kind="stable")
@@ -151,10 +143,6 @@ def curves(distances: np.ndarray, issame: np.ndarray) -> dict:
 
 def _checked(distances: np.ndarray, issame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     distances, issame = np.asarray(distances, np.float64), np.asarray(issame, bool)
-    if distances.shape != issame.shape or distances.ndim != 1 or not len(distances):
-        raise InputError(
-            f"distances {distances.shape} for pairs {issame.shape}: give one to a pair, and a pair"
-        )
     if not np.isfinite(distances).all():
         raise InputError("some distances are not numbers: take an earlier checkpoint")
     return distances, issame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Generator, Sequence
 
@@ -35,11 +36,6 @@ class VerificationSet:
 
     def __len__(self) -> int:
         return len(self.encoded)
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """The shape of all images decoded: (images, 3, height, width)."""
-        return (len(self.encoded), 3) + self.image_size
 
     def batches(self, batch_size: int) -> Generator[np.ndarray, None, None]:
         """Yield all images in order, `batch_size` at a time: uint8 (n, 3, height, width), RGB.
@@ -81,7 +77,7 @@ class VerificationSet:
 def load_bin(
     path: str | Path,
     image_size: Sequence[int] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] = lambda index: None,
 ) -> VerificationSet:
     """Load a verification set of the InsightFace layout: a pickled (images, issame).
 
@@ -107,12 +103,10 @@ def load_bin(
         image_size = _decode(path, encoded, 0).shape[:2]
     height, width = image_size
     verification_set = VerificationSet(path.stem, path, encoded, issame, (height, width))
-    checked = 0
+    indices = count()
     for batch in verification_set.batches(_CHECKED_AT_ONCE):
-        if progress is not None:
-            for index in range(checked, checked + len(batch)):
-                progress(index)
-        checked += len(batch)
+        for _, index in zip(batch, indices):
+            progress(index)
     return verification_set
 
 

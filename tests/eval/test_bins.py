@@ -35,7 +35,7 @@ def test_golden_images_and_pairs(golden, name):
     folder = golden / "e_verification"
     numbers = np.load(folder / "verification.npz")
     loaded = load_bin(folder / f"{name}.bin", (32, 32))
-    assert loaded.name == name and loaded.shape == (120, 3, 32, 32) and len(loaded) == 120
+    assert loaded.name == name and loaded.image_size == (32, 32) and len(loaded) == 120
     assert loaded.issame.dtype == bool
     np.testing.assert_array_equal(loaded.issame, numbers[f"{name}/issame"])
     images = next(loaded.batches(4))
@@ -147,4 +147,4 @@ def test_a_truncated_bin_is_told(golden, tmp_path):
 
 def test_real_bin_of_numpy_entries(shared):
     loaded = load_bin(shared / "real" / "numpy_entries_10.bin")
-    assert loaded.shape == (20, 3, 112, 112) and loaded.issame.all()
+    assert len(loaded) == 20 and loaded.image_size == (112, 112) and loaded.issame.all()

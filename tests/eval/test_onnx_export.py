@@ -77,9 +77,7 @@ def test_2019_embeddings_of_every_variant_in_batches_of_any_size(name, golden, t
         np.testing.assert_allclose(of_length_1(found), expected[:count], rtol=0, atol=1e-5)
 
 
-def test_a_training_checkpoint_without_its_classifier_has_the_lengths_of_2019(
-    golden, narrow, tmp_path
-):
+def test_a_training_checkpoint_loses_its_classifier_and_keeps_lengths(golden, narrow, tmp_path):
     trained = with_classifier(narrow, tmp_path / "model", 5)
     images = golden_images(golden / "a_nets", NARROW)
     expected = np.load(golden / "a_nets" / "embeddings.npz")[NARROW]

@@ -7,18 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from unequal.report import number_text as told
 from unequal.report.charts import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Plot, smoothed, thinned
 from unequal.report.final_charts import distance_chart, roc_chart
-from unequal.report.number_text import (
-    chance,
-    count,
-    duration,
-    listed,
-    percent,
-    plural,
-    points,
-    short,
-)
 from unequal.report.recipe_facts import Curves
 
 MINUS = "\u2212"
@@ -132,14 +123,21 @@ def test_a_roc_that_is_not_there_is_not_drawn():
     ],
 )
 def test_durations(seconds, text):
-    assert duration(seconds).replace("\u00a0", " ") == text
+    assert told.duration(seconds).replace("\u00a0", " ") == text
 
 
 def test_numbers_in_words():
-    assert percent(0.91234) == "91.23\u00a0%" and percent(None) == "\u2013"
-    assert points(0.0123) == "+1.23" and points(-0.0123) == f"{MINUS}1.23"
-    assert points(0.00001) == points(-0.00001) == "0.00"
-    assert count(57600.0) == "57,600" and short(10.7525) == "10.8"
-    assert chance(0.0) == "0" and chance(3e-9) == "< 0.0001" and chance(0.21234) == "0.212"
-    assert listed(["a"]) == "a" and listed(["a", "b", "c"]) == "a, b and c"
-    assert plural(1, "identity") == "1 identity" and plural(1200, "identity") == "1,200 identities"
+    assert told.percent(0.91234) == "91.23\u00a0%" and told.percent(None) == "\u2013"
+    assert told.points(0.0123) == "+1.23" and told.points(-0.0123) == f"{MINUS}1.23"
+    assert told.points(0.00001) == told.points(-0.00001) == "0.00"
+    assert told.number(57600.0) == "57,600" and told.brief(10.7525) == "10.8"
+    assert (
+        told.chance(0.0) == "0"
+        and told.chance(3e-9) == "< 0.0001"
+        and told.chance(0.21234) == "0.212"
+    )
+    assert told.listed(["a"]) == "a" and told.listed(["a", "b", "c"]) == "a, b and c"
+    assert (
+        told.plural(1, "identity") == "1 identity"
+        and told.plural(1200, "identity") == "1,200 identities"
+    )

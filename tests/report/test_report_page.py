@@ -229,13 +229,8 @@ def test_strange_names_are_text(tmp_path):
     recipe = json.loads((folder / "recipe.json").read_text())
     for stage in recipe["stages"]:
         stage.update(title=EVIL, why=EVIL, command=EVIL, verdict=EVIL, ended_by=EVIL)
-    change_recipe(
-        folder,
-        stages=recipe["stages"],
-        versions={EVIL: EVIL},
-        machine={EVIL: [EVIL]},
-        flags={**recipe["flags"], EVIL: EVIL},
-    )
+    flags = {**recipe["flags"], EVIL: EVIL}
+    change_recipe(folder, stages=recipe["stages"], versions={EVIL: EVIL}, flags=flags)
     page = page_of(folder)
     assert page.count("script") == page.count("style") == 1 and page.count("b") == 0
     assert not any(name.startswith("on") for _, found in page.tags for name in found)

@@ -165,11 +165,7 @@ def apply_parameters(
         InputError: a parameter of the network is missing or has another shape. Nothing has been
             changed then.
     """
-    parameters = {
-        name: parameter
-        for name, parameter in graph.collect_params().items()
-        if name not in made_anew
-    }
+    parameters = {n: p for n, p in graph.collect_params().items() if n not in made_anew}
     missing = [name for name in parameters if name not in values]
     of_network = [name for name in missing if not name.startswith("fc7_")]
     if of_network:
@@ -177,21 +173,21 @@ def apply_parameters(
             f"{source}: it is a checkpoint of another network; {of_network[0]} and "
             f"{len(of_network) - 1} more parameters are not in it (see `network`)"
         )
-    present = {name: parameters[name] for name in parameters if name not in missing}
-    for name, parameter in present.items():
+    for name in missing:
+        del parameters[name]
+    for name, parameter in parameters.items():
         saved, wanted = tuple(values[name].shape), tuple(parameter.shape)
-        if saved == wanted:
-            continue
-        if name.startswith("fc7_"):
+        if saved != wanted and name.startswith("fc7_"):
             raise InputError(
                 f"{source}: it was trained on {saved[0]} classes and embeddings of {saved[-1]}, "
                 f"the data's property says {wanted[0]} and `emb_size` {wanted[-1]}"
             )
-        raise InputError(
-            f"{source}: {name} has shape {saved} there, the network wants {wanted}; "
-            "see `network`, `emb_size` and the image size in property"
-        )
-    for name, parameter in present.items():
+        if saved != wanted:
+            raise InputError(
+                f"{source}: {name} has shape {saved} there, the network wants {wanted}; "
+                "see `network`, `emb_size` and the image size in property"
+            )
+    for name, parameter in parameters.items():
         parameter.set_data(values[name].astype("float32"))
     return missing
 

@@ -19,19 +19,19 @@ def points(difference: float) -> str:
     return "0.00" if text[1:] == "0.00" else text
 
 
-def count(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Write a count: 57600 -> '57,600', None -> a dash."""
     return DASH if value is None else f"{value:,.0f}"
 
 
-def short(value: float | None) -> str:
+def brief(value: float | None) -> str:
     """Write a number in about three digits: 10.7525 -> '10.8', 0.00012 -> '0.00012'."""
     return DASH if value is None else f"{value:.3g}".replace("-", MINUS)
 
 
 def chance(probability: float) -> str:
     """Write a probability in about three digits, a very small one as '< 0.0001'."""
-    return short(probability) if probability >= 1e-4 or not probability else "< 0.0001"
+    return brief(probability) if probability >= 1e-4 or not probability else "< 0.0001"
 
 
 def duration(seconds: float | None) -> str:
@@ -66,9 +66,9 @@ def listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def plural(number: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
     """Write a number of things: 1, 'image' -> '1 image'; 2, 'identity' -> '2 identities'."""
-    if number == 1:
+    if count == 1:
         return f"1 {noun}"
     many = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number:,} {many}"
+    return f"{count:,} {many}"

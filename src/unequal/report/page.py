@@ -29,17 +29,9 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters.update(
-    percent=text.percent,
-    points=text.points,
-    number=text.count,
-    brief=text.short,
-    duration=text.duration,
-    chance=text.chance,
-    value=text.value,
-    plural=text.plural,
-    initial=text.initial,
-)
+for function in (text.percent, text.points, text.number, text.brief, text.duration, text.chance):
+    ENVIRONMENT.filters[function.__name__] = function
+ENVIRONMENT.filters.update(value=text.value, plural=text.plural, initial=text.initial)
 
 
 def write_report(output: str | Path) -> Path:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from unequal.report.charts import Chart, Plot, smoothed, thinned
-from unequal.report.number_text import count, percent, short
+from unequal.report.number_text import brief, number, percent
 from unequal.report.recipe_facts import StageFacts
 from unequal.report.stage_history import Points, StageHistory
 
@@ -44,12 +44,12 @@ def stage_charts(stage: StageFacts, history: StageHistory) -> StageCharts:
         charts.append(_verification(stage, tests))
     elif steps:
         [step] = steps
-        sentences.append(f"Tested once, at step {count(step)}: {_accuracies(tests, step)}.")
+        sentences.append(f"Tested once, at step {number(step)}: {_accuracies(tests, step)}.")
     for name in sorted(history.metrics, key=lambda name: name == "acc"):
         points = history.metrics[name]
-        title, told = NAMES.get(name, name), percent if name == "acc" else short
+        title, told = NAMES.get(name, name), percent if name == "acc" else brief
         first, last = (
-            f"{told(points.values[i])} at step {count(points.steps[i])}" for i in (0, -1)
+            f"{told(points.values[i])} at step {number(points.steps[i])}" for i in (0, -1)
         )
         if len(points.steps) > 1:
             style = "percent" if name == "acc" else "number"
@@ -121,9 +121,9 @@ def _verification(stage: StageFacts, tests: dict[str, Points]) -> Chart:
     plot.scale("y", np.concatenate([points.values for points in every]), "percent")
     for i, (name, points) in enumerate(tests.items()):
         plot.line(name, i, *points)
-    plot.rule(best, f"best: {count(best)}")
+    plot.rule(best, f"best: {number(best)}")
     title = "Verification accuracy" + (f", {next(iter(tests))}" if len(tests) == 1 else "")
-    return plot.chart(title, f"At the best step, {count(best)}: {_accuracies(tests, best)}.")
+    return plot.chart(title, f"At the best step, {number(best)}: {_accuracies(tests, best)}.")
 
 
 def _best_place(stage: StageFacts, mean: Points) -> int:

@@ -29,7 +29,7 @@ def load_targets(data_dir: str, names: str, size: tuple[int, int]) -> dict[str, 
         path = os.path.join(data_dir, f"{name}.bin")
         if name and os.path.exists(path):
             found[name] = load_bin(path, size, _say_every_thousand)
-            say(found[name].shape)
+            say((len(found[name]), 3, *size))
             say("ver", name)
     if not found:
         logging.warning(
