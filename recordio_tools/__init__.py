@@ -1,1 +1,3 @@
-import unequal  # noqa: F401  (readies the process before a tool imports mxnet)
+"""Face sets: one command a file, from photos to training sets and back."""
+
+import unequal  # noqa: F401  (prepares the process before a tool imports mxnet)
