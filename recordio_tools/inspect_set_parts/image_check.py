@@ -4,122 +4,99 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Iterator, Sequence, Tuple
 
 import numpy as np
 
-from recordio_tools.inspect_set_parts.findings import Findings
+from recordio_tools.inspect_set_parts.set_report import Findings
 from unequal.faces.decoding import decode_rgb
-from unequal.faces.image_format import NAMES, START_BYTES, UNKNOWN, format_numbers
+from unequal.faces.face_records import Property
+from unequal.faces.image_format import NAMES, UNKNOWN, format_numbers
 from unequal.faces.record_at import read_at
 
-SAMPLED = 256
-MOST_UNKNOWN = 1000
-
-
-class Place(NamedTuple):
-    """The record of an image: where it starts in the .rec file, its key (-1 where unknown)."""
-
-    offset: int
-    key: int
-
-    def __str__(self) -> str:
-        return f"record {self.key}" if self.key >= 0 else f"record at byte {self.offset}"
-
-
-class Look(NamedTuple):
-    """What decoding an image gave: its (height, width), or why it could not be decoded."""
-
-    place: Place
-    size: tuple[int, int] | None
-    reason: str = ""
+SAMPLED, MOST_UNKNOWN = 256, 1000
+Place = Tuple[int, int]  # where a record starts in the .rec file, and its key (-1: not known)
 
 
 class ImageCheck:
-    """Collects what is known of the images; `expected` is the (height, width) of property.
+    """Collects what is known of the images.
 
-    Attributes:
-        formats: images by format, the empty ones left out.
-        sizes: decoded images by (height, width).
+    Args:
+        found: what the property file says; None where that cannot be read.
+        step: the first image that starts in each stretch of so many bytes is decoded; 0: all are.
+        findings: gets what is wrong.
     """
 
-    def __init__(self, expected: tuple[int, int] | None, findings: Findings) -> None:
+    def __init__(self, found: Property | None, step: int, findings: Findings) -> None:
+        self._formats: Counter[str] = Counter()
+        self._sizes: Counter[tuple[int, int]] = Counter()
         self._findings = findings
-        self.formats: Counter[str] = Counter()
-        self.sizes: Counter[tuple[int, int]] = Counter()
-        self._expected = expected
-        self._random = np.random.RandomState(0)
-        self._drawn: list[tuple[float, Place]] = []
-        self._unknown: list[Place] = []
+        self._says = ", which property says" if found else ""
+        self._expected = (found.height, found.width) if found else None
+        self._step = step
+        self._stretch = -1
 
     def take(self, rows: np.ndarray, keys: np.ndarray) -> Iterator[Place]:
-        """Count rows of a walk, all of them images; return those that have any bytes."""
+        """Count rows of a walk, all of them images; return those that are to be decoded.
+
+        In a sample, these are some from all over the file, and the first of unknown format.
+        """
         full = rows["length"] > 0
-        empty = rows["offset"][~full], keys[~full]
         self._findings.add(
-            "images_unreadable", list(map(Place, *empty)), lambda place: f"{place}: it is empty"
+            "images_unreadable",
+            np.flatnonzero(~full),
+            lambda i: f"{place_text(rows['offset'][i], keys[i])}: it is empty",
         )
-        rows, keys = rows[full], keys[full]
-        starts = np.ascontiguousarray(rows["start"]).view(np.uint8).reshape(-1, START_BYTES)
-        formats = format_numbers(starts, rows["length"])
-        counts = np.bincount(formats - UNKNOWN, minlength=len(NAMES) + 1).tolist()
-        self.formats.update(dict(zip([*NAMES, "unknown"], [*counts[1:], counts[0]])))
-        offsets = rows["offset"]
-        for i in np.flatnonzero(formats == UNKNOWN)[: MOST_UNKNOWN - len(self._unknown)]:
-            self._unknown.append(Place(int(offsets[i]), int(keys[i])))
-        # the images with the lowest lots are a sample that is as likely as any other
-        lots = self._random.random_sample(len(rows))
-        most = self._drawn[-1][0] if len(self._drawn) == SAMPLED else 1
-        for i in np.flatnonzero(lots < most):
-            self._drawn.append((lots[i], Place(int(offsets[i]), int(keys[i]))))
-        self._drawn = sorted(self._drawn)[:SAMPLED]
-        return map(Place, offsets.tolist(), keys.tolist())
+        room = max(0, MOST_UNKNOWN - self._formats["unknown"])
+        formats = format_numbers(rows["start"], rows["length"])
+        counts = np.bincount(formats[full] - UNKNOWN, minlength=len(NAMES) + 1).tolist()
+        self._formats.update(dict(zip([*NAMES, "unknown"], [*counts[1:], counts[0]])))
+        if self._step and len(rows):
+            stretches = rows["offset"] // self._step
+            drawn = np.diff(stretches, prepend=self._stretch) > 0
+            self._stretch = stretches[-1]
+            drawn[np.flatnonzero(formats == UNKNOWN)[:room]] = True
+            full &= drawn
+        return zip(rows["offset"][full].tolist(), keys[full].tolist())
 
-    def sample(self) -> list[Place]:
-        """Return some images by chance, each as likely as another, and those of unknown format."""
-        return sorted({*(place for _, place in self._drawn), *self._unknown})
-
-    def add(self, look: Look) -> None:
-        """Take what decoding an image gave."""
-        if look.size is None:
-            self._findings.add(
-                "images_unreadable", [look], lambda look: f"{look.place}: {look.reason}"
-            )
+    def add(self, place: Place, found: tuple[int, int] | str) -> None:
+        """Take what `look_at` has found."""
+        if isinstance(found, str):
+            self._findings.add("images_unreadable", [f"{place_text(*place)}: {found}"])
             return
-        self.sizes[look.size] += 1
-        self._expected = self._expected or look.size
-        if look.size != self._expected:
-            self._findings.add(
-                "images_of_other_size", [look], lambda look: f"{look.place}: {size_text(look.size)}"
-            )
+        self._sizes[found] += 1
+        self._expected = self._expected or found
+        if found != self._expected:
+            text = f"{place_text(*place)}: {size_text(found)}"
+            self._findings.add("images_of_other_size", [text])
 
-    def tell(self, has_property: bool) -> None:
-        """Add the facts for the texts."""
-        height, width = next(iter(self.sizes.most_common(1)), ((112, 112), 0))[0]
-        fix = "make the set anew from images of one size"
-        if len(self.sizes) == 1:
-            fix = f"let it end with {height},{width}"
-        expected = size_text(self._expected or (height, width))
-        expected += ", which property says" * has_property
-        self._findings.facts.update(
-            height=height,
-            width=width,
-            decoded=sum(self.sizes.values()),
-            expected=expected,
-            size_fix=fix,
-        )
+    def tell(self) -> dict[str, dict[str, int]]:
+        """Add facts for the texts; return full images by format, and decoded ones by size."""
+        sizes = self._sizes.most_common()
+        height, width = sizes[0][0] if sizes else (112, 112)
+        self._findings.facts.update(height=height, width=width, decoded=sum(self._sizes.values()))
+        self._findings.facts["expected"] = size_text(self._expected or (height, width)) + self._says
+        return {
+            "formats": {name: number for name, number in self._formats.items() if number},
+            "sizes": {size_text(size): number for size, number in sizes},
+        }
 
 
-def look_at(path: str | Path, place: Place) -> Look:
-    """Decode the image of a record."""
+def look_at(path: str | Path, place: Place) -> tuple[Place, tuple[int, int] | str]:
+    """Return the (height, width) of an image by decoding it, or why it cannot be decoded."""
     with open(path, "rb") as file:
         try:
-            image = decode_rgb(read_at(file, place.offset)[1])
+            image = decode_rgb(read_at(file, place[0])[1])
         except ValueError as error:
-            return Look(place, None, str(error))
-    return Look(place, (image.shape[0], image.shape[1]))
+            return place, str(error)
+    return place, (image.shape[0], image.shape[1])
 
 
-def size_text(size: tuple[int, int]) -> str:
+def place_text(offset: int, key: int) -> str:
+    """Return the name of a record for messages."""
+    return f"record {key}" if key >= 0 else f"record at byte {offset}"
+
+
+def size_text(size: Sequence[int]) -> str:
     """Return 'heightxwidth'."""
     return f"{size[0]}x{size[1]}"

@@ -17,7 +17,7 @@ import pytest
 
 from record_fixtures import encode, face, write_face_set, write_plain_set, write_property
 from recordio_tools.inspect_set import inspect_set, main
-from recordio_tools.inspect_set_parts.findings import MOST_EXAMPLES
+from recordio_tools.inspect_set_parts.set_report import MOST_EXAMPLES
 from unequal.faces.face_records import FaceRecords
 from unequal.faces.image_format import image_format
 from unequal.faces.set_reader import FaceSetReader
@@ -65,11 +65,11 @@ def jpeg(key: int) -> bytes:
 
 
 def kinds(folder: Path) -> set[str]:
-    return inspect_set(folder).kinds
+    return {one["kind"] for one in inspect_set(folder)["problems"]}
 
 
 def notes(folder: Path) -> set[str]:
-    return {note.kind for note in inspect_set(folder).findings.notes}
+    return {one["kind"] for one in inspect_set(folder)["notes"]}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -130,41 +130,35 @@ def test_the_histogram_is_a_png_and_a_set_without_its_index_has_one_too(tmp_path
 def test_sets_of_the_writer_of_this_project_are_sound(tmp_path):
     items = [(label, jpeg(10 * label + i), "") for label in (0, 2, 1) for i in range(3)]
     write_set(tmp_path / "set", items, (16, 16))
-    report = inspect_set(tmp_path / "set", verify=True, processes=1)
-    assert report.sound and not report.findings.notes
-    assert report.labels.images == {0: 3, 1: 3, 2: 3}
+    found = inspect_set(tmp_path / "set", verify=True, processes=1)
+    assert found["sound"] and not found["notes"]
+    assert (found["labels"], found["images"], found["identities"]) == ([0, 2], 9, 3)
 
 
-def test_the_layout_of_im2rec_with_keys_in_any_order_and_its_list_is_sound(tmp_path):
-    labels = {4: 1, 0: 0, 2: 1, 7: 0}
-    folder = write_plain_set(tmp_path, labels)
-    lines = [f"{key}\t{label:.6f}\tpath {key}.jpg\n" for key, label in labels.items()]
-    (folder / "train.lst").write_text("".join(lines))
-    report = inspect_set(folder)
-    assert report.sound and report.layout_name == "im2rec"
-    (folder / "train.lst").write_text("".join(reversed(lines)))
-    assert inspect_set(folder).sound
-    (folder / "train.lst").write_text("".join(lines).replace("1.0", "0.0"))
-    assert kinds(folder) == {"list_labels"}
+def test_the_layout_of_im2rec_with_keys_in_any_order_is_sound(tmp_path):
+    folder = write_plain_set(tmp_path, {4: 1, 0: 0, 2: 1, 7: 0})
+    found = inspect_set(folder)
+    assert found["sound"] and found["layout"] == "im2rec"
     write_index(folder, sorted(entries(folder)))
-    assert inspect_set(folder).kinds == {"list_labels"}
+    assert inspect_set(folder)["sound"]
 
 
 def test_gaps_in_the_labels_and_unused_classes_are_a_note(tmp_path):
     write_set(tmp_path / "set", [(label, jpeg(label), "") for label in (1, 4)], (16, 16), 9)
-    report = inspect_set(tmp_path / "set")
-    assert report.sound
-    [note] = report.findings.notes
-    assert note.kind == "label_gaps" and note.text.endswith("no image: 0, 2 to 3, 5 to 8")
+    found = inspect_set(tmp_path / "set")
+    assert found["sound"]
+    [note] = found["notes"]
+    assert (note["kind"], note["text"]) == ("label_gaps", "labels: 7 of 0 to 8 have no image")
 
 
 def test_real_sets_are_sound(shared):
     for name, images in (("rec_head", 3726), ("rec_tail", 2718)):
-        report = inspect_set(shared / "real" / name)
-        assert report.sound and report.labels.count == images
+        found = inspect_set(shared / "real" / name)
+        assert found["sound"] and found["images"] == images
         listed = (shared / "real" / name / "train.lst").read_text().splitlines()
-        labels = Counter(int(line.split("\t")[2]) for line in listed)
-        assert report.labels.images == labels
+        counts = Counter(int(line.split("\t")[2]) for line in listed).values()
+        assert (found["identities"], found["images"]) == (len(counts), sum(counts))
+        assert found["images_per_identity"]["max"] == max(counts)
     assert kinds(shared / "real" / "plain_rec") == {"property_unreadable"}
 
 
@@ -175,10 +169,10 @@ def test_real_sets_are_sound(shared):
 def test_a_damaged_record_is_named_and_costs_no_other(tmp_path, at, new):
     folder = small_set(tmp_path)
     patch(folder, 7, at, new)
-    report = inspect_set(folder)
-    assert report.kinds == {"broken_records"} and report.labels.count == 24
-    [problem] = report.findings.problems
-    assert problem.examples[0].startswith(f"record 7 at byte {dict(entries(folder))[7]}: ")
+    found = inspect_set(folder)
+    [problem] = found["problems"]
+    assert problem["kind"] == "broken_records" and found["images"] == 24
+    assert problem["examples"][0].startswith(f"record 7 at byte {dict(entries(folder))[7]}: ")
 
 
 def test_a_length_that_is_too_short_is_told_by_what_follows_and_by_the_image(tmp_path):
@@ -191,9 +185,9 @@ def test_records_wiped_out_together_are_named_and_the_index_is_not_blamed(tmp_pa
     folder = small_set(tmp_path)
     offsets = dict(entries(folder))
     patch(folder, 6, 40, bytes(offsets[9] - offsets[6] - 40 + 20))
-    report = inspect_set(folder)
-    assert report.kinds == {"broken_records", "images_unreadable"}
-    assert report.findings.problems[0].examples == [
+    first, second = inspect_set(folder)["problems"]
+    assert (first["kind"], second["kind"]) == ("broken_records", "images_unreadable")
+    assert first["examples"] == [
         f"records 7 to 9 at byte {offsets[7]}: no record starts there "
         f"({offsets[10] - offsets[7]} bytes passed over)"
     ]
@@ -203,7 +197,7 @@ def test_images_that_are_empty_or_none_are_named_by_key(tmp_path, capsys):
     folder = small_set(tmp_path, payloads={3: b"", 6: b"no image", 25: jpeg(1)[:200]})
     assert main(["--data-dir", str(folder), "--verify", "--processes", "2"]) == 1
     shown = capsys.readouterr().out
-    assert "problem: train.rec: 3 images that cannot be decoded" in shown
+    assert "problem: train.rec: images that cannot be decoded: 3" in shown
     for key in (3, 6, 25):
         assert f"  record {key}: " in shown
     assert "25 images of 5" in shown and "23 JPEG, 1 unknown" in shown
@@ -213,8 +207,8 @@ def test_unknown_formats_are_decoded_without_verify(tmp_path):
     items = [(0, jpeg(i), "") for i in range(400)]
     items[390] = (0, b"raw", "")
     write_set(tmp_path / "set", items, (16, 16))
-    [problem] = inspect_set(tmp_path / "set").findings.problems
-    assert problem.examples == ["record 391: OpenCV cannot decode it"]
+    [problem] = inspect_set(tmp_path / "set")["problems"]
+    assert problem["examples"] == ["record 391: OpenCV cannot decode it"]
 
 
 def test_formats_are_those_of_the_other_tools(tmp_path):
@@ -223,7 +217,7 @@ def test_formats_are_those_of_the_other_tools(tmp_path):
     images += [b"P5 32 32 255\n" + bytes(32 * 32)]
     images += [b"RIFF\x10\0\0\0WAVEfmt data", b"\xff\xd8", b"BM"]
     write_set(tmp_path / "set", [(0, image, "") for image in images], (32, 32))
-    formats = inspect_set(tmp_path / "set").as_dict()["formats"]
+    formats = inspect_set(tmp_path / "set")["formats"]
     told = [image_format(image) for image in images]
     assert formats == Counter(one.name if one else "unknown" for one in told)
     assert formats["unknown"] == 2
@@ -232,11 +226,11 @@ def test_formats_are_those_of_the_other_tools(tmp_path):
 
 def test_an_image_of_another_size_is_named(tmp_path):
     folder = small_set(tmp_path, payloads={8: encode(face(0, 0, size=24))})
-    [problem] = inspect_set(folder, verify=True, processes=1).findings.problems
-    assert (problem.kind, problem.examples) == ("images_of_other_size", ["record 8: 24x24"])
+    [problem] = inspect_set(folder, verify=True, processes=1)["problems"]
+    assert (problem["kind"], problem["examples"]) == ("images_of_other_size", ["record 8: 24x24"])
     write_property(folder, 5, 20)
-    [problem] = inspect_set(folder).findings.problems
-    assert problem.count == 25
+    [problem] = inspect_set(folder)["problems"]
+    assert problem["count"] == 25
 
 
 def test_no_more_than_some_examples_are_shown_of_each_kind(tmp_path, capsys):
@@ -253,15 +247,16 @@ def test_no_more_than_some_examples_are_shown_of_each_kind(tmp_path, capsys):
 def test_labels_beyond_property_and_labels_that_are_no_class_are_problems(tmp_path):
     folder = small_set(tmp_path)
     write_property(folder, 3, 16)
-    [problem] = inspect_set(folder).findings.problems
-    assert problem.kind == "labels_beyond_property" and "begin with 5" in problem.fix
-    assert problem.examples == ["label 3: 3 images", "label 4: 12 images"]
+    [problem] = inspect_set(folder)["problems"]
+    assert problem["kind"] == "labels_beyond_property" and "begin with 5" in problem["fix"]
+    assert problem["examples"] == ["label 3: 3 images", "label 4: 12 images"]
     labels = [-1.0, 0.5, float("nan"), float("inf"), 2.0]
     records = [(key, key, label, jpeg(key)) for key, label in enumerate(labels, start=1)]
-    report = inspect_set(write_records(tmp_path / "other", records))
-    [problem] = report.findings.problems
-    assert problem.kind == "labels_no_class" and problem.count == 4
-    assert problem.examples[0] == "record 1: -1.0" and report.labels.images == {2: 1}
+    found = inspect_set(write_records(tmp_path / "other", records))
+    [problem] = found["problems"]
+    assert problem["kind"] == "labels_no_class" and problem["count"] == 4
+    assert problem["examples"][0] == "record 1: -1.0"
+    assert (found["labels"], found["images"]) == ([2, 2], 1)
 
 
 def insightface(labels: Sequence[int], ranges: Sequence[tuple[int, int]], ids=None) -> list:
@@ -274,40 +269,33 @@ def insightface(labels: Sequence[int], ranges: Sequence[tuple[int, int]], ids=No
 
 
 @pytest.mark.parametrize(
-    "labels, ranges, kind, example",
+    "labels, ranges, examples",
     [
-        ((0, 0, 1, 1), [(1, 3), (3, 5)], None, ""),
-        ((0, 0, 1, 0), [(1, 3), (3, 5)], "labels_against_ranges", "record"),
-        ((0, 0, 0, 1, 1), [(1, 4), (4, 6), (6, 6)], "ranges_wrong", "record 8: images 6 to 5"),
-        ((0, 2, 0, 1, 1), [(1, 4), (4, 6)], "labels_against_ranges", "record 2: label 2 in"),
-        ((0, 0, 0, 1, 1), [(1, 4), (4, 5)], "ranges_wrong", "record 7: images 4 to 4"),
+        ((0, 0, 1, 1), [(1, 3), (3, 5)], []),
+        ((0, 0, 1, 0), [(1, 3), (3, 5)], ["identity record 6: images 3 to 4"]),
+        ((0, 0, 0, 1, 1), [(1, 4), (4, 6), (6, 6)], ["identity record 8: images 6 to 5"]),
+        ((0, 2, 0, 1, 1), [(1, 4), (4, 6)], ["label 2: images 2 to 2"]),
+        ((0, 0, 0, 1, 1), [(1, 4), (4, 5)], ["identity record 7: images 4 to 4"]),
+        ((0, 0, 0, 1, 1), [(1, 5), (4, 6)], ["identity record 6: images 1 to 4"]),
+        ((0, 0, 0, 1, 1), [(1, 4), (4, 9)], ["identity record 7: images 4 to 8"]),
+        ((0, 0, 1, 1), [(1, 3), (3, 5), (3, 5)], ["record 0 counts"]),
         (
-            (0, 0, 0, 1, 1),
-            [(1, 5), (4, 6)],
-            "ranges_wrong",
-            "record 7: images 4 to 5, after the range up to 4",
+            (0, 0, 1, 1, 0),
+            [(1, 3), (3, 5), (5, 6)],
+            ["label 0: images 1 to 2", "label 0: images 5 to 5"],
         ),
-        ((0, 0, 0, 1, 1), [(1, 4), (4, 9)], "ranges_wrong", "record 7: images 4 to 8"),
-        ((0, 0, 1, 1, 0), [(1, 3), (3, 5), (5, 6)], "identities_in_several_ranges", "label 0"),
     ],
 )
-def test_ranges_and_labels_have_to_agree(tmp_path, labels, ranges, kind, example):
-    report = inspect_set(write_records(tmp_path / "set", insightface(labels, ranges)))
-    found = {problem.kind: problem for problem in report.findings.problems}
-    assert (kind in found) if kind else not found
-    assert not kind or any(example in text for text in found[kind].examples)
-
-
-def test_the_wrong_label_of_one_image_is_told_with_both_labels(tmp_path):
-    ranges = [(1, 5), (5, 7)]
-    folder = write_records(tmp_path / "set", insightface((0, 0, 2, 0, 1, 1), ranges))
-    [problem] = inspect_set(folder).findings.problems
-    assert problem.examples == ["record 3: label 2 in the range of label 0 (identity record 7)"]
+def test_record_0_ranges_and_labels_have_to_agree(tmp_path, labels, ranges, examples):
+    found = inspect_set(write_records(tmp_path / "set", insightface(labels, ranges)))
+    assert [problem["kind"] for problem in found["problems"]] == ["layout_wrong"] * bool(examples)
+    for example in examples:
+        assert example in " ".join(found["problems"][0]["examples"])
 
 
 def test_record_0_that_is_an_image_with_an_array_is_a_problem(tmp_path):
     records = [(key, key, [0.0, 1.0], jpeg(key)) for key in range(3)]
-    assert kinds(write_records(tmp_path / "set", records)) == {"record_0_is_an_image"}
+    assert kinds(write_records(tmp_path / "set", records)) == {"layout_wrong"}
 
 
 @pytest.mark.parametrize("text", [None, "", "many,16,16"])
@@ -316,36 +304,8 @@ def test_property_missing_or_wrong_is_a_problem_that_tells_the_line_to_write(tmp
     (folder / "property").unlink()
     if text is not None:
         (folder / "property").write_text(text)
-    [problem] = inspect_set(folder).findings.problems
-    assert problem.kind == "property_unreadable" and "'5,16,16'" in problem.fix
-
-
-def test_a_list_of_another_set_is_a_problem(tmp_path):
-    folder = small_set(tmp_path)
-    labels = [label for label, count in enumerate(IMAGES) for _ in range(count)]
-    lines = [f"1\ta {i}.jpg\t{label}\n" for i, label in enumerate(labels)]
-
-    def told(lines: Sequence[str]) -> dict[str, list[str]]:
-        (folder / "train.lst").write_text("".join(lines))
-        return {one.kind: one.examples for one in inspect_set(folder).findings.problems}
-
-    assert told(lines) == {}
-    assert told(lines[:-1]) == {"list_lacks": ["record 25"]}
-    assert told([*lines, lines[-1]]) == {"list_extra": ["record 26"]}
-    changed = [*lines[:3], lines[3].replace("\t0", "\t2"), *lines[4:]]
-    assert told(changed) == {"list_labels": ["record 4: 2 in train.lst, 0 in train.rec"]}
-    assert told([*lines[:9], "nonsense\n"]) == {"list_unreadable": []}
-
-
-def test_a_list_is_compared_although_a_record_is_broken(tmp_path):
-    folder = small_set(tmp_path)
-    labels = [label for label, count in enumerate(IMAGES) for _ in range(count)]
-    lines = [f"1\ta {i}.jpg\t{label}\n" for i, label in enumerate(labels)]
-    patch(folder, 7, 0, b"\0")
-    (folder / "train.lst").write_text("".join(lines))
-    assert kinds(folder) == {"broken_records"}
-    (folder / "train.lst").write_text("".join([*lines[:-1], lines[-1].replace("\t4", "\t1")]))
-    assert kinds(folder) == {"broken_records", "list_labels"}
+    [problem] = inspect_set(folder)["problems"]
+    assert problem["kind"] == "property_unreadable" and "'5,16,16'" in problem["fix"]
 
 
 # the index
@@ -377,6 +337,11 @@ def doubled_line(folder: Path) -> None:
     write_index(folder, [*entries(folder), entries(folder)[3]])
 
 
+def doubled_key(folder: Path) -> None:
+    lines = entries(folder)
+    write_index(folder, [*lines[:3], (3, lines[3][1]), *lines[4:]])
+
+
 def two_keys(folder: Path) -> None:
     write_index(folder, [*entries(folder), (77, entries(folder)[3][1])])
 
@@ -406,18 +371,19 @@ def lacking(folder: Path) -> None:
 
 
 DAMAGES = {
-    lost: "index_unreadable",
-    empty: "index_unreadable",
-    nonsense: "index_unreadable",
-    cut_off: "index_unreadable",
-    cut_off_within_an_offset: "index_lacks",
-    doubled_line: "index_repeats",
-    two_keys: "index_other_record",
-    swapped: "index_other_record",
-    counted_from_0: "index_other_record",
-    of_another_set: "index_of_another_set",
-    of_a_longer_set: "index_of_another_set",
-    lacking: "index_lacks",
+    lost: {"index_unreadable"},
+    empty: {"index_unreadable"},
+    nonsense: {"index_unreadable"},
+    cut_off: {"index_unreadable"},
+    cut_off_within_an_offset: {"index_wrong", "index_lacks"},
+    doubled_line: {"index_wrong"},
+    doubled_key: {"index_wrong"},
+    two_keys: {"index_wrong"},
+    swapped: {"layout_wrong"},
+    counted_from_0: {"layout_wrong"},
+    of_another_set: {"index_wrong", "index_lacks"},
+    of_a_longer_set: {"index_wrong", "index_lacks"},
+    lacking: {"index_lacks"},
 }
 
 
@@ -429,9 +395,8 @@ def test_a_wrong_index_is_told_and_made_anew_byte_for_byte_keeping_the_old_one(
     right = (folder / "train.idx").read_bytes()
     damage(folder)
     wrong = (folder / "train.idx").read_bytes() if (folder / "train.idx").exists() else None
-    found = kinds(folder)
-    assert DAMAGES[damage] in found and all(kind.startswith("index_") for kind in found)
-    assert main(["--data-dir", str(folder)]) == 1 and "train.idx: " in capsys.readouterr().out
+    assert kinds(folder) == DAMAGES[damage]
+    assert main(["--data-dir", str(folder)]) == 1 and "train.idx" in capsys.readouterr().out
     assert main(["--data-dir", str(folder), "--repair"]) == 0
     assert "made anew, 31 records" in capsys.readouterr().out
     assert (folder / "train.idx").read_bytes() == right
@@ -456,7 +421,7 @@ def test_a_failure_while_the_index_is_written_leaves_the_old_one(tmp_path, capsy
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device", "train.idx")
 
-    monkeypatch.setattr("recordio_tools.inspect_set_parts.index_repair.filecmp.cmp", fail)
+    monkeypatch.setattr("recordio_tools.inspect_set_parts.index_check.np.savetxt", fail)
     assert main(["--data-dir", str(folder), "--repair"]) == 2
     assert "No space left" in capsys.readouterr().err
     assert contents(folder) == before
@@ -526,25 +491,21 @@ def test_sets_strung_together_cannot_be_repaired_and_are_left_as_they_are(tmp_pa
     assert contents(folder) == before
 
 
-def test_a_damaged_record_keeps_its_place_in_a_new_index(tmp_path):
+def test_a_damaged_record_is_left_out_of_a_new_index_and_the_others_keep_their_numbers(tmp_path):
     folder = small_set(tmp_path)
-    right = (folder / "train.idx").read_bytes()
-    patch(folder, 1, 0, b"\0")
+    right = entries(folder)
     patch(folder, 7, 5, b"\x50")
-    patch(folder, 25, 0, b"\0")
     patch(folder, 28, 0, b"\0")
     lost(folder)
     assert main(["--data-dir", str(folder), "--repair"]) == 1
-    assert (folder / "train.idx").read_bytes() == right
-    broken = []
-    faces = list(FaceSetReader(folder).faces(lambda key, reason: broken.append(key)))
-    assert broken == [1, 7, 25] and len(faces) == 22
+    assert entries(folder) == [one for one in right if 0 < one[0] < 26 and one[0] != 7]
+    assert len(list(FaceSetReader(folder).faces())) == 24
 
 
 def test_a_record_0_that_counts_more_than_the_file_can_hold_is_not_followed(tmp_path, capsys):
     folder = small_set(tmp_path)
     patch(folder, 0, 36, np.float32(2**30).tobytes())
-    assert kinds(folder) == {"records_missing"}
+    assert kinds(folder) == {"layout_wrong"}
     lost(folder)
     assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert "only images are listed" in capsys.readouterr().out
@@ -569,12 +530,11 @@ def test_of_a_file_cut_off_among_the_images_these_can_be_indexed(
     if not with_index:
         lost(folder)
     else:
-        assert {"index_beyond_end", "header_lost"} <= kinds(folder)
+        assert "index_wrong" in kinds(folder)
     status = main(["--data-dir", str(folder), "--repair"])
     assert status == (1 if more else 0)
     shown = capsys.readouterr().out
     assert "made anew, 11 records" in shown
-    assert not with_index or "only images are listed" in shown
     assert not with_index or (folder / "train.idx.old").read_bytes() == old
     assert FaceRecords(folder).image_keys.tolist() == list(range(1, 12))
     assert [face.label for face in FaceSetReader(folder).faces()] == [0] * 5 + [1] * 4 + [2, 3]
@@ -588,7 +548,7 @@ def test_a_file_cut_off_among_the_identity_records_keeps_all_its_images(
 ):
     folder = small_set(tmp_path)
     cut(folder, key, more)
-    assert "index_beyond_end" in kinds(folder)
+    assert "index_wrong" in kinds(folder)
     assert main(["--data-dir", str(folder), "--repair"]) == 1
     assert "only images are listed" in capsys.readouterr().out
     assert len(list(FaceSetReader(folder).faces())) == 25
@@ -599,7 +559,7 @@ def test_a_file_cut_off_among_the_identity_records_keeps_all_its_images(
 def test_images_can_be_indexed_when_record_0_is_damaged(tmp_path, capsys):
     folder = small_set(tmp_path)
     patch(folder, 0, 0, b"\0")
-    assert kinds(folder) == {"broken_records", "header_lost"}
+    assert kinds(folder) == {"broken_records", "layout_wrong"}
     with pytest.raises(InputError):
         FaceRecords(folder)
     assert main(["--data-dir", str(folder), "--repair"]) == 1
@@ -613,10 +573,10 @@ def test_images_can_be_indexed_when_record_0_is_damaged(tmp_path, capsys):
 @pytest.mark.parametrize(
     "prepare, message",
     [
-        (lambda folder: None, "No such file"),
+        (lambda folder: None, "is no file"),
         (lambda folder: folder.mkdir(), "give the folder of a face set"),
-        (lambda folder: folder.write_text(""), "is a file"),
-        (lambda folder: (folder.mkdir(), (folder / "train.rec").touch()), "is empty"),
+        (lambda folder: folder.write_text(""), "is no file"),
+        (lambda folder: (folder.mkdir(), (folder / "train.rec").touch()), "holds no RecordIO"),
         (
             lambda folder: (folder.mkdir(), (folder / "train.rec").write_bytes(b"PK12" * 99)),
             "holds no RecordIO records",

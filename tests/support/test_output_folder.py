@@ -15,7 +15,8 @@ from unequal.support.errors import InputError
 from unequal.support.output_folder import MARKER, new_folder, refuse_input_as_output
 
 CHILD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may ignore it
 from unequal.support.output_folder import new_folder
 with new_folder(sys.argv[1], True) as folder:
     (folder / "train.rec").write_text("half")

@@ -16,6 +16,7 @@ RECORD_HEADER_BYTES = PART_HEADER.size + LABEL_HEADER.size
 
 LENGTH_BITS = 29
 WHOLE, FIRST, MIDDLE, LAST = range(4)
+CUT_OFF = "it ends within a record"
 
 
 class Header(NamedTuple):
@@ -55,7 +56,7 @@ def part_length(head: bytes) -> int:
         ValueError: no part starts with them.
     """
     if len(head) < PART_HEADER.size:
-        raise ValueError("it ends within a record")
+        raise ValueError(CUT_OFF)
     magic, code = PART_HEADER.unpack_from(head)
     if magic != MAGIC:
         raise ValueError("no record starts there")
@@ -82,7 +83,7 @@ def join_parts(blob: bytes) -> bytes:
             raise ValueError("its parts are out of order")
         body = start + PART_HEADER.size
         if body + length > len(blob):
-            raise ValueError("it ends within a record")
+            raise ValueError(CUT_OFF)
         parts.append(blob[body : body + length])
         if kind in (WHOLE, LAST):
             return parts[0] if kind == WHOLE else MAGIC_BYTES.join(parts)
