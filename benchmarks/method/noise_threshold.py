@@ -98,8 +98,7 @@ def compare(case: Case, folder: Path) -> dict:
     by_auto = runs.noise_resistance(model, data / "head", 0)
     runs.settings = runs.settings._replace(threshold=str(FIXED))
     auto, fixed = by_auto.scores, runs.noise_resistance(model, data / "head", 0).scores
-    lines = by_auto.log.splitlines()
-    said = next(line for line in lines if line.startswith("noise threshold "))
+    said = next(text for text in by_auto.log.splitlines() if text.startswith("noise threshold "))
     threshold = float(said.split(" ")[2].rstrip(":"))
     truth = read_truth(data / "truth.csv")
     kinds = np.array([truth[key] for key in auto.keys.tolist()])
