@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Sequence
 
@@ -92,15 +93,10 @@ def noise_found(listed: Path, truth: Path) -> dict[str, tuple[int, int]]:
     """Return, by kind of image, how many the list names and how many the head has."""
     named = {int(line.split()[1]) for line in listed.read_text().splitlines()}
     with open(truth, encoding="utf-8", newline="") as file:
-        kinds = [
-            (row["kind"], int(row["record"]) in named)
-            for row in csv.DictReader(file)
-            if row["set"] == "head"
-        ]
-    return {
-        kind: (kinds.count((kind, True)), sum(kind == other for other, _ in kinds))
-        for kind in NAMES
-    }
+        rows = [row for row in csv.DictReader(file) if row["set"] == "head"]
+    found = Counter(row["kind"] for row in rows if int(row["record"]) in named)
+    there = Counter(row["kind"] for row in rows)
+    return {kind: (found[kind], there[kind]) for kind in NAMES}
 
 
 def run(output: Path, seed: int, fresh: bool) -> int:

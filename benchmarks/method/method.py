@@ -18,6 +18,7 @@ import argparse
 import json
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from typing import Sequence
 
@@ -37,32 +38,24 @@ QUICK_BUDGET = 2000
 REAL_SIZE, DRAWN_SIZE = 48, 24
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
+def main() -> int:
+    options = _parser().parse_args()
+    output = Path(options.output).resolve()
     try:
-        work(options)
+        if not options.table:
+            source, changed = _source(options), _settings(options.set)
+            _one_source(output, source)
+            settings = Settings()._replace(**{"budget": source.budget, **changed})
+            for seed, noise, name in product(options.seeds, options.noise, options.only):
+                measure(output, source, name, seed, noise, settings, changed)
     except InputError as error:
         print(f"method: {error}", file=sys.stderr)
         return 2
-    return 0
-
-
-def work(options: argparse.Namespace) -> None:
-    """Run what is not there yet; print the tables."""
-    output = Path(options.output).resolve()
-    if not options.table:
-        source = _source(options)
-        _one_source(output, source)
-        changed = _settings(options.set)
-        settings = Settings()._replace(**{"budget": source.budget, **changed})
-        for seed in options.seeds:
-            for noise in options.noise:
-                for name in options.only:
-                    measure(output, source, name, seed, noise, settings, changed)
     results = read_results(output)
     print(tables(results))
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=1), encoding="utf-8")
+    return 0
 
 
 def measure(
@@ -83,7 +76,11 @@ def measure(
     started = time.time()
     sets = make_sets(output, source, seed, noise)
     runs = Runs(cell, seed, settings)
-    last = METHODS[name].train(runs, sets, settings)
+    last = METHODS[name].train(runs, sets)
+    cost = {
+        total: sum(getattr(run, total) for run in runs.finished)
+        for total in ("trained", "looked_at", "seconds")
+    }
     result = dict(
         method=name,
         title=METHODS[name].title,
@@ -92,9 +89,7 @@ def measure(
         noise=noise,
         scores=scores(last.model, sets.pairs, sets.people),
         settings=settings._asdict(),
-        trained=sum(run.trained for run in runs.finished),
-        looked_at=sum(run.looked_at for run in runs.finished),
-        seconds=sum(run.seconds for run in runs.finished),
+        **cost,
         commands=[run.command for run in runs.finished],
     )
     if runs.used_list:
@@ -155,39 +150,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", required=True, help="folder for all that is made")
     parser.add_argument(
         "--data",
-        help="folder with rec_head, rec_tail and unseen*.bin, real faces "
-        "(default: faces are drawn)",
+        help="folder with real faces: rec_head, rec_tail, unseen*.bin (default: faces are drawn)",
     )
-    parser.add_argument(
-        "--size",
-        type=int,
-        help=f"pixels that faces are scaled down to (default: "
-        f"{REAL_SIZE}), or drawn with ({DRAWN_SIZE})",
-    )
-    parser.add_argument(
-        "--budget",
-        type=int,
-        help="images that a method trains on (default: "
-        f"{Settings().budget}; --quick: {QUICK_BUDGET})",
-    )
+    sizes = f"(default: {REAL_SIZE}), or drawn with ({DRAWN_SIZE})"
+    parser.add_argument("--size", type=int, help=f"pixels that faces are scaled down to {sizes}")
+    budgets = f"(default: {Settings().budget}; --quick: {QUICK_BUDGET})"
+    parser.add_argument("--budget", type=int, help=f"images that a method trains on {budgets}")
     parser.add_argument(
         "--only", nargs="+", choices=list(METHODS), default=MAIN, help="methods (default: a to e)"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument(
-        "--noise",
-        type=float,
-        nargs="+",
-        default=[0.0, 0.2, 0.4],
-        help="shares of the head's images, half wrong labels, half outliers",
-    )
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=NUMBER",
-        help=f"other numbers: {', '.join(Settings._fields)}",
-    )
+    shares = "shares of the head's images, half wrong labels, half outliers"
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.2, 0.4], help=shares)
+    others = f"other numbers: {', '.join(Settings._fields)}"
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=NUMBER", help=others)
     parser.add_argument("--quick", action="store_true", help="a minute of it, to see that it runs")
     parser.add_argument("--table", action="store_true", help="only print what is in --output")
     parser.add_argument("--json", help="file for all results")

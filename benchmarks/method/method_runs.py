@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
 from recordio_tools.noise_threshold import noisy_images
-from run_script import run_script
 from unequal.faces.noise_list import write_noise_list
-from unequal.faces.noise_scores import read_scores
+from unequal.faces.noise_scores import Scores, read_scores
+from unequal.support.errors import InputError
 
 NETWORK = (
     *"--network r18 --width 0.25 --emb-size 128 --loss-type 4 --margin-s 32 --margin-m 0.3".split(),
@@ -24,7 +27,8 @@ NETWORK = (
 BATCH = 64
 HEAD_ROWS, TAIL_ROWS, MINED_AT_ONCE = 60, 60, 120
 DROPS = (0.6, 0.85)
-DONE = "done.json"
+SCORES = "0_noise_scores.csv"
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Settings(NamedTuple):
@@ -58,21 +62,14 @@ class FinishedRun(NamedTuple):
         return self.folder / "model"
 
     @property
-    def set(self) -> Path:
-        """The folder of the set that a tool made."""
-        return self.folder / "set"
+    def scores(self) -> Scores:
+        """What step 2.2 found."""
+        return read_scores(self.folder / SCORES)
 
     @property
-    def noise_list(self) -> Path:
-        """The list that step 2.2 made."""
-        return self.folder / "0_noiselist.txt"
-
-    def listed_below(self, label: float) -> Path:
-        """Write the list of the images whose label has a probability below ``label``."""
-        scores = read_scores(self.folder / "0_noise_scores.csv")
-        path = self.folder / f"below_{label:g}.txt"
-        write_noise_list(path, scores.rows(noisy_images(scores, label_below=label)))
-        return path
+    def log(self) -> str:
+        """What the run printed."""
+        return (self.folder / "log.txt").read_text(encoding="utf-8")
 
 
 class Runs:
@@ -82,10 +79,13 @@ class Runs:
         folder: where each run has a folder of its own.
         seed: of all random choices.
         settings: the numbers of the method.
+        drops: shares of a training after which the learning rate drops.
     """
 
-    def __init__(self, folder: Path, seed: int, settings: Settings) -> None:
-        self.folder, self.seed, self.settings = folder, seed, settings
+    def __init__(
+        self, folder: Path, seed: int, settings: Settings, drops: tuple[float, ...] = DROPS
+    ) -> None:
+        self.folder, self.seed, self.settings, self.drops = folder, seed, settings, drops
         self.finished: list[FinishedRun] = []
         self.used_list: Path | None = None
 
@@ -126,68 +126,77 @@ class Runs:
     def cleaned(self, data: Path, found: FinishedRun) -> Path:
         """Run step 3.1: the set without what the list of step 2.2 names, or see Settings.below."""
         below = self.settings.below
-        self.used_list = found.listed_below(below) if below else found.noise_list
+        self.used_list = found.folder / (f"below_{below:g}.txt" if below else "0_noiselist.txt")
+        if below:
+            noisy = noisy_images(found.scores, label_below=below)
+            write_noise_list(self.used_list, found.scores.rows(noisy))
         return self.without(data, self.used_list)
 
     def without(self, data: Path, noise_list: Path) -> Path:
         """Run step 3.1: the set without what the list names."""
-        flags = ["--data-dir", str(data), "--noise-list", str(noise_list)]
-        return self._do("denoise", "-m recordio_tools.denoise", 0, "--output", "set", flags).set
+        return self._tool("denoise", ["--data-dir", str(data), "--noise-list", str(noise_list)])
 
     def merged(self, *sets: Path) -> Path:
         """Merge several sets, every identity on its own."""
-        flags = ["--data-dir", *map(str, sets)]
-        return self._do("merge", "-m recordio_tools.merge", 0, "--output", "set", flags).set
+        return self._tool("merge", ["--data-dir", *map(str, sets)])
+
+    def _tool(self, name: str, flags: Sequence[str]) -> Path:
+        done = self._do(name, f"-m recordio_tools.{name}", 0, "--output", "set", flags)
+        return done.folder / "set"
 
     def _train(
         self, name: str, script: str, images: float, batch: int, rate: float, flags: Sequence[str]
     ) -> FinishedRun:
-        """Train as many batches as ``images`` fill, with DROPS of the rate."""
+        """Train as many batches as ``images`` fill."""
         batches = max(2, round(images / batch))
-        drops = ",".join(str(round(share * batches)) for share in DROPS)
+        drops = ",".join(str(round(share * batches)) for share in self.drops)
         # the scripts end one batch late
-        return self._network(
-            name,
-            script,
-            batches * batch,
-            [*flags, "--lr", str(rate), "--lr-steps", drops, "--max-steps", str(batches - 1)],
-        )
+        schedule = ["--lr", str(rate), "--lr-steps", drops, "--max-steps", str(batches - 1)]
+        return self._network(name, script, batches * batch, [*flags, *schedule])
 
     def _network(self, name: str, script: str, images: int, flags: Sequence[str]) -> FinishedRun:
-        return self._do(
-            name, script, images, "--prefix", "model", [*NETWORK, "--seed", str(self.seed), *flags]
-        )
+        flags = [*NETWORK, "--seed", str(self.seed), *flags]
+        return self._do(name, script, images, "--prefix", "model", flags)
 
     def _do(
-        self,
-        name: str,
-        script: str,
-        images: int,
-        output_flag: str,
-        output: str,
-        flags: Sequence[str],
+        self, name: str, script: str, images: int, to: str, output: str, flags: Sequence[str]
     ) -> FinishedRun:
-        """Run a script, unless it was run already; raise InputError when it fails."""
+        """Run a script as a user would, on the CPU, unless it was run already.
+
+        Args:
+            name: of the run's folder.
+            script: a file of the repository, or '-m MODULE'.
+            images: how many it trains on.
+            to: the flag for its output.
+            output: its output, in the run's folder.
+            flags: all others.
+
+        Raises:
+            InputError: it has failed.
+        """
         text = " ".join([script, *flags]).replace(str(self.folder), "")
         folder = self.folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-        done = folder / DONE
+        done, log = folder / "done.json", folder / "log.txt"
         if not done.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            flags = [*flags, output_flag, str(folder / output)]
+            words = [*script.split(), *flags, to, str(folder / output)]
             started = time.time()
-            run_script(script, flags, folder / "log.txt")
-            log = (folder / "log.txt").read_text(encoding="utf-8")
-            done.write_text(
-                json.dumps(
-                    dict(
-                        command=f"python {script} {' '.join(flags)}",
-                        trained=images,
-                        looked_at=_looked_at(log),
-                        seconds=time.time() - started,
-                    )
-                ),
-                encoding="utf-8",
-            )
+            with open(log, "w", encoding="utf-8") as file:
+                status = subprocess.run(
+                    [sys.executable, "-u", *words],
+                    cwd=REPOSITORY,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+                ).returncode
+            said = log.read_text(encoding="utf-8")
+            # a threshold that keeps no batch ends a run for the list alone; its scores are there
+            if status and not (name == "list" and (folder / SCORES).exists()):
+                last = "".join(said.strip().splitlines()[-1:])
+                raise InputError(f"{script} ended with status {status}: {last} (whole log: {log})")
+            facts = dict(command=f"python {' '.join(words)}", trained=images)
+            facts.update(looked_at=_looked_at(said), seconds=time.time() - started)
+            done.write_text(json.dumps(facts), encoding="utf-8")
         finished = FinishedRun(folder, **json.loads(done.read_text(encoding="utf-8")))
         self.finished.append(finished)
         return finished

@@ -5,6 +5,7 @@ The gallery has the first image of each person, the probes are the others.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -36,33 +37,27 @@ def scores(prefix: Path, pairs: Path, people: Path) -> dict[str, float]:
     """
     embed = load_embedder(Checkpoint(str(prefix), 0))
     accuracy = verification.test(verification.load_bin(pairs), embed, BATCH).acc2
-    result = {"accuracy": float(accuracy)}
     embeddings, labels = embeddings_of(people, embed)
     _, first = np.unique(labels, return_index=True)
     probes = np.setdiff1d(np.arange(len(labels)), first)
     found = identify(
         embeddings[first], labels[first], embeddings[probes], labels[probes], fars=FARS
     )
-    result["rank1"] = float(found.rank1)
-    result.update(
-        (f"TAR@FAR={far:g}", float(found.tar[far])) for far in FARS if found.tar[far] is not None
-    )
-    return result
+    rates = {
+        f"TAR@FAR={far:g}": float(found.tar[far]) for far in FARS if found.tar[far] is not None
+    }
+    return {"accuracy": float(accuracy), "rank1": float(found.rank1), **rates}
 
 
 def embeddings_of(folder: Path, embed: OnDevices) -> tuple[np.ndarray, np.ndarray]:
     """Return embeddings, image and mirror image added (images, emb), and labels, by key."""
-    records = FaceRecords(str(folder))
     _, height, width = read_property(folder)
-    loader = ImageLoader(records, (3, height, width))
     rows, labels = [], []
-    try:
-        for chunk in loader.chunks(records.image_keys, BATCH):
-            count = len(chunk.keys)
-            plain, mirrored = embed.push_with_mirror(chunk.images)
-            rows.append((np.asarray(plain) + np.asarray(mirrored))[:count])
-            labels.append(chunk.labels[:count].astype(np.int64))
-    finally:
-        loader.close()
-        records.close()
+    with closing(FaceRecords(str(folder))) as records:
+        with closing(ImageLoader(records, (3, height, width))) as loader:
+            for chunk in loader.chunks(records.image_keys, BATCH):
+                count = len(chunk.keys)
+                plain, mirrored = embed.push_with_mirror(chunk.images)
+                rows.append((np.asarray(plain) + np.asarray(mirrored))[:count])
+                labels.append(chunk.labels[:count].astype(np.int64))
     return np.concatenate(rows), np.concatenate(labels)

@@ -9,33 +9,11 @@ from typing import NamedTuple
 from planted_noise import plant
 from recordio_tools.make_synthetic import make_synthetic
 
-DRAWN = dict(
-    identities=120,
-    images=20,
-    tail_identities=360,
-    tail_images=(2, 4),
-    unseen_identities=100,
-    pairs=600,
-)
-DRAWN_QUICK = dict(
-    identities=40,
-    images=12,
-    tail_identities=80,
-    tail_images=(2, 4),
-    unseen_identities=20,
-    pairs=100,
-)
+DRAWN = dict(identities=120, images=20, tail_identities=360, unseen_identities=100, pairs=600)
+DRAWN_QUICK = dict(identities=40, images=12, tail_identities=80, unseen_identities=20, pairs=100)
 # the people asked about are drawn as a set of their own, from numbers that no other seed has
-PEOPLE = dict(
-    identities=150,
-    images=6,
-    tail_identities=2,
-    tail_images=(1, 1),
-    unseen_identities=2,
-    pairs=20,
-    label_noise=0.0,
-    outliers=0.0,
-)
+PEOPLE = dict(identities=150, images=6, unseen_identities=2, pairs=20)
+NO_MORE = dict(tail_identities=2, tail_images=(1, 1), label_noise=0.0, outliers=0.0)
 PEOPLE_SEED = 1_000_000
 
 
@@ -73,29 +51,22 @@ def make_sets(folder: Path, source: Source, seed: int, noise: float) -> Sets:
     """
     of_seed = folder / f"seed{seed}"
     data = of_seed / f"noise{round(100 * noise)}" / "data"
+    people = data if source.data else of_seed / "people"
     if source.data:
         if not data.exists():
             plant(Path(source.data), data, noise, seed, source.size)
-        return Sets(
-            data / "head", data / "tail", data / "people", data / "unseen.bin", data / "truth.csv"
-        )
-    people = of_seed / "people"
-    if not people.exists():
-        make_synthetic(people, seed=PEOPLE_SEED + seed, size=source.size, **PEOPLE)
-    if not data.exists():
-        make_synthetic(
-            data,
-            seed=seed,
-            size=source.size,
-            label_noise=noise / 2,
-            outliers=noise / 2,
-            **(DRAWN_QUICK if source.quick else DRAWN),
-        )
+    else:
+        if not people.exists():
+            make_synthetic(people, seed=PEOPLE_SEED + seed, size=source.size, **PEOPLE, **NO_MORE)
+        if not data.exists():
+            drawn = DRAWN_QUICK if source.quick else DRAWN
+            shares = dict(label_noise=noise / 2, outliers=noise / 2)
+            make_synthetic(data, seed=seed, size=source.size, tail_images=(2, 4), **shares, **drawn)
     return Sets(
         data / "head",
         data / "tail",
-        people / "head",
-        data / "head" / "unseen.bin",
+        people / ("people" if source.data else "head"),
+        data / ("unseen.bin" if source.data else "head/unseen.bin"),
         data / "truth.csv",
     )
 
@@ -116,17 +87,17 @@ def list_quality(noise_list: Path, truth: dict[int, str]) -> dict[str, float]:
         listed; clean: share of the good images that is listed.
     """
     listed = {int(line.split()[1]) for line in noise_list.read_text().splitlines()}
-    kinds = {
-        kind: {key for key in truth if truth[key] == kind} for kind in ("clean", "label", "outlier")
-    }
+    clean, wrong, outliers = (
+        {key for key in truth if truth[key] == kind} for kind in ("clean", "label", "outlier")
+    )
     shares = {
-        "precision": (listed - kinds["clean"], listed),
-        "outliers": (listed & kinds["outlier"], kinds["outlier"]),
-        "labels": (listed & kinds["label"], kinds["label"]),
-        "clean": (listed & kinds["clean"], kinds["clean"]),
+        "precision": (listed - clean, listed),
+        "outliers": (listed & outliers, outliers),
+        "labels": (listed & wrong, wrong),
+        "clean": (listed & clean, clean),
     }
     return {
         "listed": len(listed),
-        "noise": len(truth) - len(kinds["clean"]),
+        "noise": len(truth) - len(clean),
         **{name: len(part) / len(whole) for name, (part, whole) in shares.items() if whole},
     }

@@ -12,6 +12,12 @@ from scipy import stats
 
 BASE = ("b", "")
 SURE = 0.05
+LIST_SHARES = {
+    "precision": "precision",
+    "outliers": "of outliers",
+    "labels": "of wrong labels",
+    "clean": "of good images",
+}
 
 
 def read_results(output: Path) -> list[dict]:
@@ -58,14 +64,8 @@ def _cell(values: dict[int, float], base: dict[int, float]) -> str:
     if not both:
         return text
     differences = [values[seed] - base[seed] for seed in both]
-    star = ""
-    if (
-        len(both) > 1
-        and np.std(differences) > 0
-        and stats.ttest_1samp(differences, 0.0).pvalue < SURE
-    ):
-        star = "*"
-    return f"{text} ({_mean_and_spread(differences, '{:+.3f}')}{star})"
+    sure = np.std(differences) > 0 and stats.ttest_1samp(differences, 0.0).pvalue < SURE
+    return f"{text} ({_mean_and_spread(differences, '{:+.3f}')}{'*' if sure else ''})"
 
 
 def _mean_and_spread(values: Sequence[float], form: str) -> str:
@@ -76,36 +76,17 @@ def _mean_and_spread(values: Sequence[float], form: str) -> str:
 
 def _list_table(results: Sequence[dict]) -> str:
     """Return what the noise lists hold."""
-    names = ("listed", "noise", "precision", "outliers", "labels", "clean")
-    rows = [
-        [
-            "noise list",
-            "noise",
-            "images listed",
-            "images planted",
-            "precision",
-            "of outliers",
-            "of wrong labels",
-            "of good images",
-        ]
-    ]
     found: dict = defaultdict(lambda: defaultdict(list))
     for row in results:
-        for name in names:
-            if name in row["list"]:
-                found[_key(row), row["noise"]][name].append(row["list"][name])
+        for name, value in row["list"].items():
+            found[_key(row), row["noise"]][name].append(value)
+    rows = [["noise list", "noise", "images listed", "images planted", *LIST_SHARES.values()]]
     for (key, noise), columns in sorted(found.items()):
-        cells = [_list_cell(columns[name], name) for name in names]
-        rows.append([" ".join(key), f"{noise:.0%}", *cells])
+        counts = (f"{np.mean(columns[name]):.0f}" for name in ("listed", "noise"))
+        shares = (columns.get(name) for name in LIST_SHARES)
+        cells = (_mean_and_spread(values, "{:.2f}") if values else "-" for values in shares)
+        rows.append([" ".join(key), f"{noise:.0%}", *counts, *cells])
     return _markdown(rows)
-
-
-def _list_cell(values: Sequence[float], name: str) -> str:
-    if not values:
-        return "-"
-    if name in ("listed", "noise"):
-        return f"{np.mean(values):.0f}"
-    return _mean_and_spread(values, "{:.2f}")
 
 
 def _cost_table(results: Sequence[dict]) -> str:

@@ -12,30 +12,26 @@ could do, which only the truth can tell. What is in --work is not done again.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
-from typing import Iterator, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from method_runs import Runs, Settings
+from method_sets import read_truth
 from recordio_tools.make_synthetic import make_synthetic
-from run_script import run_script
-from unequal.faces.noise_scores import Scores, read_scores
+from unequal.faces.noise_scores import Scores
 from unequal.support.console import aligned
 from unequal.support.errors import InputError
 
-NETWORK = [
-    *"--network r18 --width 0.25 --emb-size 128 --loss-type 4 --margin-s 32 --margin-m 0.3".split(),
-    *"--target none --verbose 100000 --per-batch-size 64".split(),
-]
-LEARNING_RATE, DROPS = 0.03, (0.67, 0.87)
+LEARNING_RATE, DROPS, BATCH = 0.03, (0.67, 0.87), 64
 LEAST_IMAGES = 16
 FIXED = 0.25
-SCORES = "0_noise_scores.csv"
 
 
 class Case(NamedTuple):
@@ -54,15 +50,21 @@ class Case(NamedTuple):
         return "_".join(f"{name}{value}" for name, value in zip("cnolse", self))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
+def main() -> int:
+    options = _parser().parse_args()
+    cases = [
+        Case(classes, max(LEAST_IMAGES, options.images // classes), *shares, seed, options.epochs)
+        for seed, classes, *shares in product(
+            options.seeds, options.classes, options.outliers, options.label_noise
+        )
+    ]
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(options.work or temporary).resolve()
-        for case in cases(options):
+        for case in cases:
             started = time.time()
             try:
-                rows.append(result(case, work / case.name))
+                rows.append(compare(case, work / case.name))
             except InputError as error:
                 print(f"noise_threshold: {error}", file=sys.stderr)
                 return 2
@@ -73,24 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def cases(options: argparse.Namespace) -> Iterator[Case]:
-    """Yield every set that the flags ask for."""
-    for seed in options.seeds:
-        for classes in options.classes:
-            images = max(LEAST_IMAGES, options.images // classes)
-            for outliers in options.outliers:
-                for label_noise in options.label_noise:
-                    yield Case(classes, images, outliers, label_noise, seed, options.epochs)
-
-
-def result(case: Case, folder: Path) -> dict:
-    """Return the row of a case: from its folder if it is there, else made now."""
-    done = folder / "row.json"
-    if not done.exists():
+def compare(case: Case, folder: Path) -> dict:
+    """Return the row of a case: what was flagged, and what could have been."""
+    data = folder / "data"
+    if not data.exists():
         folder.mkdir(parents=True, exist_ok=True)
         make_synthetic(
-            folder / "data",
-            overwrite=True,
+            data,
             identities=case.classes,
             images=case.images,
             outliers=case.outliers,
@@ -101,51 +92,23 @@ def result(case: Case, folder: Path) -> dict:
             unseen_identities=2,
             pairs=20,
         )
-        train(case, folder)
-        done.write_text(json.dumps(compare(case, folder)), encoding="utf-8")
-    return json.loads(done.read_text(encoding="utf-8"))
-
-
-def train(case: Case, folder: Path) -> None:
-    """Run steps 1, 2.1 and twice the noise pass of step 2.2: auto, and with FIXED."""
-    common = [*NETWORK, "--data-dir", str(folder / "data" / "head"), "--seed", str(case.seed)]
-    steps = case.epochs * (case.classes * case.images // 64)
-    drops = ",".join(str(int(share * steps)) for share in DROPS)
-    flags = ["--lr", str(LEARNING_RATE), "--lr-steps", drops, "--end-epoch", str(case.epochs)]
-    flags += ["--prefix", str(folder / "model")]
-    run_script("train_softmax.py", [*common, *flags], folder / "softmax.log")
-    common += "--lr 0.01 --noise-beta 0.9 --end-epoch 1 --max-steps 1".split()
-    flags = ["--pretrained", f"{folder / 'model'},0", "--prefix", str(folder / "model_t")]
-    run_script("train_NR_savemodel.py", [*common, *flags], folder / "savemodel.log")
-    for threshold in ("auto", str(FIXED)):
-        flags = ["--pretrained", f"{folder / 'model_t'},0", "--batch_size_mining", "64"]
-        flags += ["--noise-threshold", threshold, "--prefix", str(folder / threshold / "model")]
-        try:
-            run_script("train_NR.py", [*common, *flags], folder / f"noise_{threshold}.log")
-        except InputError:
-            # a threshold that keeps no batch ends the run; its scores are there
-            if not (folder / threshold / SCORES).exists():
-                raise
-
-
-def compare(case: Case, folder: Path) -> dict:
-    """Return what was flagged, and what could have been."""
-    with open(folder / "data" / "truth.csv", encoding="utf-8", newline="") as file:
-        kinds = {
-            int(row["record"]): row["kind"] for row in csv.DictReader(file) if row["set"] == "head"
-        }
-    auto, fixed = (read_scores(folder / name / SCORES) for name in ("auto", str(FIXED)))
-    log = (folder / "noise_auto.log").read_text(encoding="utf-8")
-    said = next(line for line in log.splitlines() if line.startswith("noise threshold "))
+    runs = Runs(folder, case.seed, Settings(lr=LEARNING_RATE), DROPS)
+    images = case.epochs * (case.classes * case.images // BATCH * BATCH)
+    model = runs.softmax(data / "head", images)
+    by_auto = runs.noise_resistance(model, data / "head", 0)
+    runs.settings = runs.settings._replace(threshold=str(FIXED))
+    auto, fixed = by_auto.scores, runs.noise_resistance(model, data / "head", 0).scores
+    said = next(text for text in by_auto.log.splitlines() if text.startswith("noise threshold "))
     threshold = float(said.split(" ")[2].rstrip(":"))
-    outlier = np.array([kinds[key] == "outlier" for key in auto.keys.tolist()])
-    noise = np.array([kinds[key] != "clean" for key in auto.keys.tolist()])
+    truth = read_truth(data / "truth.csv")
+    kinds = np.array([truth[key] for key in auto.keys.tolist()])
+    outlier = kinds == "outlier"
     return {
         **case._asdict(),
         "threshold": threshold,
         "said": said,
         "auto": quality(auto.largest < threshold, outlier),
-        "wrong label or outlier": quality(auto.largest < threshold, noise),
+        "wrong label or outlier": quality(auto.largest < threshold, kinds != "clean"),
         "fixed": quality(fixed.largest < FIXED, outlier),
         "best": best(auto, outlier),
         "best with margin": best(fixed, outlier),
@@ -172,22 +135,10 @@ def best(scores: Scores, wanted: np.ndarray) -> dict[str, float]:
     return {"threshold": float(threshold), **quality(scores.largest < threshold, wanted)}
 
 
-HEAD = (
-    "classes",
-    "images",
-    "seed",
-    "outliers",
-    "wrong labels",
-    "threshold",
-    "flagged",
-    "precision",
-    "(any noise)",
-    "recall",
-    "F1",
-    f"F1 fixed {FIXED}",
-    "F1 best",
-    "at",
-)
+HEAD = [
+    *"classes,images,seed,outliers,wrong labels,threshold,flagged,precision,(any noise)".split(","),
+    *("recall", "F1", f"F1 fixed {FIXED}", "F1 best", "at"),
+]
 
 
 def line(row: dict) -> list[str]:
@@ -196,11 +147,7 @@ def line(row: dict) -> list[str]:
     any_noise = row["wrong label or outlier"]["precision"]
     found = [auto["precision"], any_noise, auto["recall"], auto["F1"]]
     return [
-        row["classes"],
-        row["images"],
-        row["seed"],
-        row["outliers"],
-        row["label_noise"],
+        *(row[name] for name in ("classes", "images", "seed", "outliers", "label_noise")),
         row["threshold"] or "none",
         auto["flagged"],
         *(f"{value:.2f}" if auto["flagged"] else "-" for value in found),

@@ -15,7 +15,7 @@ import csv
 import pickle
 from itertools import groupby
 from pathlib import Path
-from typing import Iterable, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -81,9 +81,9 @@ def plant(data: Path, output: Path, noise: float, seed: int, size: int) -> None:
     pairs = [scaled(image, size) for image in images], issame.tolist()
     with new_folder(output, overwrite=True) as folder:
         head = noisy(roles.head, roles.strangers, noise, np.random.default_rng((seed, 1)))
-        write(folder / "head", ((face.label, face.image) for face in head), size)
-        for name in ("tail", "people"):
-            write(folder / name, _labelled(getattr(roles, name)), size)
+        sets = {"head": head, "tail": _shown(roles.tail), "people": _shown(roles.people)}
+        for name, faces in sets.items():
+            write_face_set(folder / name, ((*face[:2], "") for face in faces), (size, size))
         (folder / "unseen.bin").write_bytes(pickle.dumps(pairs, protocol=2))
         with open(folder / "truth.csv", "w", encoding="ascii", newline="") as file:
             lines = csv.writer(file)
@@ -133,7 +133,7 @@ def noisy(
     head: list[Identity], strangers: list[Identity], noise: float, rng: np.random.Generator
 ) -> list[Shown]:
     """Return the head's images by label, ``noise`` / 2 wrongly labelled, as many of strangers."""
-    faces = [Shown(label, image, "clean") for label, image in _labelled(head)]
+    faces = _shown(head)
     order = rng.permutation(len(faces))
     others = rng.integers(1, len(head), len(faces))
     strange = [image for images in strangers for image in images]
@@ -147,13 +147,11 @@ def noisy(
     return sorted(faces, key=lambda face: face.label)
 
 
-def write(folder: Path, items: Iterable[tuple[int, bytes]], size: int) -> None:
-    """Write (label, encoded image) in order of label as a set."""
-    write_face_set(folder, ((label, image, "") for label, image in items), (size, size))
-
-
-def _labelled(identities: list[Identity]) -> list[tuple[int, bytes]]:
-    return [(label, image) for label, images in enumerate(identities) for image in images]
+def _shown(identities: list[Identity]) -> list[Shown]:
+    """Return the images by label, every label right."""
+    return [
+        Shown(label, image, "clean") for label, images in enumerate(identities) for image in images
+    ]
 
 
 def _count(share: float, images: int) -> int:

@@ -24,7 +24,6 @@ from unequal.method.confusing import pick_confusing
 
 FACES, NUMBERS, CHOSEN = 3, 512, 120
 AT_ONCE = 256
-MILLISECOND = 1e-3
 
 
 def choosing(identities: int, repeats: int) -> Comparison:
@@ -39,7 +38,7 @@ def choosing(identities: int, repeats: int) -> Comparison:
         "ours": lambda: pick_confusing(faces, counts, CHOSEN),
         "other": lambda: np.dot(centres, centres.T, out=product),
     }
-    found = seconds_in_turns(works, repeats, each=MILLISECOND)
+    found = seconds_in_turns(works, repeats, each=1e-3)
     what = f"{CHOSEN} confusing of {identities:,} identities"
     return Comparison(what, "ms", "bare matrix product", **found)
 
@@ -61,7 +60,7 @@ def verification(pairs: int, repeats: int) -> Comparison:
     embeddings[1::2][same] += embeddings[0::2][same]
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     works = {"ours": lambda: evaluate(embeddings, same), "other": lambda: distances(embeddings)}
-    found = seconds_in_turns(works, repeats, each=MILLISECOND)
+    found = seconds_in_turns(works, repeats, each=1e-3)
     return Comparison(f"evaluate, {pairs:,} pairs", "ms", "bare distances", **found)
 
 

@@ -40,11 +40,8 @@ QUICK = {
     "classes": "--classes 100000 --repeats 1",
 }
 # What is handed on to a benchmark.
-HANDED_ON = {
-    "iterators": ("data", "tail"),
-    "passes": ("data", "tail"),
-    "networks": ("torch_python",),
-}
+SETS = ("data", "tail")
+HANDED_ON = {"iterators": SETS, "passes": SETS, "networks": ("torch_python",)}
 PACKAGES = ("mxnet", "onednn-cpu-gomp", "numpy", "opencv-python")
 TERMINATED = 128 + signal.SIGTERM
 

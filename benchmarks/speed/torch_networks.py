@@ -32,17 +32,9 @@ class Sum(nn.Module):
         return self.body(x) + (x if self.shortcut is None else self.shortcut(x))
 
 
-def conv(
-    channels: int,
-    filters: int,
-    kernel: int,
-    stride: int = 1,
-    groups: int = 1,
-    pad: int | None = None,
-) -> nn.Module:
-    """A convolution without bias; its map shrinks by the stride alone unless ``pad`` is given."""
-    pad = (kernel - 1) // 2 if pad is None else pad
-    return nn.Conv2d(channels, filters, kernel, stride, pad, groups=groups, bias=False)
+def conv(channels: int, filters: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
+    """A convolution without bias, whose map shrinks by the stride alone."""
+    return nn.Conv2d(channels, filters, kernel, stride, kernel // 2, groups=groups, bias=False)
 
 
 def embedding_norm(embedding: int) -> nn.Module:
@@ -62,11 +54,8 @@ def residual_unit(channels: int, filters: int, stride: int, match: bool) -> nn.M
         conv(filters, filters, 3, stride),
         nn.BatchNorm2d(filters, eps=2e-5),
     )
-    if match:
-        return Sum(body)
-    return Sum(
-        body, nn.Sequential(conv(channels, filters, 1, stride), nn.BatchNorm2d(filters, eps=2e-5))
-    )
+    other = nn.Sequential(conv(channels, filters, 1, stride), nn.BatchNorm2d(filters, eps=2e-5))
+    return Sum(body, None if match else other)
 
 
 def face_resnet(layers: int, embedding: int) -> nn.Module:
@@ -124,7 +113,8 @@ def mobile_facenet(embedding: int) -> nn.Module:
     return nn.Sequential(
         *blocks,
         *active(128, 512),
-        *linear(512, 512, LAST_MAP, groups=512, pad=0),
+        nn.Conv2d(512, 512, LAST_MAP, groups=512, bias=False),
+        nn.BatchNorm2d(512, eps=1e-3),
         nn.Flatten(),
         nn.Linear(512, embedding),
         embedding_norm(embedding),
