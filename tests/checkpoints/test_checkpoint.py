@@ -39,6 +39,7 @@ def values(made):
     return {name: p._reduce().asnumpy() for name, p in made.collect_params().items()}
 
 
+@pytest.mark.slow
 def test_initial_values_of_r18_are_those_of_2019(golden):
     expected = json.loads((golden / "h_misc" / "initial_values_r18.json").read_text())
     made = SoftmaxGraph(backbone("r18", 128), MarginClassifier(4, 40, 128))
@@ -58,6 +59,7 @@ def test_initial_values_of_r18_are_those_of_2019(golden):
             assert abs(value.mean()) < 4 * value.std() / np.sqrt(value.size), name
 
 
+@pytest.mark.slow
 def test_round_trip(tmp_path):
     made, other = graph(0), graph(1)
     Checkpoint(str(tmp_path / "m"), 3).save(made)

@@ -233,6 +233,7 @@ def test_called_by_a_program_it_names_its_flags_too(tmp_path):
         identification.run(["--gallery", "faces"])
 
 
+@pytest.mark.slow
 def test_official_y1_finds_people_among_distractors(shared, run, tmp_path):
     # 12 people of the head with 10 images each, and 8 photos of nobody else
     from unequal.faces.face_records import FaceRecords

@@ -77,6 +77,7 @@ def test_2019_embeddings_of_every_variant_in_batches_of_any_size(name, golden, t
         np.testing.assert_allclose(of_length_1(found), expected[:count], rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_training_checkpoint_loses_its_classifier_and_keeps_lengths(golden, narrow, tmp_path):
     trained = with_classifier(narrow, tmp_path / "model", 5)
     images = golden_images(golden / "a_nets", NARROW)
@@ -109,6 +110,7 @@ def test_the_file_says_what_goes_in_and_comes_out(narrow, tmp_path, command):
     assert str(Path(narrow).parent).encode() not in (tmp_path / "m.onnx").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_insightface_package_sees_that_pixels_are_normalised_in_the_graph(tmp_path, command):
     # it looks for these among the first eight nodes, else it normalises a second time
     command("--image-size", "32")
@@ -202,6 +204,7 @@ def test_packages_that_are_not_installed_are_told(package, command, monkeypatch)
     refusal(command("--image-size", 32), package, "pip install 'unequal-training[onnx]'")
 
 
+@pytest.mark.slow
 def test_2019_embeddings_of_y1(shared, tmp_path):
     folder = shared / "golden" / "a_nets"
     images = golden_images(folder, "y1_emb128")

@@ -18,6 +18,8 @@ import pytest
 
 from unequal.faces.set_writer import write_face_set
 
+pytestmark = pytest.mark.slow
+
 IMAGES, PER_IDENTITY = 20_000, 20
 
 

@@ -127,6 +127,7 @@ def test_no_identity_is_in_two_groups():
     assert len(set(widths)) == len(widths)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_files_whatever_the_number_of_processes(made, tmp_path):
     tool.make_synthetic(tmp_path / "two", seed=3, **dict(TINY, processes=2))
     assert files(tmp_path / "two") == files(made)
@@ -177,6 +178,7 @@ def test_a_relative_lies_between_its_kin_and_a_stranger():
         assert getattr(relative, entry.name) == pytest.approx(0.75 * near + 0.25 * far)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("difficulty", "low", "high"), [(0.0, 0.85, 1.0), (1.0, 0.5, 0.8)])
 def test_pixels_tell_identities_apart_only_in_plain_pictures(difficulty, low, high):
     rng = np.random.default_rng(7)
@@ -219,6 +221,7 @@ def test_a_value_out_of_bounds_is_one_line_and_status_2(tmp_path, capsys, flags,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_is_replaced_only_on_demand(tmp_path, capsys):
     out = tmp_path / "out"
     small = {**TINY, "pairs": 20}

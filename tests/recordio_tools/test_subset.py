@@ -162,6 +162,7 @@ def test_random_choices_depend_on_seed_labels_and_keys_only(source, tmp_path):
     assert len(choices) > 4
 
 
+@pytest.mark.slow
 def test_every_image_and_identity_is_chosen_about_equally_often(tmp_path):
     source = write_face_set(tmp_path / "set", (6, 6, 6))
     images, identities = Counter(), Counter()

@@ -7,6 +7,8 @@ import pytest
 from report_fixtures import write_output
 from unequal.report.page import write_report
 
+pytestmark = pytest.mark.slow
+
 LONG_NAME = "verification_set_" * 8
 # of two drawings of the overview, only one is visible
 VISIBLE = "filter((element) => element.checkVisibility())"

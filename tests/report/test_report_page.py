@@ -19,6 +19,8 @@ from unequal.report.__main__ import main
 from unequal.report.page import write_report
 from unequal.support.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECTIONS = "verdict verification choice training final noise distribution ran".split()
 VOID = {"meta", "img", "br", "link", "input"}

@@ -14,8 +14,6 @@ import pytest
 from script_runs import REPOSITORY, SMALL, Stop, run_here, write_sets
 from unequal.training.run_state import read_state
 
-pytestmark = pytest.mark.slow
-
 HEAD = """--data-dir head --per-batch-size 5 --verbose 4 --end-epoch 2 --lr-steps 9,15
     --ckpt 2""".split()
 TAIL = """--data-dir head --data-dir-interclass tail --batch-size1 6 --batchsize_id 6
@@ -85,6 +83,7 @@ def lines(text):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", RUNS)
 def test_ended_runs_end_as_if_nothing_had_happened(script, folder):
     """A run that was killed, and one that got SIGTERM in a test or between two epochs."""
@@ -108,6 +107,7 @@ def test_ended_runs_end_as_if_nothing_had_happened(script, folder):
         assert tail and tail == lines(undisturbed)[-len(tail) :]
 
 
+@pytest.mark.slow
 def test_a_signal_while_more_bags_are_mined_changes_nothing(folder):
     script, longer = (
         "train_debug_soft_gs.py",
@@ -120,6 +120,7 @@ def test_a_signal_while_more_bags_are_mined_changes_nothing(folder):
     assert left_behind(folder / "two") == left_behind(folder / "one")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_over_is_not_done_again_but_goes_on_when_more_is_asked_for(folder):
     script, patient = "train_softmax.py", ["--patience", 9, "--verbose", 5]
     run(script, folder, *flags(script, "one", *patient, "--end-epoch", 3))
@@ -163,6 +164,7 @@ def test_without_a_state_a_run_begins_and_says_so(folder):
     assert "there is no one/model.state; starting at the beginning" in text
 
 
+@pytest.mark.slow
 def test_a_run_without_a_seed_goes_on_with_its_own(folder):
     words = [word for word in flags("train_softmax.py", "one") if word not in ("--seed", "1")]
     stopped(r"\[8\]Accuracy-H", signal.SIGTERM, "train_softmax.py", folder, *words)

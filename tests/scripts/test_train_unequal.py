@@ -15,6 +15,8 @@ from record_fixtures import write_face_set
 from script_runs import REPOSITORY, run_script, write_sets
 from unequal.commands import main_of_recipe
 
+pytestmark = pytest.mark.slow
+
 FLAGS = [
     *"--head head --tail tail --identify people --distractors tail".split(),
     *"--network r18 --width 0.125 --emb-size 16 --per-batch-size 8 --test-every 4".split(),

@@ -158,6 +158,7 @@ def test_an_output_inside_or_around_an_input_is_refused(tmp_path):
     refuse_input_as_output(tmp_path / "set2", tmp_path / "set")
 
 
+@pytest.mark.slow
 def test_a_second_run_for_the_same_output_at_the_same_time_does_not_harm_the_first(tmp_path):
     target = tmp_path / "set"
     child = subprocess.Popen(

@@ -36,6 +36,7 @@ def assert_embeddings(network, images, expected):
             assert error <= 1e-5 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*OPTIONS, "r18full_32px_emb128", "r18_emb512", "r50_emb512"])
 def test_embeddings_from_drawn_parameters(name, golden):
     folder = golden / "a_nets"

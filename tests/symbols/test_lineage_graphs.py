@@ -19,6 +19,7 @@ def test_backbone_graph_equals_the_2019_graph(name, golden):
     assert graph_nodes(ours, restart=True) == graph_nodes(theirs, restart=True)
 
 
+@pytest.mark.slow
 def test_every_network_of_the_lineage_is_built():
     layers_of_convolution = {}
     for number in (18, 34, 49, 50, 74, 90, 100, 101, 152, 200, 269):

@@ -16,6 +16,8 @@ from symbols import compiled
 from symbols.compiled import build
 from symbols.compiled.build import Unavailable, library_file
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 EMBED = """
 import sys

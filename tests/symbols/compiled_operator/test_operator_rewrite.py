@@ -88,6 +88,7 @@ def test_every_version_of_the_resnets(versions):
     )
 
 
+@pytest.mark.slow
 def test_y1():
     network = backbone("y1", 8)
     network.initialize(mx.init.Xavier())
