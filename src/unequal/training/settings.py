@@ -160,7 +160,7 @@ class OptimiserSettings(Settings):
 
     lr: float = setting(0.1, "learning rate at the start", others={"unequal": 0.001})
     lr_steps: str = setting(
-        "", "batches after which the rate drops tenfold, e.g. 100,200 (default: as in 2019)"
+        "", "batches after which the rate drops tenfold, e.g. 100,200 (none given: those of 2019)"
     )
     mom: float = setting(0.9, "momentum")
     wd: float = setting(0.0005, "weight decay, on every parameter")
