@@ -19,6 +19,7 @@ SIZES = ["--batch-size1", "6", "--batchsize_id", "6", "--batch-size2", "15", "--
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_face_set(tmp_path / "head", (10,) * 4, size=16)
+    (tmp_path / "head" / "lfw.bin").touch()
     write_face_set(tmp_path / "tail", (3,) * 6, size=16)
     write_face_set(tmp_path / "people", (2,) * 3, size=16)
     write_face_set(tmp_path / "large", (3, 3), size=20)
@@ -46,6 +47,7 @@ def test_sets_that_fit_pass(folder):
         (["--identify", "large"], "`identify` large: images of 20x20"),
         (["--tail", "large"], "`tail` large: images of 20x20"),
         (["--identify", "absent"], "absent"),
+        (["--target", "cfp_fp"], "`head` head: holds none of the verification sets of `target`"),
     ],
 )
 def test_what_does_not_is_one_line(folder, words, what):

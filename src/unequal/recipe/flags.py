@@ -70,8 +70,8 @@ def _add_own(group: argparse._ArgumentGroup) -> None:
     add("--interweights", default="1,5,10", help=text)
     text = (
         "images whose label has a lower probability are left out when the head is cleaned; "
-        "0: those of the noise list of step 2.2 are (None: 0.1 where --noise-threshold is auto, "
-        "because margins are not in the probabilities then, else 0)"
+        "0: those that step 2.2 has listed (None: 0.1 with --noise-threshold auto, whose "
+        "probabilities have no margin, else 0)"
     )
     add("--label-below", type=float, metavar="P", help=text)
     text = "1: train step 1 again, from scratch, on the cleaned head"

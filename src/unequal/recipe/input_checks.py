@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 from eval.embed_parts.face_sources import BIN, open_faces, size_of_first
 from unequal.batches.batch_sizes import check_sizes
@@ -27,6 +28,13 @@ def check_inputs(settings: RecipeSettings, devices: int) -> None:
     others = {name: getattr(settings, name) for name in names if getattr(settings, name)}
     refuse_input_as_output(settings.output, settings.head, *others.values())
     size = read_property(settings.head)
+    bins = [Path(settings.head, f"{name}.bin") for name in settings.target.split(",")]
+    if not any(path.is_file() for path in bins):
+        raise InputError(
+            f"`head` {settings.head}: holds none of the verification sets of `target` "
+            f"{settings.target}, which decide when a stage ends; put a NAME.bin there "
+            "(recordio_tools.pack_pairs makes one)"
+        )
     with closing(FaceRecords(settings.head)) as head:
         if len(head.image_keys) < settings.batch_size1:
             raise InputError(
