@@ -64,7 +64,7 @@ def parse_line(path: str | Path, number: int, line: str) -> ListedFace:
             raise ValueError("a line break inside a path")
         if len(fields) == 3 and fields[0] in ("0", "1") and fields[1] and fields[2].isdecimal():
             return ListedFace(fields[1], int(fields[2]), fields[0] == "1")  # nearly all lines
-        if len(fields) == 3 and fields[2] and not _is_number(fields[2]):
+        if len(fields) == 3 and fields[2] and not is_number(fields[2]):
             return ListedFace(fields[2], _whole(fields[1]), key=_whole(fields[0]))
         if len(fields) in (3, 7, 17) and fields[0] in ("0", "1") and fields[1]:
             landmarks = None
@@ -158,7 +158,8 @@ def _shortest(value: float) -> str:
     return f"{float(str(np.float32(value))):.9g}"
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number."""
     try:
         float(text)
     except ValueError:

@@ -19,7 +19,7 @@ from typing import IO, Iterator
 
 import numpy as np
 
-from unequal.faces.image_list import read_list
+from unequal.faces.image_list import is_number, read_list
 from unequal.support.errors import InputError
 from unequal.support.path_key import path_key
 
@@ -127,7 +127,7 @@ def _table(
             if len(points) < NUMBERS or not any(photo):
                 raise ValueError
         except ValueError:
-            if number == 1 and len(fields) > NUMBERS and not any(map(_is_number, fields[1:])):
+            if number == 1 and len(fields) > NUMBERS and not any(map(is_number, fields[1:])):
                 continue
             text = (separator or " ").join(fields)
             raise InputError(
@@ -153,11 +153,3 @@ def _rows(
                 yield rows.line_num, fields
     except csv.Error as error:
         raise InputError(f"{path}, line {rows.line_num}: {error}; correct this line") from error
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
