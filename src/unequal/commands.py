@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence, TypeVar
 
 from unequal.recipe import flags as recipe_flags
 from unequal.support.console import show_log_lines
@@ -13,7 +13,11 @@ from unequal.support.errors import InputError, with_flags
 from unequal.training import flags
 
 if TYPE_CHECKING:
+    from unequal.recipe.settings import RecipeSettings
     from unequal.training.hooks import Interrupt
+    from unequal.training.settings import RunSettings
+
+S = TypeVar("S")
 
 
 def main(step: str, argv: Sequence[str] | None = None) -> int:
@@ -28,54 +32,46 @@ def main(step: str, argv: Sequence[str] | None = None) -> int:
         SIGTERM. The model has been saved then, if a batch was trained.
     """
 
-    def work(interrupt: Interrupt) -> None:
+    def work(settings: RunSettings, interrupt: Interrupt) -> None:
         from unequal.training.run import train
         from unequal.training.steps import STEPS
 
         train(STEPS[step], settings, interrupt)
 
-    parser = flags.make_parser(step)
-    try:
-        settings = flags.parse(step, argv)
-    except InputError as error:
-        return _refuse(error, parser)
-    return _run(work, parser)
+    return _run(lambda: flags.parse(step, argv), work, lambda: flags.make_parser(step))
 
 
 def main_of_recipe(argv: Sequence[str] | None = None) -> int:
     """Run ``train_unequal.py`` and return its exit status, as :func:`main` does."""
 
-    def work(interrupt: Interrupt) -> None:
+    def work(settings: RecipeSettings, interrupt: Interrupt) -> None:
         from unequal.recipe.record import alone
         from unequal.recipe.run import run_recipe
 
         with alone(settings.output):
             run_recipe(settings, interrupt)
 
-    parser = recipe_flags.make_parser()
+    return _run(lambda: recipe_flags.parse(argv), work, recipe_flags.make_parser)
+
+
+def _run(
+    parse: Callable[[], S],
+    work: Callable[[S, Interrupt], None],
+    make_parser: Callable[[], argparse.ArgumentParser],
+) -> int:
+    """Do the work with the settings and what notices signals, and return the exit status."""
     try:
-        settings = recipe_flags.parse(argv)
-    except InputError as error:
-        return _refuse(error, parser)
-    return _run(work, parser)
-
-
-def _refuse(error: InputError, parser: argparse.ArgumentParser) -> int:
-    print(f"{os.path.basename(sys.argv[0])}: {with_flags(error, parser)}", file=sys.stderr)
-    return 2
-
-
-def _run(work: Callable[[Interrupt], None], parser: argparse.ArgumentParser) -> int:
-    """Call ``work`` with what notices signals, and return the exit status."""
-    show_log_lines()
-    try:
+        settings = parse()
+        show_log_lines()
         # only now: MXNet takes seconds to import, and may say that it cannot run here
         from unequal.training.hooks import Interrupt
 
         with Interrupt() as interrupt:
-            work(interrupt)
+            work(settings, interrupt)
     except InputError as error:
-        return _refuse(error, parser)
+        name = os.path.basename(sys.argv[0])
+        print(f"{name}: {with_flags(error, make_parser())}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0 if interrupt.received is None else 128 + interrupt.received

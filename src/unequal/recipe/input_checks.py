@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
 from eval.embed_parts.face_sources import BIN, open_faces, size_of_first
 from unequal.batches.batch_sizes import check_sizes
@@ -12,6 +11,7 @@ from unequal.faces.face_records import FaceRecords, read_property
 from unequal.recipe.settings import RecipeSettings
 from unequal.support.errors import InputError
 from unequal.support.output_folder import refuse_input_as_output
+from unequal.training.verification_tests import target_files
 
 
 def check_inputs(settings: RecipeSettings, devices: int) -> None:
@@ -28,8 +28,7 @@ def check_inputs(settings: RecipeSettings, devices: int) -> None:
     others = {name: getattr(settings, name) for name in names if getattr(settings, name)}
     refuse_input_as_output(settings.output, settings.head, *others.values())
     size = read_property(settings.head)
-    bins = [Path(settings.head, f"{name}.bin") for name in settings.target.split(",")]
-    if not any(path.is_file() for path in bins):
+    if not target_files(settings.head, settings.target):
         raise InputError(
             f"`head` {settings.head}: holds none of the verification sets of `target` "
             f"{settings.target}, which decide when a stage ends; put a NAME.bin there "

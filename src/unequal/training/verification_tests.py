@@ -13,6 +13,12 @@ from eval.verification_parts.verification_set import VerificationSet, load_bin
 from unequal.support.console import say
 
 
+def target_files(data_dir: str, names: str) -> list[tuple[str, str]]:
+    """Return (target, path) of the bins that are in ``data_dir``; ``names`` have commas between."""
+    paths = [(name, os.path.join(data_dir, f"{name}.bin")) for name in names.split(",") if name]
+    return [(name, path) for name, path in paths if os.path.exists(path)]
+
+
 def load_targets(data_dir: str, names: str, size: tuple[int, int]) -> dict[str, VerificationSet]:
     """Return {target: verification set} of the bins that are in ``data_dir``.
 
@@ -25,12 +31,10 @@ def load_targets(data_dir: str, names: str, size: tuple[int, int]) -> dict[str, 
         InputError: a bin cannot be read or has images of another size.
     """
     found = {}
-    for name in names.split(","):
-        path = os.path.join(data_dir, f"{name}.bin")
-        if name and os.path.exists(path):
-            found[name] = load_bin(path, size, _say_every_thousand)
-            say((len(found[name]), 3, *size))
-            say("ver", name)
+    for name, path in target_files(data_dir, names):
+        found[name] = load_bin(path, size, _say_every_thousand)
+        say((len(found[name]), 3, *size))
+        say("ver", name)
     if not found:
         logging.warning(
             "%s: holds none of the sets of --target %s: nothing will be tested", data_dir, names
