@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from unequal.faces.face_records import FaceRecords
 from unequal.support.errors import InputError
+
+
+def check_head(head: FaceRecords, batch_size1: int) -> None:
+    """Raise InputError where the head has fewer images than a batch of step 3.2 takes of it."""
+    if len(head.image_keys) < batch_size1:
+        raise InputError(
+            f"{head.path}: has {len(head.image_keys)} images, fewer than `batch_size1` "
+            f"{batch_size1}; lower it"
+        )
 
 
 def check_sizes(

@@ -10,7 +10,7 @@ import numpy as np
 
 from unequal.batches.augmentation import augment_colour
 from unequal.batches.batch_memory import batch_memory
-from unequal.batches.batch_sizes import check_sizes, device_rows
+from unequal.batches.batch_sizes import check_head, check_sizes, device_rows
 from unequal.batches.face_iterator import FaceIter, Position
 from unequal.batches.row_filling import Augment, RngAt, check_labels, fill_rows
 from unequal.batches.tail_mining import MiningAhead, TailMiner
@@ -125,11 +125,7 @@ class BagIter(FaceIter[_Batch]):
     ) -> None:
         super().__init__(batch_size1 + batchsize_id, image_shape, prefetch)
         check_sizes(batch_size1, batchsize_id, batch_size2, bag_size, images_per_identity, ctx_num)
-        if len(head.image_keys) < batch_size1:
-            raise InputError(
-                f"{head.path}: has {len(head.image_keys)} images, fewer than `batch_size1` "
-                f"{batch_size1}; lower it"
-            )
+        check_head(head, batch_size1)
         self.num_classes = num_classes
         self.seed = seed
         self.bags_per_epoch = bags_per_epoch

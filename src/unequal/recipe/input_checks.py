@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from eval.embed_parts.face_sources import BIN, open_faces, size_of_first
-from unequal.batches.batch_sizes import check_sizes
+from unequal.batches.batch_sizes import check_head, check_sizes
 from unequal.batches.tail_bags import TailBags
 from unequal.faces.face_records import FaceRecords, read_property
 from unequal.recipe.settings import RecipeSettings
@@ -35,11 +35,7 @@ def check_inputs(settings: RecipeSettings, devices: int) -> None:
             "(recordio_tools.pack_pairs makes one)"
         )
     with closing(FaceRecords(settings.head)) as head:
-        if len(head.image_keys) < settings.batch_size1:
-            raise InputError(
-                f"{head.path}: has {len(head.image_keys)} images, fewer than "
-                f"`batch_size1` {settings.batch_size1}; lower it"
-            )
+        check_head(head, settings.batch_size1)
     per_identity = settings.images_per_identity
     sizes = settings.batch_size1, settings.batchsize_id, settings.batch_size2, settings.bag_size
     check_sizes(*sizes, per_identity, devices)
